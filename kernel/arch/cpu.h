@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/* Single instructions of x86_64, and the CPU features found at boot. */
+#ifndef ARCH_CPU_H
+#define ARCH_CPU_H
+
+#include "lib/types.h"
+
+static inline void cpu_relax(void)
+{
+    __asm__ volatile("pause" ::: "memory");
+}
+static inline u64 irq_save(void)
+{
+    u64 flags;
+    __asm__ volatile("pushfq; popq %0; cli" : "=r"(flags)::"memory");
+    return flags;
+}
+static inline void irq_restore(u64 flags)
+{
+    if (flags & 0x200)
+        __asm__ volatile("sti" ::: "memory");
+}
+static inline void irq_enable(void)
+{
+    __asm__ volatile("sti" ::: "memory");
+}
+static inline void irq_disable(void)
+{
+    __asm__ volatile("cli" ::: "memory");
+}
+static inline bool irq_enabled(void)
+{
+    u64 flags;
+    __asm__ volatile("pushfq; popq %0" : "=r"(flags)::"memory");
+    return flags & 0x200;
+}
+static inline u64 rdmsr(u32 msr)
+{
+    u32 lo, hi;
+    __asm__ volatile("rdmsr" : "=a"(lo), "=d"(hi) : "c"(msr));
+    return ((u64)hi << 32) | lo;
+}
+static inline void wrmsr(u32 msr, u64 v)
+{
+    __asm__ volatile("wrmsr" ::"c"(msr), "a"((u32)v), "d"((u32)(v >> 32)) : "memory");
+}
+static inline u64 rdtsc(void)
+{
+    u32 lo, hi;
+    __asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi)::"memory");
+    return ((u64)hi << 32) | lo;
+}
+static inline void cpuid(u32 leaf, u32 sub, u32 out[4])
+{
+    __asm__ volatile("cpuid" : "=a"(out[0]), "=b"(out[1]), "=c"(out[2]), "=d"(out[3]) : "a"(leaf), "c"(sub));
+}
+static inline u8 inb(u16 port)
+{
+    u8 v;
+    __asm__ volatile("inb %1, %0" : "=a"(v) : "Nd"(port));
+    return v;
+}
+static inline void outb(u16 port, u8 v)
+{
+    __asm__ volatile("outb %0, %1" ::"a"(v), "Nd"(port));
+}
+static inline u16 inw(u16 port)
+{
+    u16 v;
+    __asm__ volatile("inw %1, %0" : "=a"(v) : "Nd"(port));
+    return v;
+}
+static inline void outw(u16 port, u16 v)
+{
+    __asm__ volatile("outw %0, %1" ::"a"(v), "Nd"(port));
+}
+static inline u32 inl(u16 port)
+{
+    u32 v;
+    __asm__ volatile("inl %1, %0" : "=a"(v) : "Nd"(port));
+    return v;
+}
+static inline void outl(u16 port, u32 v)
+{
+    __asm__ volatile("outl %0, %1" ::"a"(v), "Nd"(port));
+}
+static inline u64 read_cr2(void)
+{
+    u64 v;
+    __asm__ volatile("movq %%cr2, %0" : "=r"(v));
+    return v;
+}
+static inline u64 read_cr3(void)
+{
+    u64 v;
+    __asm__ volatile("movq %%cr3, %0" : "=r"(v)::"memory");
+    return v;
+}
+static inline void write_cr3(u64 v)
+{
+    __asm__ volatile("movq %0, %%cr3" ::"r"(v) : "memory");
+}
+static inline void invlpg(u64 va)
+{
+    __asm__ volatile("invlpg (%0)" ::"r"(va) : "memory");
+}
+
+/* Features of the boot CPU; all CPUs are the same. Set by cpu_detect() before anything uses them. */
+struct cpu_features {
+    bool pge, nx, pdpe1gb, smep, smap, umip, fsgsbase, rdrand, rdseed, xsave, xsaveopt, tsc_invariant, tsc_deadline,
+        x2apic, rdtscp, erms, fsrm, hypervisor;
+    u64 xfeatures;      /* XCR0 in use */
+    u32 xstate_size;    /* bytes of the XSAVE area for xfeatures (512 for FXSAVE) */
+    u32 max_leaf, max_ext_leaf;
+    u32 leaf1_eax;
+    char vendor[13];
+    char brand[49];
+};
+extern struct cpu_features cpu;
+void cpu_detect(void);
+void cpu_init_this(void); /* control registers, MSRs, GDT/IDT/TSS of the calling CPU */
+
+#endif

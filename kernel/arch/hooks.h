@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/* Every upcall from arch/ (and sched/) into the layers above, and who implements it. */
+#ifndef ARCH_HOOKS_H
+#define ARCH_HOOKS_H
+
+#include "arch/trap.h"
+#include "lib/types.h"
+
+struct thread;
+struct mm;
+
+/* syscall/dispatch.c: a system call by `f`; interrupts on. The result goes to f->rax. */
+void hook_syscall(struct trapframe *f);
+/* vm/fault.c: page fault of user mode, or of a user copy. Interrupts on. 0: retry; else a signal number with *code
+ * (SEGV_MAPERR …) to deliver, or for a kernel-mode copy simply "failed". */
+int hook_page_fault(u64 addr, u32 error, struct trapframe *f, int *code);
+/* proc/signal.c: a trap of user mode (not a resolved page fault): becomes a signal. Interrupts on. */
+void hook_user_trap(u32 vector, u32 error, u64 addr, int signo, int code, struct trapframe *f);
+/* syscall/exit_work.c: on the way to user mode with bits in work; interrupts on. Repeats until none is left. */
+void hook_exit_work(struct trapframe *f);
+/* sched/sched.c */
+void hook_thread_first(struct thread *prev); /* the first thing a new thread does: finishes the switch */
+void hook_timer_interrupt(void);             /* the one-shot timer fired; interrupts off */
+void hook_resched_ipi(void);
+void hook_irq_exit(void); /* end of the outermost interrupt */
+void hook_secondary_cpu(void) __noreturn; /* a CPU came up: becomes its idle thread */
+/* vm/mm.c: loads next's address space (NULL: a kernel thread; keep prev's lazily). Interrupts off. */
+void hook_switch_mm(struct mm *prev, struct mm *next);
+/* drivers/control.c: report a panic to the host; any state; must not fault or block. */
+void hook_panic(const char *message);
+
+#endif

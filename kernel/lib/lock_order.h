@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The lock order, in one place. A thread may take a lock only of a higher number than any it holds (equal only where
+ * "nests" is said, and then by the rule given). The checked build asserts it (lib/lockdep.c) fatally. Numbers leave room.
+ * S: sleeping lock; s: spinlock; i: spinlock taken with interrupts off, because an interrupt handler takes it too.
+ */
+#ifndef LIB_LOCK_ORDER_H
+#define LIB_LOCK_ORDER_H
+
+enum lock_class {
+    LOCK_NONE = 0, /* not checked: locks of boot and panic only */
+    /* processes */
+    LOCK_EXEC = 100,         /* S process.exec_lock: exec, ptrace access, /proc reads of mm */
+    LOCK_PID_NS = 110,       /* S all process tree changes: parents, groups, sessions (proc/process.c) */
+    LOCK_TTY = 140,          /* S tty: line discipline */
+    LOCK_TTY_OUT = 145,      /* S tty: output side */
+    /* files */
+    LOCK_RENAME = 200,       /* S super.rename_lock: cross-directory rename */
+    LOCK_FILE_POS = 210,     /* S file.pos_lock */
+    LOCK_INODE_DIR = 220,    /* S inode.lock of directories; nests parent → child, else by address under RENAME */
+    LOCK_INODE = 230,        /* S inode.lock of other inodes; nests by address */
+    LOCK_PIPE = 240,         /* S pipe.lock; nests by address (splice, tee) */
+    LOCK_EPOLL = 250,        /* S epoll.lock; nests outer → inner */
+    LOCK_MOUNT = 260,        /* S the mount table */
+    /* memory: a user copy may take MM, so nothing at or above it is held across one */
+    LOCK_MM = 300,           /* S rwsem mm.lock; nests parent → child in fork */
+    LOCK_MAPPING = 310,      /* S rwsem mapping.lock: the areas that map an inode */
+    LOCK_PAGECACHE = 320,    /* s pagecache.lock: the radix tree */
+    LOCK_PAGETABLE = 330,    /* s page-table lock (one a table page); nests parent → child in fork */
+    LOCK_ANON = 340,         /* s shared anonymous objects */
+    LOCK_PRINTK_MUTEX = 350, /* S console writers that sleep */
+    /* small objects */
+    LOCK_FS_CONTEXT = 400,   /* s fs_context.lock: root, cwd, umask */
+    LOCK_FDTABLE = 410,      /* s fdtable.lock */
+    LOCK_DENTRY = 420,       /* s dentry.lock; nests parent → child */
+    LOCK_DENTRY_HASH = 430,  /* s hash bucket */
+    LOCK_INODE_CACHE = 440,  /* s super.inodes */
+    LOCK_LRU = 450,          /* s lists of what can be reclaimed */
+    LOCK_FUTEX = 460,        /* s futex bucket; nests by address */
+    LOCK_DEVICE = 470,       /* s driver queues not touched by interrupts */
+    LOCK_PORT = 480,         /* i driver queues touched by interrupts */
+    /* signals and scheduling */
+    LOCK_SIGNAL = 500,       /* i sighand.lock: handlers, pending sets, group state */
+    LOCK_WORK = 510,         /* i work queues */
+    LOCK_WAITQ = 520,        /* i waitq.lock; nests epoll's outer queue → inner by depth */
+    LOCK_TIMER = 540,        /* i per-CPU timer tree */
+    LOCK_THREAD = 550,       /* i thread.wake_lock */
+    LOCK_RUNQ = 560,         /* i runq.lock; nests by CPU number */
+    LOCK_RCU = 570,          /* i per-CPU callback lists */
+    /* leaves */
+    LOCK_SLAB = 600,         /* i slab node lists; interrupt handlers may free */
+    LOCK_BUDDY = 610,        /* i zone lock */
+    LOCK_KMAP = 620,         /* s kernel virtual ranges */
+    LOCK_TLB = 630,          /* i shootdown requests */
+    LOCK_IDS = 640,          /* i pid bitmap, ino counters */
+    LOCK_RANDOM = 650,       /* i generator state */
+    LOCK_TIMEKEEPER = 660,   /* i seqlock's writer side */
+    LOCK_IOAPIC = 670,       /* i routing */
+    LOCK_PCI = 680,          /* i configuration space */
+    LOCK_UART = 690,         /* i */
+    LOCK_KLOG = 700,         /* i log ring; taken anywhere */
+};
+
+#endif
