@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The scheduler: per-CPU run queues, fair by virtual runtime with nice, FIFO/RR above; wake-up to an idle CPU near the
+ * cache; idle CPUs steal. Not preemptive in the kernel; user mode is preempted at slice end and by better wake-ups.
+ */
+#ifndef SCHED_SCHED_H
+#define SCHED_SCHED_H
+
+#include "sched/thread.h"
+
+void sched_init(void);      /* the boot CPU: the caller becomes its idle thread's predecessor "boot" */
+void schedule(void);        /* gives up the CPU according to state; interrupts on or off, no spinlock held */
+void sched_yield(void);
+static inline void cond_resched(void) /* a yield point for long loops and copies */
+{
+    if (unlikely(thread_work(current_thread(), WORK_RESCHED)))
+        schedule();
+}
+
+/* Sleep protocol:  sleep_prepare(state); if (condition) sleep_cancel(); else sleep_until(deadline).
+ * A thread_wake between prepare and sleep makes the sleep return at once. */
+void sleep_prepare(enum thread_state state);
+void sleep_cancel(void);
+/* 0: woken, -ETIMEDOUT. */
+int sleep_until(ns_t deadline);
+/* Wakes t if its state is one that `kinds` reaches. true: it was sleeping. Any context. */
+bool thread_wake(struct thread *t, u32 kinds);
+/* Signals pending that an interruptible (or killable) sleep must return for: work & WORK_SIGNAL / WORK_NOTIFY. */
+bool signal_wakes(const struct thread *t, enum thread_state state);
+extern bool (*sched_fatal_signal_pending)(const struct thread *t); /* set by proc/ */
+
+/* Plain sleep: 0 after the time, -EINTR. */
+int thread_sleep_interruptible(ns_t deadline);
+
+int sched_set_policy(struct thread *t, u8 policy, u8 rt_priority);  /* valid values only */
+void sched_set_nice(struct thread *t, s8 nice);
+int sched_set_affinity(struct thread *t, u64 mask); /* -EINVAL: no online CPU in it; migrates */
+void sched_fork(struct thread *child); /* vruntime and policy from current */
+void sched_account(struct thread *t, bool from_user); /* time since the last point → user or system; on entry/exit of slow paths */
+void thread_times(const struct thread *t, ns_t *user, ns_t *sys); /* includes the running slice */
+u64 sched_load_avg(u32 i); /* 16.16 fixed, i 0..2: 1, 5, 15 min */
+void cpu_times(u32 cpu, ns_t *user, ns_t *sys, ns_t *idle);
+u64 sched_context_switches(void);
+u32 sched_runnable_count(void);
+
+/* For every thread, under RCU. */
+extern struct list all_threads;
+
+#endif

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A thread: what is scheduled. What clone() can share hangs off it as counted objects of the layers above, known here
+ * by name only. kernel threads have no process and no mm.
+ *
+ * States, and the function of each edge:
+ *   NEW ──thread_start──► RUNNABLE ──schedule──► RUNNING ──schedule (yield, resched)──► RUNNABLE
+ *   RUNNING ──thread_sleep_prepare + schedule──► SLEEPING ──thread_wake──► RUNNABLE
+ *   RUNNING ──thread_exit──► DEAD ──(next thread on that CPU drops the last scheduling reference)──► freed
+ * Invariants: 1. a thread is on at most one run queue, and only when RUNNABLE and not on_cpu; 2. on_cpu is cleared by
+ * the next thread, after the switch left its stack; a waker that finds on_cpu set on another CPU waits for that;
+ * 3. state changes from SLEEPING happen under wake_lock.
+ */
+#ifndef SCHED_THREAD_H
+#define SCHED_THREAD_H
+
+#include "arch/percpu.h"
+#include "arch/spinlock.h"
+#include "arch/thread.h"
+#include "lib/atomic.h"
+#include "lib/list.h"
+#include "lib/rbtree.h"
+#include "lib/types.h"
+
+enum thread_state {
+    THREAD_NEW,
+    THREAD_RUNNABLE, /* running or on a run queue */
+    THREAD_SLEEP_INT,   /* S: a signal wakes it (thread_wake with WAKE_INT) */
+    THREAD_SLEEP_KILL,  /* D, but a fatal signal wakes it */
+    THREAD_SLEEP_UNINT, /* D */
+    THREAD_STOPPED,     /* T: job control or ptrace; only WAKE_STOPPED (SIGCONT, SIGKILL) */
+    THREAD_DEAD,
+};
+enum wake_kind { WAKE_NORMAL = 1, WAKE_INT = 2, WAKE_KILL = 4, WAKE_STOPPED = 8 };
+
+struct process;
+struct mm;
+struct fdtable;
+struct fs_context;
+struct sighand;
+struct cred;
+struct signal_state;
+
+struct thread {
+    struct arch_thread arch; /* first: assembly knows */
+    refcount_t refs;         /* one for running, one for the process's list, look-ups */
+
+    /* scheduler */
+    struct spinlock wake_lock;  /* LOCK_THREAD: state */
+    u32 state;                  /* enum thread_state; written by itself, or under wake_lock */
+    u32 on_cpu;                 /* running (or its stack still in use) on `cpu` */
+    u32 on_rq;                  /* (runq.lock) */
+    u32 cpu;                    /* last or current CPU */
+    u64 affinity;               /* allowed CPUs, never empty (runq.lock of cpu) */
+    u8 policy;                  /* SCHED_*; (runq.lock) */
+    s8 nice;                    /* -20..19 */
+    u8 rt_priority;             /* 1..99 for FIFO and RR */
+    u8 reset_on_fork;
+    u64 vruntime;               /* weighted ns */
+    ns_t slice_start;           /* when put on the CPU */
+    ns_t slice_used;            /* in this slice (RR) */
+    struct rb_node rq_node;     /* fair tree */
+    struct list rq_link;        /* RT list */
+    ns_t user_ns, sys_ns;       /* CPU time; written by itself or the switch */
+    ns_t time_stamp;            /* last accounting point */
+    ns_t start_time;
+    u64 switches_vol, switches_invol;
+
+    /* identity */
+    s32 tid;
+    char comm[16];
+    const char *wchan; /* what it sleeps on, a literal, for /proc */
+
+    /* owned by the layers above */
+    struct process *process;   /* thread group; NULL: kernel thread */
+    struct list process_link;  /* process.threads (process.lock) */
+    struct mm *mm;             /* NULL: kernel thread. Changed by itself only (exec) */
+    struct fdtable *files;
+    struct fs_context *fs;
+    struct sighand *sighand;
+    const struct cred *cred;   /* own; replaced by itself only; others read under RCU */
+    struct signal_state *sig;  /* pending set, mask, altstack: proc/signal.h */
+    uaddr_t set_child_tid, clear_child_tid;
+    uaddr_t robust_list;
+    void *journal;             /* proc/: vfork completion and the like */
+    u64 min_flt, maj_flt;
+    u32 pagefault_disabled;    /* > 0: user copies fail instead of faulting */
+    s32 exit_code;
+    void *proc_private[4];     /* reserved for proc/, tty/, syscall/ */
+
+    struct list all_link;      /* every thread (kernel's too) */
+    struct {
+        void (*fn)(void *);
+        void *arg;
+    } rcu_head_unused;
+#ifdef SLIPWAY_DEBUG
+    u32 held_count;
+    struct {
+        const void *lock;
+        u16 cls;
+        u16 sleeping;
+    } held[32];
+#endif
+};
+
+/* Allocates thread and stack, refs 2 (scheduler + creator), state NEW. NULL: no memory. */
+struct thread *thread_create(void (*fn)(void *), void *arg, const char *name);
+void thread_start(struct thread *t);
+struct thread *kthread_start(void (*fn)(void *), void *arg, const char *name); /* NULL: no memory; no ref kept */
+void thread_exit(void) __noreturn; /* the calling thread's last act; upper layers have let go of everything */
+static inline void thread_get(struct thread *t)
+{
+    ref_get(&t->refs);
+}
+void thread_put(struct thread *t);
+
+static inline void thread_set_work(struct thread *t, u32 bits)
+{
+    atomic_or(&t->arch.work, bits);
+}
+static inline void thread_clear_work(struct thread *t, u32 bits)
+{
+    atomic_and(&t->arch.work, ~bits);
+}
+static inline bool thread_work(const struct thread *t, u32 bits)
+{
+    return atomic_read(&t->arch.work) & bits;
+}
+
+#endif

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One-shot timers on the CPU that arms them (a tree each; tickless), deferred work, and grace periods (RCU).
+ */
+#ifndef SCHED_TIMER_H
+#define SCHED_TIMER_H
+
+#include "arch/clock.h"
+#include "sched/sched.h"
+
+struct timer {
+    struct rb_node node;
+    ns_t when;                   /* absolute, clock_monotonic */
+    void (*fn)(struct timer *t); /* interrupt context; may re-arm */
+    u32 cpu;                     /* + 1; 0: not armed */
+};
+void timer_init(struct timer *t, void (*fn)(struct timer *t));
+void timer_set(struct timer *t, ns_t when); /* (re-)arms */
+bool timer_cancel(struct timer *t);         /* true: was armed. Does not wait for a running fn */
+void timer_cancel_sync(struct timer *t);    /* waits for a running fn; not from interrupts */
+
+struct work {
+    struct list link;
+    void (*fn)(struct work *w);
+    u32 queued;
+};
+static inline void work_init(struct work *w, void (*fn)(struct work *w))
+{
+    list_init(&w->link);
+    w->fn = fn;
+    w->queued = 0;
+}
+bool work_queue(struct work *w); /* any context; runs once in the work thread; false: was queued already */
+void work_flush(struct work *w); /* waits until it is neither queued nor running */
+
+/* Grace periods. Read sections do not sleep; a switch, idle and user mode are quiescent. */
+struct rcu_head {
+    struct rcu_head *next;
+    void (*fn)(struct rcu_head *h);
+};
+static inline void rcu_read_lock(void)
+{
+    barrier();
+}
+static inline void rcu_read_unlock(void)
+{
+    barrier();
+}
+void rcu_call(struct rcu_head *h, void (*fn)(struct rcu_head *h)); /* fn runs in process context, after a grace period */
+void rcu_synchronize(void);
+void rcu_note_quiescent(void); /* the switch and idle call it */
+
+void timer_module_init(void); /* after sched_init; starts the work and RCU threads lazily */
+
+#endif
