@@ -35,7 +35,7 @@ static inline void tap_line(int good, const char *name, const char *file, int li
     dprintf(1, "%sok %d - %s\n", good ? "" : "not ", ++tap_count, name);
     if (!good) {
         tap_failures++;
-        dprintf(1, "# %s:%d: %s (errno %d)\n", file, line, what, err);
+        dprintf(1, "# %s:%d: %s (%d)\n", file, line, what, err);
     }
 }
 
@@ -102,7 +102,11 @@ static inline int tap_wait(pid_t pid) {
         tap_wait(tap_pid_);                                                                                            \
     })
 
-#define CHECK_CHILD(name, ...) CHECK(CHILD(__VA_ARGS__) == 0, name)
+#define CHECK_CHILD(name, ...)                                                                                         \
+    do {                                                                                                               \
+        int tap_status_ = CHILD(__VA_ARGS__);                                                                          \
+        tap_line(tap_status_ == 0, name, __FILE__, __LINE__, "the status of the child", tap_status_);                  \
+    } while (0)
 
 static inline int tap_exited(int status, int code) {
     return status != -1 && WIFEXITED(status) && WEXITSTATUS(status) == code;
