@@ -65,6 +65,13 @@ static void pad_to(struct sink *s, uint32_t unit)
     sink_zeros(s, -s->pos & (unit - 1));
 }
 
+/* A header as everyone writes it; libarchive knows the trailer by the exact length of its name. */
+static void put_plain_header(struct sink *s, const struct newc *h, const char *name)
+{
+    put_header(s, h, name, strlen(name) + 1);
+    pad_to(s, 4);
+}
+
 /* The shortest name field for a name: its length with the NUL, rounded up to 2 modulo 4. */
 static uint32_t shortest_field(const char *name)
 {
@@ -99,6 +106,7 @@ static void put_filler(struct pass *p, uint32_t residue, uint32_t shortest)
     struct newc root = header_of(p->a, 0);
     uint32_t length = (residue - shortest) % SW_PAGE;
 
+    root.nlink = 1; /* or libarchive takes it for a hard link to itself */
     if (length < NEWC_HEADER + 2)
         length += SW_PAGE;
     put_header(p->sink, &root, ".", length - NEWC_HEADER);
@@ -125,7 +133,7 @@ static void put_blob(struct pass *p, const char *name, uint32_t ino, const void 
     if (aligned)
         put_aligned_header(p, &h, name);
     else
-        put_header(p->sink, &h, name, shortest_field(name));
+        put_plain_header(p->sink, &h, name);
     sink_put(p->sink, data, len);
     pad_to(p->sink, 4);
 }
@@ -167,14 +175,14 @@ static void put_file(struct pass *p, const struct tree_inode *i, struct newc *h,
     bool last = ++p->a->names_seen[number] == p->a->index.inodes[number].nlink;
 
     if (!last || i->size == 0) { /* the data goes with the last name */
-        put_header(p->sink, h, name, shortest_field(name));
+        put_plain_header(p->sink, h, name);
         return;
     }
     h->filesize = (uint32_t)i->size;
     if (i->size >= SW_PAGE)
         put_aligned_header(p, h, name);
     else
-        put_header(p->sink, h, name, shortest_field(name));
+        put_plain_header(p->sink, h, name);
     note_data(p, number);
     put_contents(p, i);
     pad_to(p->sink, 4);
@@ -187,7 +195,7 @@ static void put_symlink(struct pass *p, const struct tree_inode *i, struct newc 
     bool last = ++p->a->names_seen[number] == p->a->index.inodes[number].nlink;
 
     h->filesize = (uint32_t)len;
-    put_header(p->sink, h, name, shortest_field(name));
+    put_plain_header(p->sink, h, name);
     if (last)
         note_data(p, number);
     sink_put(p->sink, i->symlink, len);
@@ -212,7 +220,7 @@ static int put_entry(struct tree_entry *e, void *arg)
     else if (S_ISLNK(e->inode->mode))
         put_symlink(p, e->inode, &h, name);
     else
-        put_header(p->sink, &h, name, shortest_field(name));
+        put_plain_header(p->sink, &h, name);
     return p->sink->error;
 }
 
@@ -225,7 +233,7 @@ static void put_end(struct pass *p)
     struct newc h = {.nlink = 1};
     uint64_t end;
 
-    put_header(p->sink, &h, TRAILER, shortest_field(TRAILER));
+    put_plain_header(p->sink, &h, TRAILER);
     end = (p->sink->pos + sizeof(tail) + SW_PAGE - 1) & ~(uint64_t)(SW_PAGE - 1);
     sink_zeros(p->sink, end - sizeof(tail) - p->sink->pos);
     if (p->a->options.tail)
