@@ -1,0 +1,42 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# The image's configuration and docker's flags over it.
+. "$(dirname "$0")/lib.sh"
+registry || exit 1
+
+gives "Entrypoint and Cmd" 0 "entry default words" -- "$CONFIGURED"
+gives "a command replaces Cmd" 0 "entry mine" -- "$CONFIGURED" mine
+gives "--entrypoint drops Cmd too" 0 "" -- --entrypoint /bin/echo "$CONFIGURED"
+gives "--entrypoint and a command" 0 "a b" -- --entrypoint /bin/echo "$CONFIGURED" a b
+gives "arguments arrive as they are" 0 $'entry   two  spaces\n$HOME *' -- "$CONFIGURED" '  two  spaces'$'\n''$HOME *'
+
+sh() { gives "$1" 0 "$2" -- "${@:4}" --entrypoint /bin/sh "$CONFIGURED" -c "$3"; }
+sh "Env" "blue//bin" 'echo $COLOUR/$EMPTY$PATH'
+sh "-e sets and replaces" "red 1=2" 'echo $COLOUR $NEW' -e COLOUR=red -e NEW=1=2
+OUTSIDE=host sh "-e NAME takes the host's" "host" 'echo $OUTSIDE' -e OUTSIDE
+sh "HOME is the user's" "/home/ann" 'echo $HOME'
+sh "User by name, its groups with it" "uid=1001(ann) gid=2001(ann) groups=2001(ann),10(wheel),44(video)" 'id'
+sh "-u 0" "uid=0(root) gid=0(root) groups=0(root)" 'id' -u 0
+sh "-u number:number" "1234 5678 5678" 'echo $(id -u) $(id -g) $(id -G)' -u 1234:5678
+sh "-u name:group" "1001 10" 'echo $(id -u) $(id -g)' -u ann:wheel
+gives "-u of nobody known: 125" 125 "" -- -u mallory "$CONFIGURED"
+like "is named" "$err" mallory
+sh "WorkingDir is made" "/srv/deep/made" 'pwd'
+sh "-w" "/tmp" 'pwd' -w /tmp
+sh "-w of a new folder" "/new/folder" 'pwd' -w /new/folder
+sh "-h" "elsewhere elsewhere elsewhere" 'echo $(hostname) $HOSTNAME $(cat /etc/hostname)' -h elsewhere
+sh "/etc/hosts has localhost" "127.0.0.1" 'while read a n r; do [ "$n" != localhost ] || { echo $a; break; }; done </etc/hosts'
+sh "--cpus is seen" "$CPUS" 'grep -c "^processor" /proc/cpuinfo'
+sh "the date is right" "right" "n=\$(probe clock); [ \$n -ge $(($(date +%s) - 5)) ] && [ \$n -le $(($(date +%s) + 110)) ] && echo right || echo \$n"
+
+gives "--strace decodes calls" 0 "hi" -- --strace "$PROBE" echo hi
+like "on the log" "$err" 'write\(1, "hi'
+gives "--append reaches the kernel" 0 "1" -- --append slipway.word=there "$PROBE" grep -c slipway.word=there /proc/cmdline
+gives "the log is silent otherwise" 0 "x" -- "$PROBE" echo x
+is "nothing on stderr" "$err" ""
+gives "--machine q35" 0 "q" -- --machine q35 "$PROBE" echo q
+gives "-m 64m" 0 "m" -- -m 64m "$PROBE" echo m
+vm "$PROBE" sh -c 'echo changed >/etc/plain; cat /etc/plain; echo new >/etc/new' </dev/null
+vm "$PROBE" cat /etc/plain /etc/new </dev/null
+is "a machine's writes end with it" "$out" "not a program"
+finish

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The program inside the image of the image tests: probe WHAT [ARG]. Each subcommand shows one thing that cannot be
+ * seen well from a shell; output is line by line, unbuffered.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+static int do_exit(const char *arg)
+{
+    return atoi(arg);
+}
+
+static int do_segv(const char *arg)
+{
+    (void)arg;
+    *(volatile int *)8 = 1;
+    return 0;
+}
+
+/* A bad instruction in a child, an abort in another: their ends as the parent sees them. */
+static int do_deaths(const char *arg)
+{
+    int status;
+
+    (void)arg;
+    if (fork() == 0)
+        __asm__ volatile("ud2");
+    wait(&status);
+    printf("ud2: signal %d\n", WIFSIGNALED(status) ? WTERMSIG(status) : 0);
+    if (fork() == 0)
+        abort();
+    wait(&status);
+    printf("abort: signal %d\n", WIFSIGNALED(status) ? WTERMSIG(status) : 0);
+    return 0;
+}
+
+/* Writes ARG bytes: a sequence that shows loss, repetition and exchange. */
+static int do_fill(const char *arg)
+{
+    static unsigned char buf[61 * 1024];
+    size_t total = strtoul(arg, NULL, 0), at = 0;
+    unsigned x = 1;
+
+    while (at < total) {
+        size_t n = total - at < sizeof(buf) ? total - at : sizeof(buf), done = 0;
+        for (size_t i = 0; i < n; i++) {
+            x = x * 1103515245 + 12345;
+            buf[i] = x >> 16;
+        }
+        while (done < n) {
+            ssize_t w = write(1, buf + done, n - done);
+            if (w < 0)
+                return errno;
+            done += w;
+        }
+        at += n;
+    }
+    return 0;
+}
+
+static volatile sig_atomic_t caught[65];
+
+static void on_signal(int n)
+{
+    caught[n]++;
+}
+
+/* Names each signal that arrives, in a loop; ends with 42 after SIGTERM or the stop signal ARG. */
+static int do_signals(const char *arg)
+{
+    int stop = arg ? atoi(arg) : SIGTERM;
+    sigset_t all, old;
+
+    for (int n = 1; n < 32; n++)
+        if (n != SIGKILL && n != SIGSTOP && n != SIGCHLD && n != SIGSEGV)
+            signal(n, on_signal);
+    sigfillset(&all);
+    sigprocmask(SIG_BLOCK, &all, &old);
+    printf("ready\n");
+    for (;;) {
+        sigsuspend(&old);
+        for (int n = 1; n < 32; n++)
+            if (caught[n]) {
+                printf("got %s\n", sigabbrev_np(n));
+                caught[n] = 0;
+                if (n == stop || n == SIGTERM)
+                    return 42;
+            }
+    }
+}
+
+static int print_size(void)
+{
+    struct winsize w;
+
+    if (ioctl(0, TIOCGWINSZ, &w) < 0) {
+        printf("no size: %s\n", strerror(errno));
+        return 1;
+    }
+    printf("size %d %d\n", w.ws_row, w.ws_col);
+    return 0;
+}
+
+/* The terminal's size, and again after each SIGWINCH; ARG times in all. */
+static int do_winsize(const char *arg)
+{
+    int times = atoi(arg);
+    sigset_t winch, old;
+
+    sigemptyset(&winch);
+    sigaddset(&winch, SIGWINCH);
+    sigprocmask(SIG_BLOCK, &winch, &old);
+    signal(SIGWINCH, on_signal);
+    printf("ttys %d%d%d\n", isatty(0), isatty(1), isatty(2));
+    if (print_size())
+        return 1;
+    for (int i = 1; i < times; i++) {
+        while (!caught[SIGWINCH])
+            sigsuspend(&old);
+        caught[SIGWINCH] = 0;
+        print_size();
+    }
+    return 0;
+}
+
+/* An orphan's parent is PID 1, and someone reaps it. */
+static int do_orphan(const char *arg)
+{
+    int fds[2], report[3] = {0};
+
+    (void)arg;
+    if (pipe(fds) < 0)
+        return 1;
+    if (fork() == 0) {
+        if (fork() == 0) {
+            while (getppid() != 1)
+                usleep(1000);
+            report[0] = getpid();
+            report[1] = getppid();
+            if (write(fds[1], report, sizeof(report)) < 0)
+                _exit(1);
+            _exit(0);
+        }
+        _exit(0);
+    }
+    wait(NULL);
+    if (read(fds[0], report, sizeof(report)) != sizeof(report))
+        return 1;
+    printf("parent %d\n", report[1]);
+    for (int i = 0; i < 2000; i++) {
+        if (kill(report[0], 0) < 0 && errno == ESRCH) {
+            printf("reaped\n");
+            return 0;
+        }
+        usleep(1000);
+    }
+    printf("a zombie is left\n");
+    return 0;
+}
+
+static int do_clock(const char *arg)
+{
+    struct timespec t;
+
+    (void)arg;
+    clock_gettime(CLOCK_REALTIME, &t);
+    printf("%ld\n", (long)t.tv_sec);
+    return 0;
+}
+
+static const struct {
+    const char *name;
+    int (*run)(const char *);
+} table[] = {
+    {"exit", do_exit},       {"segv", do_segv},     {"deaths", do_deaths}, {"fill", do_fill},
+    {"signals", do_signals}, {"winsize", do_winsize}, {"orphan", do_orphan}, {"clock", do_clock},
+};
+
+int main(int argc, char **argv)
+{
+    setvbuf(stdout, NULL, _IONBF, 0);
+    for (size_t i = 0; argc > 1 && i < sizeof(table) / sizeof(table[0]); i++)
+        if (strcmp(argv[1], table[i].name) == 0)
+            return table[i].run(argv[2]);
+    fprintf(stderr, "probe: what?\n");
+    return 99;
+}
