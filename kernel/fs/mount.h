@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * File systems in use (super) and where they are attached (mount). The mount table is one list under mount_lock; look-up
+ * from a covered dentry is lock-free (RCU, walk_seq). A mount counts its super, its root and the dentry it covers.
+ */
+#ifndef FS_MOUNT_H
+#define FS_MOUNT_H
+
+#include "fs/dcache.h"
+
+struct kstatfs {
+    u64 type, bsize, blocks, bfree, bavail, files, ffree, fsid;
+    u32 namelen, frsize, flags;
+};
+struct seq_buf;
+struct super_ops {
+    int (*statfs)(struct super *sb, struct kstatfs *st);
+    void (*put)(struct super *sb); /* unmounted: free everything private */
+    void (*show_options)(struct super *sb, struct seq_buf *s);
+    int (*remount)(struct super *sb, const char *options); /* optional */
+};
+struct super {
+    refcount_t refs;
+    u64 dev;               /* st_dev */
+    u32 magic;             /* *_SUPER_MAGIC */
+    const char *type;      /* "tmpfs": a literal */
+    const struct super_ops *ops;
+    struct dentry *root;   /* counted */
+    struct mutex rename_lock;   /* LOCK_RENAME: renames between directories */
+    struct spinlock inode_lock; /* LOCK_INODE_CACHE: the file system's inode table */
+    atomic64_t next_ino;
+    u64 max_size;          /* largest file */
+    void *private;
+};
+
+struct mount {
+    refcount_t refs;
+    u32 flags;             /* MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_NOATIME … (mount_lock; read freely) */
+    struct super *sb;
+    struct dentry *root;
+    struct mount *parent;  /* itself: the first. (mount_lock; walk_seq) */
+    struct dentry *mountpoint;
+    struct mount *hash_next;
+    struct list link;      /* in order of mounting (mount_lock) */
+    s32 id;
+    bool attached;
+    char *source;
+    struct rcu_head rcu;
+};
+
+struct super *super_alloc(const char *type, u32 magic, const struct super_ops *ops); /* refs 1, no root; NULL: no memory */
+void super_put(struct super *sb);
+static inline void super_get(struct super *sb)
+{
+    ref_get(&sb->refs);
+}
+static inline u64 super_new_ino(struct super *sb)
+{
+    return atomic_add(&sb->next_ino, 1);
+}
+void mount_get(struct mount *m);
+void mount_put(struct mount *m);
+extern struct mount *mount_root; /* never unmounted */
+
+/* Takes over the reference to sb (also on failure). on NULL: the first mount. */
+int mount_attach(struct super *sb, const char *source, u32 flags, const struct path *on, struct mount **out);
+int mount_bind(const struct path *from, const struct path *on, u32 flags);
+int mount_move(const struct path *from, const struct path *on);
+int mount_detach(const struct path *p, bool lazy); /* p: root of a mount. -EBUSY, -EINVAL */
+int mount_change_flags(const struct path *p, u32 flags);
+/* The mount that covers (m, d), topmost not included: one step. NULL: none. No reference (RCU). */
+struct mount *mount_lookup(const struct mount *m, const struct dentry *d);
+/* -EROFS: nothing may be written through this mount. */
+int mount_may_write(const struct mount *m);
+/* mount(2) by type name, for tmpfs, proc, sysfs, devtmpfs, devpts, mqueue, cgroup2. -ENODEV. */
+int mount_by_type(const char *type, const char *source, u32 flags, const char *options, const struct path *on);
+void mount_show(struct seq_buf *s, const struct fs_view *v);       /* /proc/mounts */
+void mount_show_info(struct seq_buf *s, const struct fs_view *v);  /* /proc/pid/mountinfo */
+
+#endif
