@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The lock order, in one place. A thread may take a lock only of a higher number than any it holds (equal only where
- * "nests" is said, and then by the rule given). The checked build asserts it (lib/lockdep.c) fatally. Numbers leave room.
+ * "nests" is said, and then by the rule given). The checked build asserts it (sched/lockdep.c) fatally. Numbers leave room.
  * S: sleeping lock; s: spinlock; i: spinlock taken with interrupts off, because an interrupt handler takes it too.
  */
 #ifndef LIB_LOCK_ORDER_H
@@ -40,7 +40,8 @@ enum lock_class {
     LOCK_DEVICE = 470,       /* s driver queues not touched by interrupts */
     LOCK_PORT = 480,         /* i driver queues touched by interrupts */
     /* signals and scheduling */
-    LOCK_SIGNAL = 500,       /* i sighand.lock: handlers, pending sets, group state */
+    LOCK_SIGNAL = 500,       /* i process.siglock: pending sets, threads, group state */
+    LOCK_SIGHAND = 505,      /* s sighand.lock: the actions; taken under siglock with interrupts off */
     LOCK_WORK = 510,         /* i work queues */
     LOCK_WAITQ = 520,        /* i waitq.lock; nests epoll's outer queue → inner by depth */
     LOCK_TIMER = 540,        /* i per-CPU timer tree */

@@ -4,16 +4,21 @@
  *
  * Life: made by fork/clone without CLONE_THREAD, or at boot → threads come and go → the group exits (exit_group, fatal
  * signal, last thread) → zombie when the last thread is gone → reaped by the parent (or at once) → freed with the last
- * reference. The tree (parent, children, groups, sessions) is under one lock, LOCK_PID_NS (`tasklist_lock`, an rwsem);
- * look-up by pid is lock-free under RCU.
+ * reference, after a grace period.
+ *
+ * Locks: tasklist_lock (LOCK_PID_NS, a rwsem) covers the tree: parent, children, groups, sessions, zombie, and the
+ * controlling terminals. siglock (LOCK_SIGNAL) covers the list of threads, pending signals, stop and exit state, limits.
+ * A look-up by pid is lock-free under RCU (proc/pid.h). Interrupt handlers may take siglock, never tasklist_lock.
  */
 #ifndef PROC_PROCESS_H
 #define PROC_PROCESS_H
 
+#include "abi/resource.h"
 #include "arch/spinlock.h"
 #include "lib/atomic.h"
 #include "lib/list.h"
 #include "proc/cred.h"
+#include "proc/pid.h"
 #include "proc/signal.h"
 #include "sched/mutex.h"
 #include "sched/thread.h"
@@ -21,62 +26,167 @@
 
 struct tty;
 struct file;
+struct posix_timers;
 
 struct rlimit_k {
     u64 soft, hard;
 };
-#define RLIMIT_COUNT 16
+#define RLIMIT_COUNT RLIM_NLIMITS
 
-struct pid; /* a number, and who has it as thread, process, group, session: proc/pid.h */
+struct cpu_use { /* what getrusage(2) sums up */
+    ns_t user, sys;
+    u64 min_flt, maj_flt, nvcsw, nivcsw;
+    u64 maxrss; /* pages */
+};
+
+/* ITIMER_VIRTUAL and ITIMER_PROF: CPU time of the process, looked at by cpu_timer when it may be due. */
+struct cpu_itimer {
+    ns_t expires, interval; /* expires 0: off (siglock) */
+};
 
 struct process {
     refcount_t refs;
     s32 pid;
-    struct spinlock lock;      /* LOCK_SIGNAL via sighand? no: guards threads list, limits (LOCK_THREAD order - see .c) */
-    struct list threads;       /* thread.process_link */
+    struct pid *pid_obj;
+
+    /* threads (siglock) */
+    struct spinlock siglock;
+    struct list threads; /* thread.process_link */
     u32 thread_count;
-    struct thread *leader;
-    struct process *parent;    /* (tasklist) real parent, for wait */
-    struct list children, sibling;
-    s32 pgid, sid;             /* (tasklist; read locklessly) */
-    struct tty *tty;           /* controlling terminal (tasklist) */
-    struct sighand *sighand;
-    struct signal_shared *sig; /* pending for the group, stop/continue state, exit code */
+    struct thread *leader;       /* whose tid is the pid; NULL once it ended before the others */
+    struct thread *exec_waiter;  /* execve waits until it is the only thread */
+    struct sigpending shared_pending;
+    struct sighand *sighand;     /* current one; threads point to it too */
+    bool group_exit;             /* every thread is to end, with group_status */
+    bool unkillable;             /* PID 1: signals without a handler do not reach it */
+    u32 group_status;            /* wait status */
+    u32 stop_signal;             /* group stop: 0 none, else its signal */
+    u32 stop_remaining;          /* threads that have yet to stop */
+    u32 stop_state;              /* STOP_* bits for the parent's wait */
     struct rlimit_k limits[RLIMIT_COUNT];
-    struct mutex exec_lock;
-    u32 exit_code;             /* wait status once zombie */
-    u32 exit_signal;           /* to the parent; SIGCHLD */
-    bool zombie, exiting, execed, subreaper, did_vfork;
-    struct completion *vfork_done;
-    struct waitq child_wait;   /* wait4 of this process's threads */
-    struct waitq pidfd_wait;
-    ns_t start_time;
-    ns_t dead_user, dead_sys;  /* of threads that ended */
-    ns_t children_user, children_sys;
-    u64 min_flt, maj_flt, children_min_flt, children_maj_flt, children_maxrss, maxrss, nvcsw, nivcsw;
-    s16 oom_score_adj;
+    struct cpu_use dead;         /* of threads that ended */
+    struct cpu_use children_use; /* of children that were waited for (tasklist) */
+    u64 maxrss;                  /* high water at exit, pages */
+
+    /* family (tasklist) */
+    struct process *parent;
+    struct list children, sibling;
+    struct pid *pgrp, *session;
+    struct list group_link, session_link;
+    s32 pgid, sid;     /* copies, to be read without the lock */
+    u32 exit_signal;   /* to the parent; SIGCHLD; 0: none */
+    u32 exit_status;   /* wait status once zombie */
+    bool zombie, reaped, subreaper, has_child_subreaper;
+    bool execed;       /* since fork: setpgid's EACCES */
+    bool autoreap;
+
+    struct waitq child_wait; /* wait4 of this process's threads */
     u32 dumpable;
+    s16 oom_score_adj;
+    u32 personality;
+    char comm[16];           /* of the leader, kept for the zombie */
+    const struct cred *zombie_cred;
+    ns_t start_time;
+    struct file *exe;        /* what runs: /proc/pid/exe once the mm is gone */
+    struct mutex exec_lock;  /* LOCK_EXEC: exec; others' use of the mm and credentials together */
+
+    /* timers (siglock) */
+    struct timer real_timer; /* ITIMER_REAL */
+    ns_t real_interval;
+    struct cpu_itimer cpu_itimer[2]; /* [0] ITIMER_VIRTUAL, [1] ITIMER_PROF */
+    struct timer cpu_timer;
+    struct posix_timers *posix_timers;
+    u64 cpu_limit_next;      /* RLIMIT_CPU: seconds at which SIGXCPU comes next */
     struct rcu_head rcu;
 };
+/* stop_state */
+#define STOP_STOPPED 1u   /* all threads have stopped; wait4(WUNTRACED) has not taken it */
+#define STOP_CONTINUED 2u /* wait4(WCONTINUED) has not taken it */
+
+extern struct rwsem tasklist_lock;
+extern struct process *init_process; /* PID 1; NULL before it exists */
 
 static inline struct process *current_process(void)
 {
     return current_thread()->process;
 }
 struct process *process_find(s32 pid); /* reference; NULL: none (zombies are found) */
-struct thread *thread_find(s32 tid);   /* reference */
-void process_get(struct process *p);
+struct thread *thread_find(s32 tid);   /* reference; NULL: none */
+static inline void process_get(struct process *p)
+{
+    ref_get(&p->refs);
+}
 void process_put(struct process *p);
+struct thread *process_thread_get(struct process *p); /* some living thread, the leader first; reference or NULL */
+struct process *process_alloc(void);   /* blank, refs 1, nothing linked */
+struct mm *process_mm_get(struct process *p); /* user reference, or NULL (kernel thread, zombie) */
+const struct cred *process_cred_get(struct process *p); /* of the leader, or what the zombie left; reference */
+void process_for_each(void (*fn)(struct process *p, void *arg), void *arg); /* under tasklist for reading */
+u32 process_thread_total(void);
+
+/* The sum over living and dead threads (the caller needs no lock). */
+void process_cpu_use(struct process *p, struct cpu_use *u);
+void thread_cpu_use(const struct thread *t, struct cpu_use *u); /* adds */
+ns_t process_cpu_time(struct process *p, bool user_only);
+void rusage_fill(struct rusage *r, const struct cpu_use *u);
+
+static inline u64 rlimit(u32 which) /* soft limit of the calling process */
+{
+    return READ_ONCE(current_process()->limits[which].soft);
+}
+int process_set_limit(struct process *p, u32 which, const struct rlimit_k *new, struct rlimit_k *old);
+void process_limits_to_mm(struct process *p, struct mm *mm);
+
+/* ---- fork.c ---- */
+struct clone_request {
+    u64 flags;
+    u64 stack;         /* top; 0: the parent's */
+    u64 tls;
+    uaddr_t parent_tid, child_tid, pidfd;
+    u32 exit_signal;
+    uaddr_t set_tid;   /* clone3: array */
+    u64 set_tid_size;
+};
+s64 process_clone(const struct clone_request *req, struct trapframe *f); /* child's tid, or -errno */
+void process_vfork_done(struct thread *t); /* the thread lets go of its mm: exec, exit */
+
+/* ---- exit.c, wait.c ---- */
+void process_exit_thread(int code) __noreturn; /* exit(2) of the calling thread */
+void process_exit_group(u32 wait_status) __noreturn;
+/* Every other thread of the calling process ends; 0, or -EAGAIN when the group is exiting anyway. */
+int process_kill_other_threads(void);
+/* Marks the group as exiting with the status and kills its threads (siglock held). */
+void process_group_exit_locked(struct process *p, u32 wait_status);
+struct wait_result {
+    s32 pid;
+    u32 uid;
+    u32 status;     /* wait status word */
+    int code;       /* CLD_* */
+    int value;      /* si_status */
+    struct cpu_use use;
+};
+enum wait_target { WAIT_ANY, WAIT_PID, WAIT_GROUP };
+/* options: W* of waitid. >0: pid in r, 0: WNOHANG and nothing, -ECHILD, -ERESTARTSYS. */
+s64 process_wait(enum wait_target kind, s32 id, u32 options, struct wait_result *r);
+void process_release_zombie(struct process *p); /* (tasklist for writing) out of the tree and the pid table */
+
+/* ---- groups and sessions (group.c) ---- */
+int process_setsid(void);
+int process_setpgid(s32 pid, s32 pgid);
+bool process_group_orphaned(struct pid *group);          /* (tasklist) */
+void process_group_exit_check(struct process *p, struct process *parent); /* (tasklist) SIGHUP + SIGCONT of new orphans */
+/* kill(2)'s permission of the calling thread on p. */
+bool signal_may_kill(struct process *p, int sig);
+
+/* ---- terminals: tty/ fills these ---- */
+/* A session leader with a controlling terminal exits, or the session gives it up; process context, no lock held. */
+extern void (*proc_hook_disassociate_tty)(struct process *leader, bool exiting);
+
+/* ---- the end of PID 1 (init.c; drivers/ and fs/ fill the hook) ---- */
+void process_container_end(u32 wait_status) __noreturn; /* PID 1 has ended: report, drain, power off */
 
 /* Boot: the process the boot record asks for; returns after it was started. proc/init.c */
 void process_start_first(void);
-
-struct clone_args_k;
-s64 process_clone(const struct clone_args_k *args, struct trapframe *f); /* child's tid, or -errno */
-void process_exit_thread(int code) __noreturn;     /* exit(2) of the calling thread */
-void process_exit_group(u32 wait_status) __noreturn;
-
-/* execve without user pointers: strings are counted kernel copies (proc/exec.h). */
-void process_for_each(void (*fn)(struct process *p, void *arg), void *arg); /* under tasklist for reading */
+void proc_init(void); /* caches, tables, /proc files; before process_start_first */
 
 #endif
