@@ -20,10 +20,11 @@ void hook_user_trap(u32 vector, u32 error, u64 addr, int signo, int code, struct
 void hook_exit_work(struct trapframe *f);
 /* sched/sched.c */
 void hook_thread_first(struct thread *prev); /* the first thing a new thread does: finishes the switch */
-void hook_timer_interrupt(void);             /* the one-shot timer fired; interrupts off */
+void hook_timer_interrupt(bool from_user);   /* the one-shot timer fired; interrupts off */
 void hook_resched_ipi(void);
 void hook_irq_exit(void); /* end of the outermost interrupt */
-void hook_secondary_cpu(void) __noreturn; /* a CPU came up: becomes its idle thread */
+u64 hook_prepare_cpu(u32 cpu); /* before a CPU is started: makes its idle thread, sets percpu current and idle; stack top, 0: no memory */
+void hook_secondary_cpu(void) __noreturn; /* a CPU came up, on that stack: becomes its idle thread */
 /* vm/mm.c: loads next's address space (NULL: a kernel thread; keep prev's lazily). Interrupts off. */
 void hook_switch_mm(struct mm *prev, struct mm *next);
 /* drivers/control.c: report a panic to the host; any state; must not fault or block. */

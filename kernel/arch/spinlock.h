@@ -20,10 +20,11 @@ struct spinlock {
 };
 #ifdef SLIPWAY_DEBUG
 #define SPINLOCK_INIT(cls) {0, 0, (cls), 0}
-void lockdep_acquire(const void *lock, enum lock_class cls, bool sleeping); /* lib/lockdep.c */
+void lockdep_acquire(const void *lock, enum lock_class cls, bool sleeping); /* sched/lockdep.c */
 void lockdep_release(const void *lock, enum lock_class cls);
 void lockdep_nest_next(void); /* the next acquire may equal the highest held class */
 void lockdep_assert_held(const void *lock);
+void lockdep_assert_may_sleep(void);
 #else
 #define SPINLOCK_INIT(cls) {0, 0}
 static inline void lockdep_acquire(const void *lock, enum lock_class cls, bool sleeping)
@@ -40,6 +41,9 @@ static inline void lockdep_nest_next(void)
 static inline void lockdep_assert_held(const void *lock)
 {
     (void)lock;
+}
+static inline void lockdep_assert_may_sleep(void)
+{
 }
 #endif
 

@@ -36,8 +36,9 @@ int sched_set_policy(struct thread *t, u8 policy, u8 rt_priority);  /* valid val
 void sched_set_nice(struct thread *t, s8 nice);
 int sched_set_affinity(struct thread *t, u64 mask); /* -EINVAL: no online CPU in it; migrates */
 void sched_fork(struct thread *child); /* vruntime and policy from current */
-void sched_account(struct thread *t, bool from_user); /* time since the last point → user or system; on entry/exit of slow paths */
-void thread_times(const struct thread *t, ns_t *user, ns_t *sys); /* includes the running slice */
+void thread_times(const struct thread *t, ns_t *user, ns_t *sys); /* includes the running slice; split by sampling */
+extern void (*sched_tick)(struct thread *t, bool from_user); /* set by proc/: interval timers; interrupts off */
+#define SCHED_TICK_NS 4000000ull /* while a CPU is busy; an idle CPU has no tick */
 u64 sched_load_avg(u32 i); /* 16.16 fixed, i 0..2: 1, 5, 15 min */
 void cpu_times(u32 cpu, ns_t *user, ns_t *sys, ns_t *idle);
 u64 sched_context_switches(void);
@@ -45,5 +46,7 @@ u32 sched_runnable_count(void);
 
 /* For every thread, under RCU. */
 extern struct list all_threads;
+void sched_idle_loop(void) __noreturn; /* the boot CPU's thread becomes its idle thread */
+u64 sched_online_mask(void);
 
 #endif

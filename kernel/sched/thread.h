@@ -33,6 +33,12 @@ enum thread_state {
 };
 enum wake_kind { WAKE_NORMAL = 1, WAKE_INT = 2, WAKE_KILL = 4, WAKE_STOPPED = 8 };
 
+/* A callback after a grace period: sched/timer.h. */
+struct rcu_head {
+    struct rcu_head *next;
+    void (*fn)(struct rcu_head *h);
+};
+
 struct process;
 struct mm;
 struct fdtable;
@@ -49,7 +55,7 @@ struct thread {
     struct spinlock wake_lock;  /* LOCK_THREAD: state */
     u32 state;                  /* enum thread_state; written by itself, or under wake_lock */
     u32 on_cpu;                 /* running (or its stack still in use) on `cpu` */
-    u32 on_rq;                  /* (runq.lock) */
+    u32 on_rq;                  /* 1: runnable, queued or running; 2: between two queues (runq.lock) */
     u32 cpu;                    /* last or current CPU */
     u64 affinity;               /* allowed CPUs, never empty (runq.lock of cpu) */
     u8 policy;                  /* SCHED_*; (runq.lock) */
@@ -61,8 +67,10 @@ struct thread {
     ns_t slice_used;            /* in this slice (RR) */
     struct rb_node rq_node;     /* fair tree */
     struct list rq_link;        /* RT list */
-    ns_t user_ns, sys_ns;       /* CPU time; written by itself or the switch */
+    ns_t run_ns;                /* CPU time, exact; written by the switch and the tick */
+    u32 ticks_user, ticks_sys;  /* how it splits, sampled by the tick */
     ns_t time_stamp;            /* last accounting point */
+    u8 migrate;                 /* switched out on a CPU that it may no longer use */
     ns_t start_time;
     u64 switches_vol, switches_invol;
 
@@ -89,10 +97,7 @@ struct thread {
     void *proc_private[4];     /* reserved for proc/, tty/, syscall/ */
 
     struct list all_link;      /* every thread (kernel's too) */
-    struct {
-        void (*fn)(void *);
-        void *arg;
-    } rcu_head_unused;
+    struct rcu_head rcu;
 #ifdef SLIPWAY_DEBUG
     u32 held_count;
     struct {

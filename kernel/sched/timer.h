@@ -34,10 +34,6 @@ bool work_queue(struct work *w); /* any context; runs once in the work thread; f
 void work_flush(struct work *w); /* waits until it is neither queued nor running */
 
 /* Grace periods. Read sections do not sleep; a switch, idle and user mode are quiescent. */
-struct rcu_head {
-    struct rcu_head *next;
-    void (*fn)(struct rcu_head *h);
-};
 static inline void rcu_read_lock(void)
 {
     barrier();

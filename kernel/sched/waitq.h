@@ -61,7 +61,7 @@ static inline void waitq_wake_poll(struct waitq *q, u32 events)
         waitq_wake(q, 1, events);
 }
 
-/* Sleeps until cond; 0, -ETIMEDOUT, -EINTR (state INT/KILL and a signal: callers map it to restart codes). */
+/* Sleeps until cond (which must not sleep itself); 0, -ETIMEDOUT, -EINTR (state INT/KILL and a signal: callers map it to restart codes). */
 #define wait_event_state(q, cond, state, deadline, excl)                                                               \
     ({                                                                                                                 \
         int we_ret_ = 0;                                                                                               \

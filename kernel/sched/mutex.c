@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Mutex, reader/writer semaphore, completion.
+ *
+ * Mutex: `owner` is the thread, bit 0 says "there may be waiters". Unlock stores 0 and wakes one if the bit was set; a
+ * woken waiter that takes the lock sets the bit again, since it cannot know whether it was the last. A newcomer may take
+ * the lock first (it is running; the waiter is not): the waiter sets the bit and sleeps again.
+ * Rwsem: count readers, or -1. Newcomers stand back while a writer waits, so writers are not starved.
+ */
+#include "sched/mutex.h"
+
+#include "abi/errno.h"
+#include "lib/printf.h"
+
+void mutex_init(struct mutex *m, enum lock_class cls)
+{
+    m->owner = 0;
+    waitq_init(&m->waiters);
+    m->cls = cls;
+}
+
+static bool cas(u64 *p, u64 old, u64 new)
+{
+    return __atomic_compare_exchange_n(p, &old, new, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+}
+
+/* Takes it, or leaves the waiters bit set for the owner to see. */
+static bool mutex_take_or_mark(struct mutex *m)
+{
+    u64 me = (u64)current_thread() | 1;
+    for (;;) {
+        u64 o = __atomic_load_n(&m->owner, __ATOMIC_RELAXED);
+        if ((o & ~1ull) == 0) {
+            if (cas(&m->owner, o, me))
+                return true;
+        } else if ((o & 1) || cas(&m->owner, o, o | 1)) {
+            return false;
+        }
+    }
+}
+
+static int mutex_lock_slow(struct mutex *m, enum thread_state state)
+{
+    return wait_event_state(&m->waiters, mutex_take_or_mark(m), state, NS_FOREVER, true);
+}
+
+static int mutex_lock_state(struct mutex *m, enum thread_state state)
+{
+    lockdep_acquire(m, (enum lock_class)m->cls, true);
+    if (likely(cas(&m->owner, 0, (u64)current_thread())))
+        return 0;
+    int err = mutex_lock_slow(m, state);
+    if (err) {
+        lockdep_release(m, (enum lock_class)m->cls);
+        waitq_wake_one(&m->waiters); /* a wake-up meant for us may have been spent */
+    }
+    return err;
+}
+
+void mutex_lock(struct mutex *m)
+{
+    (void)mutex_lock_state(m, THREAD_SLEEP_UNINT);
+}
+
+void mutex_lock_nested(struct mutex *m)
+{
+    lockdep_nest_next();
+    mutex_lock(m);
+}
+
+int mutex_lock_interruptible(struct mutex *m)
+{
+    return mutex_lock_state(m, THREAD_SLEEP_INT);
+}
+
+int mutex_lock_killable(struct mutex *m)
+{
+    return mutex_lock_state(m, THREAD_SLEEP_KILL);
+}
+
+bool mutex_trylock(struct mutex *m)
+{
+    if (!cas(&m->owner, 0, (u64)current_thread()))
+        return false;
+    lockdep_nest_next();
+    lockdep_acquire(m, (enum lock_class)m->cls, false);
+    return true;
+}
+
+void mutex_unlock(struct mutex *m)
+{
+    ASSERT((m->owner & ~1ull) == (u64)current_thread());
+    lockdep_release(m, (enum lock_class)m->cls);
+    if (__atomic_exchange_n(&m->owner, 0, __ATOMIC_SEQ_CST) & 1)
+        waitq_wake(&m->waiters, 1, 0);
+}
+
+bool mutex_is_held(const struct mutex *m)
+{
+    return (READ_ONCE(m->owner) & ~1ull) == (u64)current_thread();
+}
+
+/* ---- rwsem ---- */
+
+void rwsem_init(struct rwsem *s, enum lock_class cls)
+{
+    s->count = 0;
+    s->writers_waiting = 0;
+    waitq_init(&s->waiters);
+    s->cls = cls;
+}
+
+static bool try_read(struct rwsem *s)
+{
+    s64 c = __atomic_load_n(&s->count, __ATOMIC_RELAXED);
+    while (c >= 0 && READ_ONCE(s->writers_waiting) == 0) {
+        if (__atomic_compare_exchange_n(&s->count, &c, c + 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+            return true;
+    }
+    return false;
+}
+
+static bool try_write(struct rwsem *s)
+{
+    s64 c = 0;
+    return __atomic_compare_exchange_n(&s->count, &c, -1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+}
+
+static int read_lock_state(struct rwsem *s, enum thread_state state)
+{
+    lockdep_acquire(s, (enum lock_class)s->cls, true);
+    if (likely(try_read(s)))
+        return 0;
+    int err = wait_event_state(&s->waiters, try_read(s), state, NS_FOREVER, false);
+    if (err)
+        lockdep_release(s, (enum lock_class)s->cls);
+    return err;
+}
+
+static int write_lock_state(struct rwsem *s, enum thread_state state)
+{
+    lockdep_acquire(s, (enum lock_class)s->cls, true);
+    if (likely(try_write(s)))
+        return 0;
+    __atomic_add_fetch(&s->writers_waiting, 1, __ATOMIC_SEQ_CST);
+    int err = wait_event_state(&s->waiters, try_write(s), state, NS_FOREVER, false);
+    if (__atomic_sub_fetch(&s->writers_waiting, 1, __ATOMIC_SEQ_CST) == 0 && err)
+        waitq_wake_all(&s->waiters); /* readers stood back for us */
+    if (err)
+        lockdep_release(s, (enum lock_class)s->cls);
+    return err;
+}
+
+void rwsem_read_lock(struct rwsem *s)
+{
+    (void)read_lock_state(s, THREAD_SLEEP_UNINT);
+}
+
+int rwsem_read_lock_killable(struct rwsem *s)
+{
+    return read_lock_state(s, THREAD_SLEEP_KILL);
+}
+
+bool rwsem_read_trylock(struct rwsem *s)
+{
+    if (!try_read(s))
+        return false;
+    lockdep_nest_next();
+    lockdep_acquire(s, (enum lock_class)s->cls, false);
+    return true;
+}
+
+void rwsem_read_unlock(struct rwsem *s)
+{
+    lockdep_release(s, (enum lock_class)s->cls);
+    if (__atomic_sub_fetch(&s->count, 1, __ATOMIC_SEQ_CST) == 0)
+        waitq_wake_all(&s->waiters);
+}
+
+void rwsem_write_lock(struct rwsem *s)
+{
+    (void)write_lock_state(s, THREAD_SLEEP_UNINT);
+}
+
+void rwsem_write_lock_nested(struct rwsem *s)
+{
+    lockdep_nest_next();
+    rwsem_write_lock(s);
+}
+
+int rwsem_write_lock_killable(struct rwsem *s)
+{
+    return write_lock_state(s, THREAD_SLEEP_KILL);
+}
+
+void rwsem_write_unlock(struct rwsem *s)
+{
+    lockdep_release(s, (enum lock_class)s->cls);
+    __atomic_store_n(&s->count, 0, __ATOMIC_SEQ_CST);
+    waitq_wake_all(&s->waiters);
+}
+
+void rwsem_downgrade(struct rwsem *s)
+{
+    __atomic_store_n(&s->count, 1, __ATOMIC_SEQ_CST);
+    waitq_wake_all(&s->waiters);
+}
+
+/* ---- completion ---- */
+
+void completion_init(struct completion *c)
+{
+    c->done = 0;
+    waitq_init(&c->wq);
+}
+
+void complete(struct completion *c)
+{
+    /* Under the queue's lock, so that the waiter, whose stack often holds it, cannot go before we are out. */
+    u64 flags = spin_lock_irqsave(&c->wq.lock);
+    struct waiter *w;
+    WRITE_ONCE(c->done, 1);
+    list_for_each(w, &c->wq.waiters, link)
+        thread_wake(w->thread, WAKE_NORMAL);
+    spin_unlock_irqrestore(&c->wq.lock, flags);
+}
+
+static int wait_done(struct completion *c, enum thread_state state)
+{
+    int err = wait_event_state(&c->wq, READ_ONCE(c->done), state, NS_FOREVER, false);
+    u64 flags = spin_lock_irqsave(&c->wq.lock); /* complete() is out of it */
+    spin_unlock_irqrestore(&c->wq.lock, flags);
+    return err;
+}
+
+void wait_for_completion(struct completion *c)
+{
+    (void)wait_done(c, THREAD_SLEEP_UNINT);
+}
+
+int wait_for_completion_killable(struct completion *c)
+{
+    return wait_done(c, THREAD_SLEEP_KILL);
+}

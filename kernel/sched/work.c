@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Deferred work and grace periods, each with one kernel thread.
+ *
+ * RCU: a CPU notes a quiescent state by counting (at every schedule, in idle, at a tick out of user mode). The thread
+ * takes the callbacks of all CPUs, snapshots the counters, and waits until each CPU's has moved or the CPU is idle; a
+ * CPU that does not move by itself is asked to reschedule. Interrupt handlers are not RCU readers.
+ * Locks: per-CPU list lock with interrupts off (LOCK_RCU); work_lock (LOCK_WORK).
+ */
+#include "arch/irq.h"
+#include "lib/printf.h"
+#include "sched/mutex.h"
+#include "sched/timer.h"
+
+static struct spinlock work_lock = SPINLOCK_INIT(LOCK_WORK);
+static struct list work_list = LIST_INIT(work_list);
+static struct work *work_running;
+static struct waitq work_wait = WAITQ_INIT(work_wait), work_done = WAITQ_INIT(work_done);
+
+bool work_queue(struct work *w)
+{
+    u64 flags = spin_lock_irqsave(&work_lock);
+    bool added = !w->queued;
+    if (added) {
+        w->queued = 1;
+        list_add_tail(&work_list, &w->link);
+    }
+    spin_unlock_irqrestore(&work_lock, flags);
+    if (added)
+        waitq_wake_one(&work_wait);
+    return added;
+}
+
+static struct work *work_take(void)
+{
+    u64 flags = spin_lock_irqsave(&work_lock);
+    struct work *w = NULL;
+    if (!list_empty(&work_list)) {
+        w = list_first(&work_list, struct work, link);
+        list_del_init(&w->link);
+        w->queued = 0;
+    }
+    work_running = w;
+    spin_unlock_irqrestore(&work_lock, flags);
+    return w;
+}
+
+static void work_thread(void *arg)
+{
+    (void)arg;
+    for (;;) {
+        struct work *w;
+        wait_event(&work_wait, !list_empty(&work_list));
+        while ((w = work_take())) {
+            w->fn(w); /* may free w */
+            WRITE_ONCE(work_running, NULL);
+            waitq_wake_all(&work_done);
+            cond_resched();
+        }
+    }
+}
+
+static bool work_is_done(struct work *w)
+{
+    u64 flags = spin_lock_irqsave(&work_lock);
+    bool done = !w->queued && work_running != w;
+    spin_unlock_irqrestore(&work_lock, flags);
+    return done;
+}
+
+void work_flush(struct work *w)
+{
+    wait_event(&work_done, work_is_done(w));
+}
+
+/* ---- grace periods ---- */
+
+#define RCU_BATCH_NS 4000000ull  /* callbacks are gathered this long */
+#define RCU_URGENT 2000u         /* more waiting than this: at once */
+
+static struct rcu_cpu {
+    struct spinlock lock;
+    struct rcu_head *head, **tail;
+    u32 count;
+    u64 quiescent; /* written by its CPU only */
+} __cacheline rcu_cpus[MAX_CPUS];
+
+static struct waitq rcu_wait = WAITQ_INIT(rcu_wait);
+static u32 rcu_pending; /* 0 nothing, 1 some, 2 urgent */
+
+void rcu_note_quiescent(void)
+{
+    struct rcu_cpu *c = &rcu_cpus[cpu_id()];
+    WRITE_ONCE(c->quiescent, c->quiescent + 1);
+}
+
+void rcu_call(struct rcu_head *h, void (*fn)(struct rcu_head *h))
+{
+    h->next = NULL;
+    h->fn = fn;
+    u64 flags = irq_save();
+    struct rcu_cpu *c = &rcu_cpus[cpu_id()];
+    spin_lock(&c->lock);
+    if (!c->head)
+        c->tail = &c->head;
+    *c->tail = h;
+    c->tail = &h->next;
+    u32 level = ++c->count > RCU_URGENT ? 2 : 1;
+    spin_unlock(&c->lock);
+    bool wake = READ_ONCE(rcu_pending) < level;
+    if (wake)
+        WRITE_ONCE(rcu_pending, level);
+    irq_restore(flags);
+    if (wake)
+        waitq_wake_all(&rcu_wait);
+}
+
+static struct rcu_head *rcu_take_all(void)
+{
+    struct rcu_head *all = NULL;
+    for (u32 i = 0; i < cpu_count; i++) {
+        struct rcu_cpu *c = &rcu_cpus[i];
+        u64 flags = spin_lock_irqsave(&c->lock);
+        struct rcu_head *list = c->head;
+        if (list) {
+            *c->tail = all;
+            all = list;
+        }
+        c->head = NULL;
+        c->count = 0;
+        spin_unlock_irqrestore(&c->lock, flags);
+    }
+    return all;
+}
+
+static void wait_for_grace_period(void)
+{
+    u64 before[MAX_CPUS];
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    for (u32 i = 0; i < cpu_count; i++)
+        before[i] = READ_ONCE(rcu_cpus[i].quiescent);
+    for (u32 i = 0; i < cpu_count; i++) {
+        while (percpu_area[i].online && READ_ONCE(rcu_cpus[i].quiescent) == before[i]) {
+            if (percpu_area[i].current == percpu_area[i].idle)
+                break;
+            if (i == cpu_id()) {
+                schedule();
+                continue;
+            }
+            irq_send_resched(i);
+            thread_sleep_interruptible(clock_monotonic() + 200000);
+        }
+    }
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+
+static void rcu_thread(void *arg)
+{
+    (void)arg;
+    for (;;) {
+        wait_event(&rcu_wait, READ_ONCE(rcu_pending) != 0);
+        (void)wait_event_deadline(&rcu_wait, READ_ONCE(rcu_pending) == 2, clock_monotonic() + RCU_BATCH_NS);
+        WRITE_ONCE(rcu_pending, 0);
+        __atomic_thread_fence(__ATOMIC_SEQ_CST);
+        struct rcu_head *h = rcu_take_all();
+        if (h)
+            wait_for_grace_period();
+        for (u32 n = 0; h; n++) {
+            struct rcu_head *next = h->next;
+            h->fn(h);
+            h = next;
+            if (n % 64 == 63)
+                cond_resched();
+        }
+    }
+}
+
+struct rcu_waiter {
+    struct rcu_head head;
+    struct completion done;
+};
+
+static void rcu_waiter_done(struct rcu_head *h)
+{
+    complete(&container_of(h, struct rcu_waiter, head)->done);
+}
+
+void rcu_synchronize(void)
+{
+    struct rcu_waiter w;
+    completion_init(&w.done);
+    rcu_call(&w.head, rcu_waiter_done);
+    WRITE_ONCE(rcu_pending, 2);
+    waitq_wake_all(&rcu_wait);
+    wait_for_completion(&w.done);
+}
+
+void timer_module_init(void)
+{
+    for (u32 i = 0; i < MAX_CPUS; i++)
+        spin_init(&rcu_cpus[i].lock, LOCK_RCU);
+    if (!kthread_start(work_thread, NULL, "kworker") || !kthread_start(rcu_thread, NULL, "rcu"))
+        panic("no memory for the first kernel threads");
+}
