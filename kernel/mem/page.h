@@ -4,7 +4,12 @@
  * single pages. Spinlocks only, callable from interrupts with MEM_NOWAIT.
  *
  * Life: free (in the buddy) → page_alloc (refcount 1) → page_get/page_put → at 0 back to the buddy. Frames of the
- * embedded archive are born with refcount 1 and PAGE_ARCHIVE, held by the archive file system, and die like any other.
+ * embedded archive are born with refcount 1 and PAGE_ARCHIVE, held by the archive file system, and die like any other;
+ * their struct pages come to life in groups on first use: ask for them by mem_archive_page() only.
+ *
+ * A struct page is valid when its frame heads a block of the buddy's partition (free or allocated), is part of a slab or
+ * of an archive group in use, or belongs to the kernel image. Everything else of the array may be garbage: at boot
+ * nothing is written for memory nobody uses yet.
  */
 #ifndef MEM_PAGE_H
 #define MEM_PAGE_H
@@ -24,7 +29,7 @@ enum page_flags {
     PAGE_CACHE = 64,     /* in a page cache: mapping/index valid */
     PAGE_DIRTY = 128,    /* differs from the archive: cannot be dropped */
     PAGE_REFERENCED = 256,
-    PAGE_PINNED = 512,   /* device I/O */
+    PAGE_PINNED = 512,   /* device I/O: fork copies it at once instead of sharing it */
     PAGE_PGTABLE = 1024, /* a page table */
 };
 
@@ -32,14 +37,10 @@ struct page {
     u32 flags;      /* atomic once shared */
     refcount_t refs;
     union {
-        struct list lru; /* free lists, reclaim lists */
+        struct list lru; /* free lists, reclaim lists, a cache's slabs */
         struct {
             struct mapping *mapping; /* PAGE_CACHE: whose */
             u64 index;               /* in pages */
-        };
-        struct {
-            struct slab_cache *cache;
-            void *freelist;
         };
         struct {
             u64 pt_lock; /* PAGE_PGTABLE: struct spinlock (vm/) */
@@ -48,10 +49,19 @@ struct page {
     };
     union {
         u32 order;    /* PAGE_BUDDY, PAGE_HEAD */
-        u32 inuse;    /* PAGE_SLAB: objects handed out */
-        u32 mapcount; /* PAGE_CACHE/PAGE_ANON: page-table entries that map it */
+        struct {
+            u16 slab_inuse; /* PAGE_SLAB, first page: objects not on its free list */
+            u16 slab_free;  /* number of the first free object; 0xffff: none */
+        };
+        u32 mapcount; /* the owner's; vm/ keeps none: every page-table entry holds a reference */
     };
-    u32 private;
+    union {
+        u32 private;
+        struct {
+            u16 slab_cache; /* PAGE_SLAB: number of its cache */
+            u16 slab_tail;  /* PAGE_SLAB: distance to the slab's first page */
+        };
+    };
 };
 _Static_assert(sizeof(struct page) == 32, "struct page");
 
@@ -95,6 +105,12 @@ static inline void page_get(struct page *p)
 }
 void page_put(struct page *p); /* order 0, or PAGE_HEAD: the whole block */
 
+/* Single pages in bulk: fills out[0..n), returns how many it got. Free of order 0 pages by dropping a reference each. */
+u32 page_alloc_bulk(struct page **out, u32 n, u32 mem_flags);
+void page_put_bulk(struct page **pages, u32 n);
+/* 2^order single pages that lie together, each with a reference of its own. NULL: none at hand; never reclaims. */
+struct page *page_alloc_run(u32 order, u32 mem_flags);
+
 /* Pages for struct-less use: direct-map addresses. */
 void *pages_alloc(u32 order, u32 mem_flags);
 void pages_free(void *p, u32 order);
@@ -107,9 +123,15 @@ extern struct mem_stats_counters {
     atomic64_t slab, pgtable, kstack, archive, cache, anon, shmem;
 } mem_count;
 void mem_get_stats(struct mem_stats *s);
+/* User pages come and go one by one: counted per CPU, without atomics. Process context. */
+void mem_count_anon(s64 n);
+u64 mem_total_pages(void); /* RAM that the allocator was given, and archives */
+u64 mem_free_pages(void);
+bool mem_plentiful(void);  /* large pages are affordable */
 
 /* Reclaim: called in process context when memory is short; frees about `want` pages, returns how many it freed. */
 void mem_register_reclaim(u64 (*fn)(u64 want));
+u64 mem_reclaim(u64 want); /* runs the callbacks: pages freed; 0 also while this thread reclaims already */
 
 void mem_early_init(void); /* boot allocator from boot_info; archive and initrd ranges are kept out */
 void mem_init(void);       /* the array and the buddy; early allocations stay reserved */
@@ -117,5 +139,9 @@ void mem_init(void);       /* the array and the buddy; early allocations stay re
 void *mem_early_alloc(size_t size, size_t align);
 /* Hands [start, end) of frames that were kept out at boot to the allocator's world as archive frames (refcount 1). */
 void mem_adopt_archive(paddr_t start, paddr_t end);
+/* The struct page of the archive's frame at `a`; the first use of a group of frames makes all its struct pages. */
+struct page *mem_archive_page(paddr_t a);
+/* After boot: the pages of __init code and data become free memory. */
+void mem_free_init(void);
 
 #endif
