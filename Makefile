@@ -42,7 +42,7 @@ UNIT := $(patsubst tests/unit/%.c,$B/unit/%,$(wildcard tests/unit/*.c))
 ABI := $(patsubst tests/abi/%.c,$B/abi/%,$(wildcard tests/abi/*.c))
 BENCH := $(patsubst tests/bench/%.c,$B/bench/%,$(wildcard tests/bench/*.c))
 FUZZ := $(patsubst tests/fuzz/%.c,$B/fuzz/%,$(wildcard tests/fuzz/*.c))
-SCRIPTS := .ci/run $(shell grep -lsE "^#!/bin/(ba)?sh" tools/* tools/*/* tests/*/* examples/*/* imgtool/*)
+SCRIPTS := .ci/run $(shell grep -lsE "^.!/bin/(ba)?sh" tools/* tools/*/* tests/*/* examples/*/* imgtool/*)
 
 # ---- flags -----------------------------------------------------------------------------------------------------------
 

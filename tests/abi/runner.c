@@ -138,6 +138,7 @@ int main(int argc, char **argv)
     if (argc < 2)
         return 2;
     dir = argv[1];
+    setsid(); /* as a container's PID 1: a session of its own */
     sigemptyset(&chld);
     sigaddset(&chld, SIGCHLD);
     sigprocmask(SIG_BLOCK, &chld, NULL);
