@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The choice of QEMU's accelerator. That /dev/kvm opens proves nothing (nested and emulated ones exist that run no
+ * 64-bit guest), so a guest of a few bytes is booted with it, once per start of the host and per QEMU.
+ */
+#ifndef SLIPWAY_IMGTOOL_ACCEL_H
+#define SLIPWAY_IMGTOOL_ACCEL_H
+
+#include "oci/oci.h"
+
+/* "kvm" or "tcg"; $ACCEL decides when it is set. cache_dir: where the answer is remembered. NULL with err: bad $ACCEL. */
+const char *accel_choose(const char *cache_dir, struct oci_error *err);
+/* Boots the tiny guest; true when it reached 64-bit mode and said so in time. */
+bool accel_boots(const char *accel);
+
+#endif
