@@ -16,6 +16,7 @@ enum port_number { PORT_CTL = 1, PORT_STDIN = 2, PORT_STDOUT = 3, PORT_STDERR = 
 
 /* NULL: the machine has no such stream. Waits a moment for the device's list when it is not complete yet. */
 struct port *port_get(enum port_number nr);
+struct port *port_list_peek(enum port_number nr); /* without waiting */
 /* Bytes written (all, unless interrupted or nonblock), -EAGAIN, -EINTR, -EFAULT, -ENOMEM. */
 ssize_t port_write(struct port *p, struct uio *u, bool nonblock);
 /* Bytes read, 0 at the host's end of file, -EAGAIN, -EINTR, -EFAULT. */
@@ -26,7 +27,6 @@ void port_drain(struct port *p);                      /* until the host has take
 /* Panic only: one message by polling, at most about 100 ms. */
 void port_write_polled(struct port *p, const char *s, size_t n);
 
-void virtio_console_init(void);
 bool port_devices_present(void); /* a virtio-console was found */
 void port_uart_init(void);       /* makes PORT_TTY or the three streams over the UART */
 
