@@ -9,6 +9,7 @@
  */
 #include "oci/error.h"
 #include "oci/path.h"
+#include "oci/place.h"
 #include "initramfs-builder/tree.h"
 
 #include <errno.h>
@@ -120,31 +121,12 @@ static int make_mtab(struct tree *tree, struct oci_error *err)
 
 /* ---- directories of the image's own: symlinks are followed inside the root ----------------------------------- */
 
-/* path up to (and without) its byte `len`, resolved. */
-static int resolve_prefix(struct tree *tree, const char *path, size_t len, struct tree_entry **out)
-{
-    AUTO_FREE char *prefix = len ? strndup(path, len) : strdup("/");
-
-    return prefix ? tree_resolve(tree, prefix, 1, out) : -ENOMEM;
-}
-
-/* path is clean. */
 static int make_directory(struct tree *tree, const char *path, struct oci_error *err)
 {
-    struct tree_entry *at = tree_root(tree);
-    const char *rest = path, *name;
-    size_t len;
-    int error = 0;
+    struct place place = {.tree = tree, .path_limit = 4095};
+    struct tree_entry *e;
+    int error = place_make(&place, path, strlen(path), &e);
 
-    while (!error && (name = path_next(&rest, &len))) {
-        struct tree_entry *parent = at;
-
-        error = resolve_prefix(tree, path, (size_t)(rest - path), &at);
-        if (error == -ENOENT && !tree_lookup(parent, name, len))
-            error = put(parent, name, len, tree_inode_new(S_IFDIR | 0755), &at);
-        else if (!error && !S_ISDIR(at->inode->mode))
-            error = -ENOTDIR;
-    }
     return error ? fail_code(err, path, error) : 0;
 }
 
