@@ -85,8 +85,6 @@ struct group_list *group_list_alloc(u32 count); /* refs 1; NULL: no memory */
 void group_list_put(struct group_list *g);
 /* Sorts g and makes it c's; takes over the reference. */
 void cred_set_groups(struct cred *c, struct group_list *g);
-bool cred_in_group(const struct cred *c, u32 gid); /* fsgid or supplementary */
-bool cred_in_egroup(const struct cred *c, u32 gid);
 /* root with the container's capabilities: the first process starts from it. */
 struct cred *cred_boot(void);
 /* execve: capabilities and ids after running a file with this mode and owner. *secure → AT_SECURE. */
@@ -94,5 +92,6 @@ struct inode;
 void cred_exec(struct cred *c, const struct inode *file, bool nosuid, bool *secure);
 /* The capability side of a change of uid (cap_emulate_setxuid). */
 void cred_fix_caps(struct cred *c, const struct cred *old);
+void cred_init(void);
 
 #endif

@@ -53,7 +53,7 @@ struct process {
     struct spinlock siglock;
     struct list threads; /* thread.process_link */
     u32 thread_count;
-    struct thread *leader;       /* whose tid is the pid; NULL once it ended before the others */
+    struct thread *leader;       /* whose tid is the pid; with a reference, also when it has ended (its cred stays) */
     struct thread *exec_waiter;  /* execve waits until it is the only thread */
     struct sigpending shared_pending;
     struct sighand *sighand;     /* current one; threads point to it too */
@@ -85,7 +85,6 @@ struct process {
     s16 oom_score_adj;
     u32 personality;
     char comm[16];           /* of the leader, kept for the zombie */
-    const struct cred *zombie_cred;
     ns_t start_time;
     struct file *exe;        /* what runs: /proc/pid/exe once the mm is gone */
     struct mutex exec_lock;  /* LOCK_EXEC: exec; others' use of the mm and credentials together */
@@ -120,7 +119,7 @@ void process_put(struct process *p);
 struct thread *process_thread_get(struct process *p); /* some living thread, the leader first; reference or NULL */
 struct process *process_alloc(void);   /* blank, refs 1, nothing linked */
 struct mm *process_mm_get(struct process *p); /* user reference, or NULL (kernel thread, zombie) */
-const struct cred *process_cred_get(struct process *p); /* of the leader, or what the zombie left; reference */
+const struct cred *process_cred_get(struct process *p); /* of the leader, ended or not; reference */
 void process_for_each(void (*fn)(struct process *p, void *arg), void *arg); /* under tasklist for reading */
 u32 process_thread_total(void);
 

@@ -65,6 +65,8 @@ struct signal_state {
     s32 pdeath_signal;
     u32 stop_pending;           /* (siglock) this thread is to join the group stop */
     u32 stopped;                /* (siglock) it has */
+    u32 trap_no, trap_error;    /* of the last fault, for the frame's sigcontext */
+    u64 trap_cr2;
     /* restart_syscall(2) */
     long (*restart)(struct signal_state *s);
     u64 restart_arg[5];
@@ -126,6 +128,8 @@ int sigframe_setup(struct trapframe *f, int sig, const struct sigaction *act, co
                    sigset64_t mask_after);
 long sigframe_return(struct trapframe *f); /* rt_sigreturn(2): the new rax */
 u32 sigframe_min_size(void);               /* AT_MINSIGSTKSZ */
+u32 signal_altstack_state(const struct signal_state *s, u64 sp); /* SS_DISABLE, SS_ONSTACK, 0 */
+int signal_altstack_set(struct signal_state *s, const stack_t *st, u64 sp, size_t min); /* sigaltstack(2)'s errors */
 int siginfo_to_user(uaddr_t p, const struct ksiginfo *info);
 int siginfo_from_user(struct ksiginfo *info, uaddr_t p);
 void siginfo_init_user(struct ksiginfo *info, int sig, int code); /* si_pid, si_uid of the caller */
