@@ -80,7 +80,7 @@ setup:
 # The kernel sees the distribution's UAPI headers and nothing else of /usr/include.
 UAPI := $B/uapi/.done
 $(UAPI): Makefile | $(READY)
-	$(Q)rm -rf $B/uapi && mkdir -p $B/uapi/sys $B/include && ln -s /usr/include/linux /usr/include/asm-generic $B/uapi
+	$(Q)rm -rf $B/uapi && mkdir -p $B/uapi/sys $B/include && ln -s /usr/include/linux /usr/include/asm-generic /usr/include/video $B/uapi
 	$(Q)ln -s /usr/include/$$(gcc -print-multiarch)/asm $B/uapi/asm
 	$(Q)printf '%s\n' '#pragma once' '#include <linux/socket.h>' 'typedef __kernel_sa_family_t sa_family_t;' \
 		'struct sockaddr {' '    sa_family_t sa_family;' '    char sa_data[14];' '};' >$B/uapi/sys/socket.h
