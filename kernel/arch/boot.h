@@ -27,4 +27,9 @@ extern char _kernel_start[], _kernel_end[]; /* linker: the image in memory, .bss
 /* `name=value` → value copied (truncated) into buf; `name` alone → "". false: absent. `nth` for repeated options. */
 bool boot_option(const char *name, u32 nth, char *buf, size_t size);
 
+/* The embedded archive's place, filled in by imgtool (boot_contract.h). */
+extern struct sw_archive_slot archive_slot;
+
+void kernel_main(void) __noreturn; /* main.c */
+
 #endif

@@ -40,6 +40,9 @@ static inline void *phys_to_virt(paddr_t p)
 }
 paddr_t virt_to_phys(const void *v); /* direct map or kernel image */
 
+void paging_init(void);          /* image with W^X, no identity mapping; the first 4 GiB are mapped from boot on */
+void paging_map_high_ram(void);  /* RAM above 4 GiB; after mem_early_init */
+
 /* Fills a fresh PML4 page's upper half. */
 void paging_init_pgd(pte_t *pgd);
 extern paddr_t kernel_pgd; /* physical; used by idle and kernel threads before any mm */

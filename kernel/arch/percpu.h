@@ -30,8 +30,13 @@ struct percpu {
     struct thread *idle;        /* 72 */
     u64 tss_rsp0;               /* 80: copy, to skip equal writes */
     u32 lock_depth;             /* 88: checked build: spinlocks held */
-    u32 spare;
+    u32 tlb_state;              /* 92: arch/tlb.c: may a shootdown be deferred to the end of idle? */
+    struct cpu_tables *tables;  /* 96: descriptor tables, TSS, stacks of its own (arch/cpu.c) */
+    u64 user_gs;                /* 104: what the user's %gs base register holds at the moment */
+    ns_t timer_deadline;        /* 112: of the one-shot timer; NS_FOREVER: off */
+    u64 spare;
 } __cacheline;
+_Static_assert(sizeof(struct percpu) == 128, "struct percpu: PERCPU_SHIFT of arch/asm_offsets.h");
 
 extern struct percpu percpu_area[MAX_CPUS];
 extern u32 cpu_count; /* CPUs found; they are online when percpu_area[i].online */

@@ -37,6 +37,7 @@ struct arch_thread {
     void *fpu;          /* 40: 64-byte aligned XSAVE area of cpu.xstate_size, NULL for kernel threads */
     u32 fpu_cpu;        /* 48: CPU whose registers may hold it; (u32)-1: none */
     u16 fs_sel, gs_sel, ds_sel, es_sel; /* 52: user selectors; valid while switched out */
+    u32 nofault;        /* 60: > 0: a fault of a user copy fails at once, nothing is faulted in (pagefault_disable) */
 };
 
 /* Where user mode was left: the frame at the top of the kernel stack. */

@@ -33,6 +33,11 @@ int get_user_u32_nofault(u32 *v, uaddr_t p);
 int user_cmpxchg_u32_nofault(uaddr_t p, u32 expect, u32 desired, u32 *old);
 size_t copy_to_user_nofault(uaddr_t dst, const void *src, size_t n);   /* bytes NOT copied */
 size_t copy_from_user_nofault(void *dst, uaddr_t src, size_t n);
+/* Between these, every user copy of this thread behaves as _nofault. Nests. */
+void pagefault_disable(void);
+void pagefault_enable(void);
+/* Reads kernel memory that may not be mapped (backtraces, /proc/kcore): 0, -EFAULT. */
+int probe_kernel_u64(u64 *v, const void *p);
 
 static inline bool user_range_ok(uaddr_t p, size_t n)
 {

@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Time from the TSC.
+ *
+ * Its frequency is told by the hypervisor (CPUID 40000010h, 15h, kvmclock), or measured against the local APIC's timer
+ * where that is known to run at 1 GHz (QEMU's TCG, KVM), else against the PIT. A measurement is two samples, each the
+ * tightest of several brackets "TSC, reference, TSC": a vCPU that loses its processor in between makes a bracket wide,
+ * and a wide one is not taken. The error of a measurement is the sum of the two widths over the distance.
+ *
+ * States of the frequency, and the edges:
+ *   NONE     ──clock_init: told──────────────────────────────► TRUSTED
+ *   NONE     ──clock_init: first sample──► SAMPLING ──first use of the clock: second sample, >= 0.5 ms later──► ROUGH
+ *   ROUGH    ──clock_refine: a measurement with a smaller error bound──► ROUGH | TRUSTED (bound <= 50 ppm)
+ *   TRUSTED  ──clock_refine──► TRUSTED
+ * Each change continues from the time shown at that moment: the clock bends, it never steps. clock_refine is called by
+ * the one-shot timer's code (timer.c) whenever the APIC's counter ran undisturbed for longer than ever before.
+ *
+ * Wall time is read on first use: kvmclock, the CMOS clock, or the boot record's lower bound.
+ *
+ * Lock: `lock` for writers (LOCK_TIMEKEEPER); readers use data.seq.
+ */
+#include "arch/clock.h"
+#include "abi/errno.h"
+#include "arch/boot.h"
+#include "arch/clock_ref.h"
+#include "arch/cpu.h"
+#include "arch/paging.h"
+#include "arch/percpu.h"
+#include "arch/smp.h"
+#include "arch/spinlock.h"
+#include "arch/vdso/data.h"
+#include "lib/printf.h"
+#include "lib/string.h"
+
+#define MIN_TRIAL_NS 500000u
+#define TRUST_PPM 50
+#define ONE (1ull << 32)
+
+enum state { NONE, SAMPLING, ROUGH, TRUSTED };
+
+static union {
+    struct vdso_data d;
+    u8 page[PAGE_SIZE];
+} shared __aligned(4096);
+#define data shared.d
+
+static struct spinlock lock = SPINLOCK_INIT(LOCK_TIMEKEEPER);
+static enum state state;         /* (lock) */
+static struct clock_sample first; /* SAMPLING: taken by clock_init */
+static u64 error_ppb = ~0ull;    /* (lock) bound of the frequency in use */
+static u64 ticks_per_ns;         /* (lock, data.seq) 32.32, the inverse of data.mult */
+static bool first_over;          /* (lock) the counter behind `first` is no more */
+static bool settled;             /* nothing left for settle() to do */
+static ns_t next_try_ns = 4 * MIN_TRIAL_NS;
+static ns_t wall_floor;
+
+extern const u8 vdso_start[], vdso_end[]; /* the image, put in by the Makefile */
+
+const void *vdso_image(size_t *size)
+{
+    *size = (size_t)(vdso_end - vdso_start);
+    return vdso_start;
+}
+
+paddr_t vdso_data_page(void)
+{
+    return virt_to_phys(&shared);
+}
+
+/* `mult` holds from now on. (lock, interrupts off) */
+static void set_mult(u64 mult, u64 error)
+{
+    u64 now = rdtsc();
+    struct seqcount *seq = (struct seqcount *)&data.seq;
+    seq_write_begin(seq);
+    if (data.mult)
+        data.base_ns += vdso_scale(now - data.base_tsc, data.mult);
+    else
+        data.base_ns = vdso_scale(now - data.base_tsc, mult); /* the clock's zero is the kernel's first instruction */
+    data.base_tsc = now;
+    data.mult = mult;
+    ticks_per_ns = ~0ull / mult;
+    error_ppb = error;
+    state = error <= TRUST_PPM * 1000u ? TRUSTED : ROUGH;
+    data.trusted = state == TRUSTED;
+    seq_write_end(seq);
+}
+
+static void measured(const struct clock_sample *a, const struct clock_sample *b)
+{
+    u64 ticks = b->tsc - a->tsc, ns = b->ref_ns - a->ref_ns;
+    if ((s64)ticks <= 0 || (s64)ns <= 0)
+        return;
+    u64 error = (a->width + b->width) * 1000000000ull / ticks / 2 + 1;
+    if (error >= error_ppb && state >= ROUGH)
+        return;
+    set_mult((ns << 32) / ticks, error); /* no sample spans 2^32 ns */
+}
+
+void clock_refine(const struct clock_sample *a, const struct clock_sample *b)
+{
+    u64 flags = spin_lock_irqsave(&lock);
+    measured(a, b);
+    spin_unlock_irqrestore(&lock, flags);
+}
+
+bool clock_wants_refinement(u64 ticks)
+{
+    /* Worth two samples: much longer than what the present bound came from. */
+    return error_ppb > 1000 && ticks > 2000000000000ull / error_ppb;
+}
+
+/* The second sample against clock_init's, while that one's counter still runs undisturbed on this CPU. (lock) */
+static void measure_first(void)
+{
+    struct clock_sample now;
+    clock_ref_sample(&now);
+    if (now.ref_ns - first.ref_ns >= MIN_TRIAL_NS)
+        measured(&first, &now);
+    else
+        cpu_relax();
+}
+
+/* ROUGH by all means; and TRUSTED as soon as enough time has passed since clock_init. Slow path of every reading
+ * until then. */
+static void settle(void)
+{
+    u64 flags = spin_lock_irqsave(&lock);
+    while (state == SAMPLING)
+        measure_first();
+    u64 age = vdso_scale(rdtsc() - first.tsc, data.mult);
+    if (!first_over && age > clock_ref_range_ns())
+        first_over = true;
+    if (!first_over && state == ROUGH && cpu_id() == 0 && age >= next_try_ns) {
+        measure_first();
+        next_try_ns = 2 * age;
+    }
+    if (state == TRUSTED || first_over)
+        settled = true;
+    spin_unlock_irqrestore(&lock, flags);
+}
+
+/* The counter is about to be used as a timer: the last chance. (CPU 0, interrupts off) */
+void clock_reference_ends(void)
+{
+    next_try_ns = 0;
+    settle();
+    first_over = settled = true;
+}
+
+void clock_init(void)
+{
+    data.base_tsc = boot_info.tsc_at_entry;
+    data.has_rdtscp = cpu.rdtscp;
+    u64 flags = spin_lock_irqsave(&lock);
+    u64 told = clock_ref_told_mult();
+    if (told) {
+        set_mult(told, 0);
+        settled = first_over = true;
+    } else {
+        clock_ref_start();
+        clock_ref_sample(&first);
+        state = SAMPLING;
+    }
+    spin_unlock_irqrestore(&lock, flags);
+}
+
+/* With the second sample as late as possible: the first reader pays what is left of the half millisecond. */
+static inline void ensure_settled(void)
+{
+    if (unlikely(!READ_ONCE(settled)))
+        settle();
+}
+
+static inline ns_t read_clock(s64 *wall)
+{
+    const struct seqcount *seq = (const struct seqcount *)&data.seq;
+    u32 s;
+    u64 base_tsc, base_ns, mult, now;
+    s64 offset;
+    do {
+        s = seq_read_begin(seq);
+        now = rdtsc();
+        base_tsc = data.base_tsc;
+        base_ns = data.base_ns;
+        mult = data.mult;
+        offset = data.wall_offset;
+    } while (seq_read_retry(seq, s));
+    *wall = offset;
+    /* Another CPU may have set the base a moment ahead of this one's TSC. */
+    return (s64)(now - base_tsc) < 0 ? base_ns : base_ns + vdso_scale(now - base_tsc, mult);
+}
+
+ns_t clock_monotonic(void)
+{
+    s64 wall;
+    ensure_settled();
+    return read_clock(&wall);
+}
+
+/* Publishes realtime = `ns` at this moment. */
+static void set_wall(ns_t ns, bool only_first)
+{
+    ns_t mono = clock_monotonic();
+    u64 flags = spin_lock_irqsave(&lock);
+    if (!only_first || !data.wall_known) {
+        struct seqcount *seq = (struct seqcount *)&data.seq;
+        seq_write_begin(seq);
+        data.wall_offset = (s64)(ns - mono);
+        data.wall_known = 1;
+        seq_write_end(seq);
+    }
+    spin_unlock_irqrestore(&lock, flags);
+}
+
+static void find_wall(void)
+{
+    ns_t ns = clock_ref_wall();
+    set_wall(MAX(ns, wall_floor), true); /* the CMOS clock counts whole seconds: the floor may know better */
+}
+
+ns_t clock_realtime(void)
+{
+    s64 wall;
+    ensure_settled();
+    if (unlikely(!READ_ONCE(data.wall_known)))
+        find_wall();
+    ns_t mono = read_clock(&wall);
+    return mono + (u64)wall;
+}
+
+int clock_set_realtime(ns_t ns)
+{
+    if (ns < clock_monotonic())
+        return -EINVAL; /* as Linux: the wall clock is not older than the boot */
+    set_wall(ns, false);
+    return 0;
+}
+
+void clock_set_floor(ns_t ns)
+{
+    wall_floor = ns;
+    if (data.wall_known && clock_realtime() < ns)
+        set_wall(ns, false);
+}
+
+u64 clock_tsc_khz(void)
+{
+    ensure_settled();
+    return ticks_per_ns * 1000000 >> 32;
+}
+
+u64 clock_to_tsc(ns_t when)
+{
+    const struct seqcount *seq = (const struct seqcount *)&data.seq;
+    u32 s;
+    u64 tsc;
+    ensure_settled();
+    do {
+        s = seq_read_begin(seq);
+        ns_t ahead = when > data.base_ns ? when - data.base_ns : 0;
+        tsc = data.base_tsc + vdso_scale(ahead, ticks_per_ns);
+    } while (seq_read_retry(seq, s));
+    return tsc;
+}

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The kernel's half of the address space. boot.S made first tables; paging_init splits the image into pages with W^X
+ * rights, maps RAM above 4 GiB, and drops the identity mapping.
+ *
+ * The direct map covers the image too, writable but not executable; no alias is both.
+ */
+#include "arch/paging.h"
+#include "arch/boot.h"
+#include "arch/cpu.h"
+#include "arch/spinlock.h"
+#include "lib/printf.h"
+#include "lib/string.h"
+#include "mem/page.h"
+
+#define IMAGE_PTS 4 /* 8 MiB from physical 0; kernel.ld asserts that the image fits */
+#define DIRECT_SLOT 273
+#define KMAP_SLOT 402
+#define GIB (1ul << 30)
+
+extern pte_t boot_pml4[512], boot_pdpt_direct[512], boot_pdpt_kernel[512], boot_pd_kernel[512];
+extern char _text_end[], _rodata_end[];
+
+static pte_t image_pt[IMAGE_PTS][512] __aligned(4096);
+static pte_t kmap_pdpt[512] __aligned(4096), kmap_pd[512] __aligned(4096), kmap_pt[512] __aligned(4096);
+
+paddr_t kernel_pgd;
+static u64 nx;                                           /* PTE_NX when the CPU has it */
+static struct spinlock kmap_lock = SPINLOCK_INIT(LOCK_KMAP);
+static u64 kmap_next = KMAP_BASE;                        /* (kmap_lock) never goes back */
+
+paddr_t virt_to_phys(const void *v)
+{
+    u64 a = (u64)v;
+    ASSERT(a >= KERNEL_BASE || (a >= DIRECT_MAP && a < KMAP_BASE));
+    return a >= KERNEL_BASE ? a - KERNEL_BASE : a - DIRECT_MAP;
+}
+
+static void *table_alloc(void)
+{
+    return page_array ? pages_alloc(0, MEM_NOWAIT | MEM_ZERO) : mem_early_alloc(PAGE_SIZE, PAGE_SIZE);
+}
+
+static pte_t *table_entry(pte_t *entry)
+{
+    return phys_to_virt(*entry & PTE_ADDR);
+}
+
+static void map_image(void)
+{
+    for (u64 a = (u64)_kernel_start; a < (u64)_kernel_end; a += PAGE_SIZE) {
+        u64 flags = a < (u64)_text_end ? 0 : a < (u64)_rodata_end ? nx : nx | PTE_W;
+        u64 phys = a - KERNEL_BASE;
+        image_pt[phys >> HUGE_SHIFT][phys >> PAGE_SHIFT & 511] = phys | flags | PTE_P | PTE_A | PTE_D | PTE_G;
+    }
+    for (u32 i = 0; i < IMAGE_PTS; i++)
+        boot_pd_kernel[i] = virt_to_phys(image_pt[i]) | PTE_P | PTE_W | PTE_A;
+}
+
+/* One GiB of the direct map, above the first four. */
+static void map_direct(u64 gib)
+{
+    pte_t *pml4e = &boot_pml4[DIRECT_SLOT + (gib >> 9)];
+    if (!*pml4e)
+        *pml4e = virt_to_phys(table_alloc()) | PTE_P | PTE_W | PTE_A;
+    pte_t *pdpte = &table_entry(pml4e)[gib & 511];
+    if (*pdpte)
+        return;
+    u64 flags = nx | PTE_P | PTE_W | PTE_A | PTE_D | PTE_G | PTE_PS;
+    if (cpu.pdpe1gb) {
+        *pdpte = gib * GIB | flags;
+        return;
+    }
+    pte_t *pd = table_alloc();
+    for (u64 i = 0; i < 512; i++)
+        pd[i] = (gib * GIB + (i << HUGE_SHIFT)) | flags;
+    *pdpte = virt_to_phys(pd) | PTE_P | PTE_W | PTE_A;
+}
+
+void paging_init(void)
+{
+    nx = cpu.nx ? PTE_NX : 0;
+    kernel_pgd = virt_to_phys(boot_pml4);
+    map_image();
+    for (u32 i = 0; i < 4; i++) /* no code runs in the direct map; on a directory NX counts for all below it */
+        boot_pdpt_direct[i] |= nx;
+    kmap_pd[0] = virt_to_phys(kmap_pt) | PTE_P | PTE_W | PTE_A;
+    kmap_pdpt[0] = virt_to_phys(kmap_pd) | PTE_P | PTE_W | PTE_A;
+    boot_pml4[KMAP_SLOT] = virt_to_phys(kmap_pdpt) | PTE_P | PTE_W | PTE_A;
+    boot_pml4[0] = 0;
+    write_cr3(kernel_pgd);
+}
+
+void paging_map_high_ram(void)
+{
+    for (u32 i = 0; i < boot_info.range_count; i++) {
+        const struct boot_range *r = &boot_info.ranges[i];
+        if (r->type != 1 || r->end <= 4 * GIB)
+            continue;
+        for (u64 g = MAX(r->start, 4 * GIB) / GIB; g * GIB < r->end; g++)
+            map_direct(g);
+    }
+}
+
+void paging_init_pgd(pte_t *pgd)
+{
+    memcpy(pgd + 256, boot_pml4 + 256, 256 * sizeof(pte_t));
+}
+
+/* The entry of a kernel mapping's page; NULL: no memory for a table. (kmap_lock) */
+static pte_t *kmap_entry(u64 va)
+{
+    pte_t *pdpte = &kmap_pdpt[va >> 30 & 511];
+    if (!*pdpte) {
+        void *pd = table_alloc();
+        if (!pd)
+            return NULL;
+        *pdpte = virt_to_phys(pd) | PTE_P | PTE_W | PTE_A;
+    }
+    pte_t *pde = &table_entry(pdpte)[va >> HUGE_SHIFT & 511];
+    if (!*pde) {
+        void *pt = table_alloc();
+        if (!pt)
+            return NULL;
+        *pde = virt_to_phys(pt) | PTE_P | PTE_W | PTE_A;
+    }
+    return &table_entry(pde)[va >> PAGE_SHIFT & 511];
+}
+
+void *mmio_map(paddr_t p, size_t len)
+{
+    u64 first = ALIGN_DOWN(p, PAGE_SIZE), size = ALIGN_UP(p + len, PAGE_SIZE) - first;
+    spin_lock(&kmap_lock);
+    u64 va = kmap_next;
+    for (u64 off = 0; off < size; off += PAGE_SIZE) {
+        pte_t *e = kmap_entry(va + off);
+        if (!e) {
+            spin_unlock(&kmap_lock);
+            return NULL;
+        }
+        *e = (first + off) | nx | PTE_P | PTE_W | PTE_PCD | PTE_PWT | PTE_A | PTE_D | PTE_G;
+    }
+    kmap_next = va + size + PAGE_SIZE;
+    spin_unlock(&kmap_lock);
+    return (void *)(va + (p - first));
+}
