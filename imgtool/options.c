@@ -17,6 +17,7 @@
 #define HELP_COLUMN 30
 #define DEFAULT_DEBUG_PORT 1234
 #define MAX_CPUS 255
+#define MAX_SIZE (1ull << 50)
 
 struct cursor {
     const struct command *command;
@@ -115,7 +116,7 @@ static int read_cpus(const struct cursor *c, const struct option_row *row, const
 
 static int read_size(const struct cursor *c, const struct option_row *row, const char *value, uint64_t *to)
 {
-    if (oci_limit_parse(value, to) < 0 || *to == 0)
+    if (oci_limit_parse(value, to) < 0 || *to == 0 || *to > MAX_SIZE)
         return bad_value(c, row, value, "a size such as 512m or 2g");
     return 0;
 }

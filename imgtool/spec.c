@@ -197,8 +197,15 @@ static int add_port(struct oci_container *c, uint32_t port)
     return 0;
 }
 
-static int read_number(struct oci_container *c, uint32_t tag, uint32_t value)
+struct reading {
+    struct oci_container *container;
+    uint32_t flags;
+};
+
+static int read_number(struct reading *r, uint32_t tag, uint32_t value)
 {
+    struct oci_container *c = r->container;
+
     switch (tag) {
     case SW_REC_UID:
         c->user.uid = value;
@@ -213,14 +220,18 @@ static int read_number(struct oci_container *c, uint32_t tag, uint32_t value)
         return 0;
     case SW_REC_PORT:
         return add_port(c, value);
-    default: /* flags come from the command line; what is newer than we are, we drop */
+    case SW_REC_FLAGS:
+        r->flags = value;
+        return 0;
+    default: /* what is newer than we are */
         return 0;
     }
 }
 
 static int read_item(uint32_t tag, const void *value, uint32_t len, void *arg)
 {
-    struct oci_container *c = arg;
+    struct reading *r = arg;
+    struct oci_container *c = r->container;
     uint32_t number;
 
     switch (tag) {
@@ -238,23 +249,25 @@ static int read_item(uint32_t tag, const void *value, uint32_t len, void *arg)
     if (len != sizeof(number))
         return 0;
     memcpy(&number, value, sizeof(number));
-    return read_number(c, tag, number);
+    return read_number(r, tag, number);
 }
 
-int spec_read(const void *record, size_t len, struct oci_container **out, struct oci_error *err)
+int spec_read(const void *record, size_t len, struct oci_container **out, uint32_t *flags, struct oci_error *err)
 {
     struct oci_container *c = calloc(1, sizeof(*c));
+    struct reading r = {.container = c};
     int error = c ? 0 : -ENOMEM;
 
     if (c) {
         c->stop_signal = SIGTERM;
         c->stop_timeout = -1;
-        error = record_parse(record, len, read_item, c);
+        error = record_parse(record, len, read_item, &r);
     }
     if (!error && (c->argv.count == 0 || !c->cwd || !c->hostname || c->stop_signal < 1 || c->stop_signal > 64))
         error = -EINVAL;
     if (!error) {
         *out = c;
+        *flags = r.flags;
         return 0;
     }
     oci_container_free(c);

@@ -27,8 +27,8 @@ bool spec_overridden(const struct options *o);
 /* The record; the caller frees it. now_ns 0: without the time. */
 int spec_record(const struct oci_container *c, const struct options *o, int64_t now_ns, struct record *r,
                 struct oci_error *err);
-/* The container a record describes. */
-int spec_read(const void *record, size_t len, struct oci_container **out, struct oci_error *err);
+/* The container a record describes, and its SW_FLAG_*. */
+int spec_read(const void *record, size_t len, struct oci_container **out, uint32_t *flags, struct oci_error *err);
 /* Lays overrides over a container that was read; names of users are looked up in the tree. */
 int spec_apply(struct oci_container *c, const struct oci_overrides *over, struct tree *tree, struct oci_error *err);
 

@@ -324,6 +324,14 @@ static void free_reader(struct reader *r)
     free(r->blob);
 }
 
+static int read_failed(int result, struct archive_contents *out, struct archive_error *error)
+{
+    archive_contents_free(out);
+    if (result == -EINVAL || result == -ENOENT || result == -EEXIST)
+        return archive_fail(error, result, "read the archive: it is damaged or has no index of Slipway's");
+    return archive_fail(error, result, "read the archive: %s", strerror(-result));
+}
+
 int archive_read(int fd, uint64_t base, uint64_t size, struct archive_contents *out, struct archive_error *error)
 {
     struct reader r = {.fd = fd, .base = base, .size = size};
@@ -332,12 +340,21 @@ int archive_read(int fd, uint64_t base, uint64_t size, struct archive_contents *
     *out = (struct archive_contents){0};
     result = read_all(&r, out);
     free_reader(&r);
+    return result ? read_failed(result, out, error) : 0;
+}
+
+int archive_read_record(int fd, uint64_t base, uint64_t size, struct archive_contents *out, struct archive_error *error)
+{
+    struct reader r = {.fd = fd, .base = base, .size = size};
+    uint64_t next = 0, data;
+    uint32_t len;
+    int result;
+
+    *out = (struct archive_contents){0};
+    result = read_entry(&r, &next, SW_INDEX_NAME, &data, &len);
     if (!result)
-        return 0;
-    archive_contents_free(out);
-    if (result == -EINVAL || result == -ENOENT || result == -EEXIST)
-        return archive_fail(error, result, "read the archive: it is damaged or has no index of Slipway's");
-    return archive_fail(error, result, "read the archive: %s", strerror(-result));
+        result = load_record(&r, next, out);
+    return result ? read_failed(result, out, error) : 0;
 }
 
 void archive_contents_free(struct archive_contents *c)
