@@ -63,7 +63,7 @@ VDSO_CFLAGS = -std=gnu17 $(WARN) -O2 -ffreestanding -nostdinc -isystem $(cc_incl
 	-Ikernel -isystem $B/uapi -fPIC -m64 -march=x86-64 -fno-stack-protector -fcf-protection=none -fvisibility=hidden \
 	-fno-asynchronous-unwind-tables
 HOST_CFLAGS := -std=gnu17 $(WARN) -I. -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DSLIPWAY_VERSION='"$(VERSION)"' -pthread
-HOST_LIBS := -ljansson -larchive -lcrypto -lzstd -lz
+HOST_LIBS := -ljansson -larchive -lcrypto -lzstd -lisal
 SANITIZE := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 STATIC_CFLAGS := -std=gnu17 $(WARN) -I. -O1 -static -pthread -fno-pie -no-pie
 sources = $(shell sed -n 's,^// sources: *,,p' $(1))

@@ -2,9 +2,9 @@
 /* Decompression; see decode.h. Each format is an operations table. */
 #include "oci/decode.h"
 
+#include <isa-l/igzip_lib.h>
 #include <stdlib.h>
 #include <string.h>
-#include <zlib.h>
 #include <zstd.h>
 
 struct decoder_ops {
@@ -16,7 +16,7 @@ struct decoder_ops {
 
 struct decoder {
     const struct decoder_ops *ops;
-    z_stream z;
+    struct inflate_state *gzip;
     ZSTD_DStream *zstd;
     bool inside; /* of a member or frame: the input may not end here */
 };
@@ -49,44 +49,56 @@ static void none_close(struct decoder *d)
     (void)d;
 }
 
-/* ---- gzip -------------------------------------------------------------------------------------------------- */
+/* ---- gzip: ISA-L inflates more than twice as fast as zlib ----------------------------------------------------- */
 
 static bool gzip_open(struct decoder *d)
 {
-    return inflateInit2(&d->z, MAX_WBITS + 16) == Z_OK;
+    d->gzip = malloc(sizeof(*d->gzip));
+    if (!d->gzip)
+        return false;
+    isal_inflate_init(d->gzip);
+    return true;
 }
 
-static const char *gzip_cause(const struct decoder *d, int result)
+static const char *gzip_cause(int result)
 {
-    if (result == Z_MEM_ERROR)
-        return NO_MEMORY;
-    return d->z.msg ? d->z.msg : "the gzip stream is corrupt";
+    switch (result) {
+    case ISAL_INVALID_WRAPPER:
+    case ISAL_UNSUPPORTED_METHOD:
+        return "a gzip header is invalid";
+    case ISAL_INCORRECT_CHECKSUM:
+        return "the gzip checksum is wrong";
+    default:
+        return "the gzip stream is corrupt";
+    }
 }
 
 static const char *gzip_run(struct decoder *d, struct decode_buffers *b)
 {
     int result;
 
-    if (!d->inside && inflateReset(&d->z) != Z_OK)
-        return NO_MEMORY;
+    if (!d->inside) {
+        isal_inflate_reset(d->gzip);
+        d->gzip->crc_flag = ISAL_GZIP;
+    }
     d->inside = true;
-    d->z.next_in = (unsigned char *)b->in;
-    d->z.avail_in = (uInt)b->in_len;
-    d->z.next_out = b->out;
-    d->z.avail_out = (uInt)b->out_len;
-    result = inflate(&d->z, Z_NO_FLUSH);
-    b->in = d->z.next_in;
-    b->in_len = d->z.avail_in;
-    b->out = d->z.next_out;
-    b->out_len = d->z.avail_out;
-    if (result == Z_STREAM_END)
+    d->gzip->next_in = (unsigned char *)b->in;
+    d->gzip->avail_in = (uint32_t)b->in_len;
+    d->gzip->next_out = b->out;
+    d->gzip->avail_out = (uint32_t)b->out_len;
+    result = isal_inflate(d->gzip);
+    b->in = d->gzip->next_in;
+    b->in_len = d->gzip->avail_in;
+    b->out = d->gzip->next_out;
+    b->out_len = d->gzip->avail_out;
+    if (d->gzip->block_state == ISAL_BLOCK_FINISH)
         d->inside = false;
-    return result == Z_OK || result == Z_STREAM_END || result == Z_BUF_ERROR ? NULL : gzip_cause(d, result);
+    return result == ISAL_DECOMP_OK ? NULL : gzip_cause(result);
 }
 
 static void gzip_close(struct decoder *d)
 {
-    inflateEnd(&d->z);
+    free(d->gzip);
 }
 
 /* ---- zstd -------------------------------------------------------------------------------------------------- */
