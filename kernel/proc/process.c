@@ -84,11 +84,20 @@ struct mm *process_mm_get(struct process *p)
     return mm;
 }
 
+/* After the calling thread let go of an mm, before it drops its reference: whoever saw the old pointer has taken his. */
+void process_mm_barrier(struct process *p)
+{
+    u64 flags = spin_lock_irqsave(&p->siglock);
+    spin_unlock_irqrestore(&p->siglock, flags);
+}
+
 const struct cred *process_cred_get(struct process *p)
 {
     u64 flags = spin_lock_irqsave(&p->siglock);
-    const struct cred *c = thread_cred(p->leader);
-    cred_get(c);
+    const struct cred *c;
+    do { /* it may be replaced and dying: then there is a newer one */
+        c = thread_cred(p->leader);
+    } while (!ref_get_unless_zero(&((struct cred *)(unsigned long)c)->refs));
     spin_unlock_irqrestore(&p->siglock, flags);
     return c;
 }
@@ -157,8 +166,7 @@ void process_cpu_use(struct process *p, struct cpu_use *u)
     struct mm *mm = process_mm_get(p);
     u->maxrss = MAX(u->maxrss, p->maxrss);
     if (mm) {
-        u64 rss = atomic_read(&mm->rss_anon) + atomic_read(&mm->rss_file) + atomic_read(&mm->rss_shmem);
-        u->maxrss = MAX(u->maxrss, MAX(rss, mm->hiwater_rss));
+        u->maxrss = MAX(u->maxrss, MAX(mm_rss(mm), mm->hiwater_rss));
         mm_put_user(mm);
     }
 }

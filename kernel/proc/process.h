@@ -52,7 +52,8 @@ struct process {
     /* threads (siglock) */
     struct spinlock siglock;
     struct list threads; /* thread.process_link */
-    u32 thread_count;
+    u32 thread_count;            /* on the list */
+    u32 alive;                   /* of them, not yet in exit */
     struct thread *leader;       /* whose tid is the pid; with a reference, also when it has ended (its cred stays) */
     struct thread *exec_waiter;  /* execve waits until it is the only thread */
     struct sigpending shared_pending;
@@ -119,6 +120,7 @@ void process_put(struct process *p);
 struct thread *process_thread_get(struct process *p); /* some living thread, the leader first; reference or NULL */
 struct process *process_alloc(void);   /* blank, refs 1, nothing linked */
 struct mm *process_mm_get(struct process *p); /* user reference, or NULL (kernel thread, zombie) */
+void process_mm_barrier(struct process *p);
 const struct cred *process_cred_get(struct process *p); /* of the leader, ended or not; reference */
 void process_for_each(void (*fn)(struct process *p, void *arg), void *arg); /* under tasklist for reading */
 u32 process_thread_total(void);
@@ -147,7 +149,8 @@ struct clone_request {
     u64 set_tid_size;
 };
 s64 process_clone(const struct clone_request *req, struct trapframe *f); /* child's tid, or -errno */
-void process_vfork_done(struct thread *t); /* the thread lets go of its mm: exec, exit */
+void process_vfork_done(struct thread *t);
+void process_release_mm(struct thread *t); /* before current lets go of its mm (exec, exit): futexes, vfork's parent */
 
 /* ---- exit.c, wait.c ---- */
 void process_exit_thread(int code) __noreturn; /* exit(2) of the calling thread */

@@ -123,6 +123,8 @@ void signal_flush_queue(struct sigpending *p);
 /* sigtimedwait: takes one signal of `set`; its number, or 0 */
 int signal_dequeue(sigset64_t set, struct ksiginfo *info);
 void signal_state_init(struct signal_state *s);
+struct signal_state *signal_state_alloc(void); /* NULL: no memory */
+void signal_state_free(struct signal_state *s);
 /* proc/sigframe.c */
 int sigframe_setup(struct trapframe *f, int sig, const struct sigaction *act, const struct ksiginfo *info,
                    sigset64_t mask_after);

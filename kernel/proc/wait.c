@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: MIT
+/*
+ * wait4, waitid: the parent's side of a child's end, stop and continuation. A scan runs under tasklist_lock; a taken
+ * zombie is released under it, so two threads of the parent never take the same one.
+ */
+#include "abi/errno.h"
+#include "abi/wait.h"
+#include "lib/string.h"
+#include "proc/process.h"
+#include "proc/signal_internal.h"
+
+struct wait_call {
+    enum wait_target kind;
+    s32 id;
+    u32 options;
+    struct wait_result *r;
+};
+
+static bool eligible(const struct wait_call *w, const struct process *c)
+{
+    if (w->kind == WAIT_PID && c->pid != w->id)
+        return false;
+    if (w->kind == WAIT_GROUP && c->pgid != w->id)
+        return false;
+    bool clone_child = c->exit_signal != SIGCHLD;
+    return (w->options & __WALL) || clone_child == !!(w->options & __WCLONE);
+}
+
+static void fill(struct wait_result *r, struct process *c)
+{
+    const struct cred *cred = process_cred_get(c);
+    r->pid = c->pid;
+    r->uid = cred->uid;
+    cred_put(cred);
+    process_cpu_use(c, &r->use);
+    const struct cpu_use *k = &c->children_use;
+    r->use.user += k->user;
+    r->use.sys += k->sys;
+    r->use.min_flt += k->min_flt;
+    r->use.maj_flt += k->maj_flt;
+    r->use.nvcsw += k->nvcsw;
+    r->use.nivcsw += k->nivcsw;
+    r->use.maxrss = MAX(r->use.maxrss, k->maxrss);
+}
+
+static void add_children_use(struct process *p, const struct cpu_use *u)
+{
+    struct cpu_use *k = &p->children_use;
+    k->user += u->user;
+    k->sys += u->sys;
+    k->min_flt += u->min_flt;
+    k->maj_flt += u->maj_flt;
+    k->nvcsw += u->nvcsw;
+    k->nivcsw += u->nivcsw;
+    k->maxrss = MAX(k->maxrss, u->maxrss);
+}
+
+static bool take_zombie(const struct wait_call *w, struct process *c)
+{
+    struct wait_result *r = w->r;
+    if (!c->zombie || !(w->options & WEXITED))
+        return false;
+    fill(r, c);
+    u32 sig = c->exit_status & 0x7f;
+    r->status = c->exit_status;
+    r->code = !sig ? CLD_EXITED : c->exit_status & ABI_W_CORE ? CLD_DUMPED : CLD_KILLED;
+    r->value = sig ? (int)sig : (int)(c->exit_status >> 8 & 0xff);
+    if (w->options & WNOWAIT)
+        return true;
+    add_children_use(c->parent, &r->use);
+    process_release_zombie(c);
+    return true;
+}
+
+/* Takes the stop or the continuation; the state is left for another when WNOWAIT. */
+static bool take_state(const struct wait_call *w, struct process *c, u32 state)
+{
+    u64 flags = spin_lock_irqsave(&c->siglock);
+    bool there = c->stop_state & state;
+    u32 sig = c->stop_signal;
+    if (there && !(w->options & WNOWAIT))
+        c->stop_state &= ~state;
+    spin_unlock_irqrestore(&c->siglock, flags);
+    if (!there)
+        return false;
+    fill(w->r, c);
+    bool stopped = state == STOP_STOPPED;
+    w->r->status = stopped ? ABI_W_STOPCODE(sig) : ABI_W_CONTINUED;
+    w->r->code = stopped ? CLD_STOPPED : CLD_CONTINUED;
+    w->r->value = stopped ? (int)sig : SIGCONT;
+    return true;
+}
+
+static bool consider(const struct wait_call *w, struct process *c)
+{
+    if (take_zombie(w, c))
+        return true;
+    if (c->zombie)
+        return false;
+    return ((w->options & WSTOPPED) && take_state(w, c, STOP_STOPPED)) ||
+           ((w->options & WCONTINUED) && take_state(w, c, STOP_CONTINUED));
+}
+
+/* >0: the child's pid, 0: there are children, but no news, -ECHILD. */
+static s64 scan(const struct wait_call *w)
+{
+    struct process *me = current_process(), *c, *tmp;
+    s64 ret = -ECHILD;
+    rwsem_write_lock(&tasklist_lock);
+    list_for_each_safe(c, tmp, &me->children, sibling) {
+        if (!eligible(w, c))
+            continue;
+        ret = 0;
+        if (consider(w, c)) {
+            ret = w->r->pid;
+            break;
+        }
+    }
+    rwsem_write_unlock(&tasklist_lock);
+    return ret;
+}
+
+static s64 wait_for_news(const struct wait_call *w)
+{
+    struct waiter me;
+    s64 ret;
+    waiter_init(&me);
+    waitq_add(&current_process()->child_wait, &me);
+    for (;;) {
+        sleep_prepare(THREAD_SLEEP_INT);
+        ret = scan(w); /* may sleep for the lock and so spend the preparation: then the next turn sleeps */
+        if (ret)
+            break;
+        if (signal_pending()) {
+            ret = -ERESTARTSYS;
+            break;
+        }
+        sleep_until(NS_FOREVER);
+    }
+    sleep_cancel();
+    waitq_remove(&me);
+    return ret;
+}
+
+s64 process_wait(enum wait_target kind, s32 id, u32 options, struct wait_result *r)
+{
+    struct wait_call w = {.kind = kind, .id = id, .options = options, .r = r};
+    s64 ret = scan(&w);
+    if (ret || (options & WNOHANG))
+        return ret;
+    return wait_for_news(&w);
+}
+
+void process_notify_stopped(struct process *p, int code, int status)
+{
+    struct ksiginfo info;
+    rwsem_read_lock(&tasklist_lock);
+    struct process *parent = p->parent;
+    struct sighand *h = parent->sighand;
+    u64 flags = spin_lock_irqsave(&h->lock);
+    const struct sigaction *a = &h->action[SIGCHLD - 1];
+    bool tell = a->sa_handler != SIG_IGN && !(a->sa_flags & SA_NOCLDSTOP);
+    spin_unlock_irqrestore(&h->lock, flags);
+    if (tell) {
+        struct cpu_use u;
+        process_cpu_use(p, &u);
+        memset(&info, 0, sizeof(info));
+        info.si_signo = SIGCHLD;
+        info.si_code = code;
+        info.si_status = status;
+        info.si_pid = p->pid;
+        info.si_uid = current_cred()->uid;
+        info.si_utime = (long)(u.user / 10000000);
+        info.si_stime = (long)(u.sys / 10000000);
+        signal_send_process(parent, SIGCHLD, &info);
+    }
+    process_get(parent);
+    rwsem_read_unlock(&tasklist_lock);
+    waitq_wake_all(&parent->child_wait);
+    process_put(parent);
+}
