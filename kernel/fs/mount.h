@@ -58,9 +58,22 @@ static inline u64 super_new_ino(struct super *sb)
 {
     return atomic_add(&sb->next_ino, 1);
 }
-void mount_get(struct mount *m);
-void mount_put(struct mount *m);
-extern struct mount *mount_root; /* never unmounted */
+extern struct mount *mount_root; /* never unmounted, so not counted */
+static inline void mount_get(struct mount *m)
+{
+    if (m != mount_root)
+        ref_get(&m->refs);
+}
+static inline bool mount_get_live(struct mount *m) /* false: being unmounted */
+{
+    return m == mount_root || ref_get_unless_zero(&m->refs);
+}
+void mount_free(struct mount *m); /* the last reference went */
+static inline void mount_put(struct mount *m)
+{
+    if (m != mount_root && ref_put(&m->refs))
+        mount_free(m);
+}
 
 /* Takes over the reference to sb (also on failure). on NULL: the first mount. */
 int mount_attach(struct super *sb, const char *source, u32 flags, const struct path *on, struct mount **out);

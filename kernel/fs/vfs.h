@@ -156,6 +156,7 @@ struct inode {
 #define INODE_DEAD 1u      /* a removed directory: nothing can be made in it (lock) */
 #define INODE_NOCACHE 2u   /* entries looked up in it are not kept in the dentry cache */
 #define INODE_IMMUTABLE 4u
+#define INODE_LINKABLE 64u /* made by O_TMPFILE: link(2) may give it its first name */
 #define INODE_PRIVATE 8u   /* free for the file system */
 #define INODE_PRIVATE2 16u
 #define INODE_PRIVATE3 32u
@@ -173,7 +174,6 @@ struct file {
     void *private;
     s32 owner_pid; /* F_SETOWN: > 0 process, < 0 group */
     s32 owner_type;
-    const struct fs_cred *cred; /* of the opener, kept by file_cred_get/put hooks; may be NULL */
     struct list epoll_links; /* epoll items watching it (fs/epoll.c) */
     struct rcu_head rcu;
 };
@@ -293,9 +293,6 @@ int file_mmap(struct file *f, struct vm_map_args *args); /* checks fmode against
 /* Exec's claim: no writers may open it meanwhile. -ETXTBSY. */
 int file_deny_write(struct file *f);
 void file_allow_write(struct file *f);
-/* Set by proc/: counting of the opener's credentials. */
-extern void (*file_cred_get)(const struct fs_cred *c);
-extern void (*file_cred_put)(const struct fs_cred *c);
 
 /* Directory reading: emit returns false when it is full. */
 struct dir_context {

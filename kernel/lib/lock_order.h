@@ -32,6 +32,7 @@ enum lock_class {
     /* small objects */
     LOCK_FS_CONTEXT = 400,   /* s fs_context.lock: root, cwd, umask */
     LOCK_FDTABLE = 410,      /* s fdtable.lock */
+    LOCK_WALK = 415,         /* s writers of walk_seq: names move, mounts change */
     LOCK_DENTRY = 420,       /* s dentry.lock; nests parent → child */
     LOCK_DENTRY_HASH = 430,  /* s hash bucket */
     LOCK_INODE_CACHE = 440,  /* s super.inodes */

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/* Device nodes, wherever they lie, and devtmpfs. */
+#ifndef FS_DEVFS_H
+#define FS_DEVFS_H
+
+#include "fs/dcache.h"
+
+/* Operations of files opened on device, FIFO and socket inodes, for file systems that hold them. */
+const struct file_ops *special_inode_ops(u32 mode);
+extern const struct file_ops socket_inode_ops; /* fs/open.c: -ENXIO */
+int devtmpfs_make(const char *options, struct super **out);
+void devfs_populate(void); /* boot: nodes and links that every container has, once /dev is mounted */
+
+#endif

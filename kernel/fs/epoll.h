@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* epoll(7): fs/epoll.c. */
+#ifndef FS_EPOLL_H
+#define FS_EPOLL_H
+
+#include "fs/vfs.h"
+
+struct epoll_event_k {
+    u32 events;
+    u64 data;
+};
+int epoll_create_file(u32 flags, struct file **out);
+int epoll_control(struct file *ep, int op, struct file *f, u32 fd, const struct epoll_event_k *ev);
+/* Up to max events into out; deadline as sleep_until. Count, or -EINTR. */
+int epoll_collect(struct file *ep, struct epoll_event_k *out, u32 max, ns_t deadline);
+bool file_is_epoll(const struct file *f);
+void epoll_file_released(struct file *f); /* f's last reference goes: it leaves every set */
+
+#endif

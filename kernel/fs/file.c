@@ -1,0 +1,359 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Open files: life, position, read and write.
+ *
+ * struct file keeps its type while it is recycled: a freed one goes to the CPU's list (refs stays 0 there) and from a
+ * full list to the slab after a grace period. So fd_get() may count a file it found without a lock, and look again.
+ * A file that only one thread can reach needs no position lock.
+ */
+#include "fs/file.h"
+
+#include "abi/errno.h"
+#include "abi/fcntl.h"
+#include "abi/stat.h"
+#include "fs/epoll.h"
+#include "fs/locks.h"
+#include "fs/mount.h"
+#include "mem/slab.h"
+#include "vm/mm.h"
+
+#include <linux/eventpoll.h>
+#include <linux/mman.h>
+#include <linux/mount.h>
+
+#define CPU_LIST_MAX 32u
+
+static SLAB_CACHE(file_cache, "file", struct file);
+static struct {
+    struct rcu_head *first;
+    u32 count;
+} __cacheline free_files[MAX_CPUS]; /* process context only, and nothing sleeps between look and use */
+
+/* ---- life ------------------------------------------------------------------------------------------------------------ */
+
+struct file *file_alloc(void)
+{
+    u32 cpu = cpu_id();
+    struct rcu_head *h = free_files[cpu].first;
+    struct file *f;
+
+    if (h) {
+        free_files[cpu].first = h->next;
+        free_files[cpu].count--;
+        f = container_of(h, struct file, rcu);
+    } else {
+        f = slab_alloc(&file_cache, MEM_WAIT);
+        if (!f)
+            return NULL;
+        __atomic_store_n(&f->refs.v, 0, __ATOMIC_RELAXED);
+        mutex_init(&f->pos_lock, LOCK_FILE_POS);
+        list_init(&f->epoll_links);
+    }
+    f->flags = f->fmode = f->owner_sig = 0;
+    f->inode = NULL;
+    f->ops = NULL;
+    f->path = (struct path){0};
+    f->pos = 0;
+    f->private = NULL;
+    f->owner_pid = f->owner_type = 0;
+    __atomic_store_n(&f->refs.v, 1, __ATOMIC_RELEASE);
+    return f;
+}
+
+static void free_rcu(struct rcu_head *h)
+{
+    slab_free(&file_cache, container_of(h, struct file, rcu));
+}
+
+void file_free(struct file *f)
+{
+    u32 cpu = cpu_id();
+
+    if (free_files[cpu].count >= CPU_LIST_MAX) {
+        rcu_call(&f->rcu, free_rcu);
+        return;
+    }
+    f->rcu.next = free_files[cpu].first;
+    free_files[cpu].first = &f->rcu;
+    free_files[cpu].count++;
+}
+
+static void file_release(struct file *f)
+{
+    if (!list_empty(&f->epoll_links))
+        epoll_file_released(f);
+    if (f->inode->locks)
+        locks_remove_file(f);
+    if (f->ops->release)
+        f->ops->release(f);
+    if (f->fmode & (FMODE_WRITER | FMODE_EXEC))
+        file_end_claim(f);
+    path_put(&f->path);
+    file_free(f);
+}
+
+void file_put(struct file *f)
+{
+    if (ref_put(&f->refs))
+        file_release(f);
+}
+
+/* ---- claims: writers against execution ------------------------------------------------------------------------------- */
+
+int inode_claim(struct inode *i, s32 step)
+{
+    s32 n = __atomic_load_n(&i->write_count, __ATOMIC_RELAXED);
+
+    do {
+        if (step > 0 ? n < 0 : n > 0)
+            return -ETXTBSY;
+    } while (!__atomic_compare_exchange_n(&i->write_count, &n, n + step, true, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
+    return 0;
+}
+
+void file_end_claim(struct file *f)
+{
+    __atomic_sub_fetch(&f->inode->write_count, f->fmode & FMODE_WRITER ? 1 : -1, __ATOMIC_SEQ_CST);
+}
+
+int file_deny_write(struct file *f)
+{
+    return inode_claim(f->inode, -1);
+}
+
+void file_allow_write(struct file *f)
+{
+    __atomic_add_fetch(&f->inode->write_count, 1, __ATOMIC_SEQ_CST);
+}
+
+/* ---- reading and writing --------------------------------------------------------------------------------------------- */
+
+static inline bool needs_pos_lock(const struct file *f)
+{
+    return !(f->fmode & FMODE_STREAM) && ref_read(&f->refs) > 1;
+}
+
+static ssize_t read_at(struct file *f, struct uio *u, s64 *pos)
+{
+    if (unlikely(!(f->fmode & FMODE_READ)))
+        return -EBADF;
+    if (unlikely(!f->ops->read))
+        return S_ISDIR(f->inode->mode) ? -EISDIR : -EINVAL;
+    return f->ops->read(f, u, pos);
+}
+
+static ssize_t write_at(struct file *f, struct uio *u, s64 *pos, u64 limit)
+{
+    if (unlikely(!(f->fmode & FMODE_WRITE)))
+        return -EBADF;
+    if (unlikely(!f->ops->write))
+        return -EINVAL;
+    if (unlikely(limit != ~0ul) && S_ISREG(f->inode->mode)) {
+        u64 at = f->flags & O_APPEND ? READ_ONCE(f->inode->size) : (u64)*pos;
+        if (at >= limit && u->resid)
+            return -EFBIG;
+        u->resid = MIN(u->resid, limit - at);
+    }
+    return f->ops->write(f, u, pos);
+}
+
+ssize_t file_read(struct file *f, struct uio *u, s64 *pos)
+{
+    if (pos)
+        return read_at(f, u, pos);
+    bool lock = needs_pos_lock(f);
+    if (lock)
+        mutex_lock(&f->pos_lock);
+    s64 at = f->pos;
+    ssize_t n = read_at(f, u, &at);
+    f->pos = at;
+    if (lock)
+        mutex_unlock(&f->pos_lock);
+    return n;
+}
+
+ssize_t file_write_limited(struct file *f, struct uio *u, s64 *pos, u64 limit)
+{
+    if (pos)
+        return write_at(f, u, pos, limit);
+    bool lock = needs_pos_lock(f);
+    if (lock)
+        mutex_lock(&f->pos_lock);
+    s64 at = f->pos;
+    ssize_t n = write_at(f, u, &at, limit);
+    f->pos = at;
+    if (lock)
+        mutex_unlock(&f->pos_lock);
+    return n;
+}
+
+ssize_t file_write(struct file *f, struct uio *u, s64 *pos)
+{
+    return file_write_limited(f, u, pos, ~0ul);
+}
+
+ssize_t file_read_kernel(struct file *f, void *buf, size_t n, s64 pos)
+{
+    struct uio u;
+
+    uio_init_kernel(&u, buf, n);
+    return read_at(f, &u, &pos);
+}
+
+ssize_t file_write_kernel(struct file *f, const void *buf, size_t n, s64 pos)
+{
+    struct uio u;
+
+    uio_init_kernel(&u, (void *)(u64)buf, n);
+    return write_at(f, &u, &pos, ~0ul);
+}
+
+/* ---- position -------------------------------------------------------------------------------------------------------- */
+
+s64 no_seek(struct file *f, s64 off, int whence)
+{
+    (void)f, (void)off, (void)whence;
+    return -ESPIPE;
+}
+
+s64 generic_seek(struct file *f, s64 off, int whence, s64 size)
+{
+    s64 base = 0;
+
+    switch (whence) {
+    case SEEK_SET:
+        break;
+    case SEEK_CUR:
+        if (!off)
+            return f->pos;
+        base = f->pos;
+        break;
+    case SEEK_END:
+        base = size;
+        break;
+    case SEEK_DATA:
+    case SEEK_HOLE:
+        if ((u64)off >= (u64)size)
+            return -ENXIO;
+        if (whence == SEEK_HOLE)
+            off = size;
+        break;
+    default:
+        return -EINVAL;
+    }
+    if (__builtin_add_overflow(base, off, &base))
+        return -EOVERFLOW;
+    if (base < 0 || base > (s64)f->inode->sb->max_size)
+        return -EINVAL;
+    f->pos = base;
+    return base;
+}
+
+s64 file_seek(struct file *f, s64 off, int whence)
+{
+    s64 r;
+
+    if (!(f->fmode & FMODE_LSEEK))
+        return -ESPIPE;
+    bool lock = needs_pos_lock(f);
+    if (lock)
+        mutex_lock(&f->pos_lock);
+    if (f->ops->seek)
+        r = f->ops->seek(f, off, whence);
+    else
+        r = generic_seek(f, off, whence, (s64)READ_ONCE(f->inode->size));
+    if (lock)
+        mutex_unlock(&f->pos_lock);
+    return r;
+}
+
+/* ---- the rest of the operations -------------------------------------------------------------------------------------- */
+
+int file_iterate(struct file *f, struct dir_context *ctx)
+{
+    struct inode *i = f->inode;
+    int err = -ENOENT;
+
+    if (!f->ops->iterate)
+        return -ENOTDIR;
+    bool lock = needs_pos_lock(f);
+    if (lock)
+        mutex_lock(&f->pos_lock);
+    mutex_lock(&i->lock);
+    if (!(i->flags & INODE_DEAD)) {
+        ctx->pos = f->pos;
+        err = f->ops->iterate(f, ctx);
+        f->pos = ctx->pos;
+    }
+    mutex_unlock(&i->lock);
+    if (!err)
+        file_accessed(f);
+    if (lock)
+        mutex_unlock(&f->pos_lock);
+    return err;
+}
+
+bool dir_emit_dots(struct file *f, struct dir_context *ctx)
+{
+    const struct dentry *d = f->path.dentry;
+
+    if (ctx->pos == 0) {
+        if (!ctx->emit(ctx, ".", 1, f->inode->ino, S_IFDIR >> 12, 1))
+            return false;
+        ctx->pos = 1;
+    }
+    if (ctx->pos == 1) {
+        rcu_read_lock();
+        u64 up = READ_ONCE(d->parent)->inode->ino;
+        rcu_read_unlock();
+        if (!ctx->emit(ctx, "..", 2, up, S_IFDIR >> 12, 2))
+            return false;
+        ctx->pos = 2;
+    }
+    return true;
+}
+
+u32 file_poll(struct file *f, struct poll_table *pt)
+{
+    return f->ops->poll ? f->ops->poll(f, pt) : EPOLLIN | EPOLLOUT | EPOLLRDNORM | EPOLLWRNORM;
+}
+
+int file_fallocate(struct file *f, int mode, s64 off, s64 len, u64 limit)
+{
+    if (off < 0 || len <= 0)
+        return -EINVAL;
+    if (!(f->fmode & FMODE_WRITE))
+        return -EBADF;
+    if (S_ISFIFO(f->inode->mode))
+        return -ESPIPE;
+    if (S_ISDIR(f->inode->mode))
+        return -EISDIR;
+    if (!S_ISREG(f->inode->mode) || !f->ops->fallocate)
+        return S_ISREG(f->inode->mode) ? -EOPNOTSUPP : -ENODEV;
+    s64 end;
+    if (__builtin_add_overflow(off, len, &end) || end > (s64)f->inode->sb->max_size)
+        return -EFBIG;
+    if (!(mode & FALLOC_FL_KEEP_SIZE) && (u64)end > limit)
+        return -EFBIG;
+    return f->ops->fallocate(f, mode, off, len);
+}
+
+int file_mmap(struct file *f, struct vm_map_args *args)
+{
+    u32 type = args->flags & MAP_TYPE;
+
+    if ((type == MAP_SHARED || type == MAP_SHARED_VALIDATE) && (args->prot & PROT_WRITE) && !(f->fmode & FMODE_WRITE))
+        return -EACCES;
+    if (!(f->fmode & FMODE_READ))
+        return -EACCES;
+    if ((f->path.mnt->flags & MS_NOEXEC) && (args->prot & PROT_EXEC))
+        return -EPERM;
+    if (!f->ops->mmap)
+        return -ENODEV;
+    args->may = VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC;
+    if (type != MAP_PRIVATE && !(f->fmode & FMODE_WRITE))
+        args->may &= ~VM_MAYWRITE;
+    if (f->path.mnt->flags & MS_NOEXEC)
+        args->may &= ~VM_MAYEXEC;
+    return f->ops->mmap(f, args);
+}

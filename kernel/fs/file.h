@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/* What fs/file.c and fs/open.c share. */
+#ifndef FS_FILE_H
+#define FS_FILE_H
+
+#include "fs/vfs.h"
+
+struct file *file_alloc(void); /* refs 1, all else zero; NULL: no memory */
+void file_free(struct file *f); /* refs 0, nothing attached any more */
+/* step 1: a writer, -1: an execution. -ETXTBSY. */
+int inode_claim(struct inode *i, s32 step);
+void file_end_claim(struct file *f); /* by FMODE_WRITER or FMODE_EXEC */
+
+#endif
