@@ -19,17 +19,22 @@ static bool nonblocking(const struct file *f)
     return READ_ONCE(f->flags) & O_NONBLOCK;
 }
 
+static ssize_t restartable(ssize_t r)
+{
+    return r == -EINTR ? -ERESTARTSYS : r;
+}
+
 static ssize_t stream_read(struct file *f, struct uio *u, s64 *pos)
 {
     (void)pos;
-    return f->private ? port_read(f->private, u, nonblocking(f)) : 0;
+    return f->private ? restartable(port_read(f->private, u, nonblocking(f))) : 0;
 }
 
 static ssize_t stream_write(struct file *f, struct uio *u, s64 *pos)
 {
     (void)pos;
     if (f->private)
-        return port_write(f->private, u, nonblocking(f));
+        return restartable(port_write(f->private, u, nonblocking(f)));
     return (ssize_t)uio_skip(u, u->resid); /* a machine without such a stream: as /dev/null */
 }
 

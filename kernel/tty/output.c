@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Output processing (OPOST) and echo. The column is kept for tabs and for erasing; processed bytes are gathered in a
+ * small buffer, so that a line is one write to the driver.
+ */
+#include "abi/errno.h"
+#include "tty/tty.h"
+
+#define GATHER 256u
+
+struct gather {
+    u8 buf[GATHER];
+    u32 n;
+};
+
+static void put(struct gather *g, u8 c)
+{
+    g->buf[g->n++] = c;
+}
+
+static void put_tab(struct tty *t, struct gather *g, u32 oflag)
+{
+    u32 spaces = 8 - (t->column & 7);
+    t->column += spaces;
+    if ((oflag & TABDLY) != XTABS) {
+        put(g, '\t');
+        return;
+    }
+    while (spaces--)
+        put(g, ' ');
+}
+
+static bool continues_utf8(u8 c)
+{
+    return (c & 0xc0) == 0x80;
+}
+
+static u8 to_upper(u8 c)
+{
+    return c >= 'a' && c <= 'z' ? (u8)(c - 32) : c;
+}
+
+/* One byte through OPOST; at most 8 bytes come out (out_lock). */
+static void process(struct tty *t, struct gather *g, u8 c, u32 oflag)
+{
+    switch (c) {
+    case '\n':
+        if (oflag & ONLRET)
+            t->column = 0;
+        if (oflag & ONLCR) {
+            put(g, '\r');
+            t->column = 0;
+        }
+        put(g, '\n');
+        return;
+    case '\r':
+        if ((oflag & ONOCR) && t->column == 0)
+            return;
+        if (oflag & OCRNL) {
+            if (oflag & ONLRET)
+                t->column = 0;
+            put(g, '\n');
+            return;
+        }
+        t->column = 0;
+        put(g, c);
+        return;
+    case '\t': put_tab(t, g, oflag); return;
+    case '\b':
+        if (t->column > 0)
+            t->column--;
+        put(g, c);
+        return;
+    default:
+        if (c >= ' ' && c != 0x7f && !continues_utf8(c))
+            t->column++;
+        put(g, oflag & OLCUC ? to_upper(c) : c);
+    }
+}
+
+static ssize_t flush(struct tty *t, struct gather *g, bool nonblock)
+{
+    u32 at = 0;
+    while (at < g->n) {
+        ssize_t n = t->ops->write(t, g->buf + at, g->n - at, nonblock);
+        if (n < 0)
+            return n;
+        at += (u32)n;
+    }
+    g->n = 0;
+    return 0;
+}
+
+static ssize_t output_processed(struct tty *t, const u8 *buf, size_t n, u32 oflag, bool nonblock)
+{
+    struct gather g = {.n = 0};
+    size_t done = 0;
+    while (done < n) {
+        size_t from = done;
+        while (done < n && g.n + 8 <= GATHER)
+            process(t, &g, buf[done++], oflag);
+        ssize_t err = flush(t, &g, nonblock);
+        if (err)
+            return from ? (ssize_t)from : err;
+    }
+    return (ssize_t)done;
+}
+
+ssize_t tty_output(struct tty *t, const u8 *buf, size_t n, bool nonblock)
+{
+    int err = mutex_lock_interruptible(&t->out_lock);
+    if (err)
+        return -ERESTARTSYS;
+    u32 oflag = READ_ONCE(t->termios.c_oflag);
+    ssize_t r = oflag & OPOST ? output_processed(t, buf, n, oflag, nonblock) : t->ops->write(t, buf, n, nonblock);
+    mutex_unlock(&t->out_lock);
+    return r;
+}
+
+void tty_echo_raw(struct tty *t, const char *s, size_t n)
+{
+    struct gather g = {.n = 0};
+    u32 oflag = t->termios.c_oflag;
+    mutex_lock(&t->out_lock);
+    for (size_t i = 0; i < n; i++) {
+        if (oflag & OPOST)
+            process(t, &g, (u8)s[i], oflag);
+        else
+            put(&g, (u8)s[i]);
+        if (g.n + 8 > GATHER)
+            (void)flush(t, &g, true);
+    }
+    (void)flush(t, &g, true); /* no room: echo is lost, input is not held up */
+    mutex_unlock(&t->out_lock);
+}
+
+void tty_echo(struct tty *t, u8 c)
+{
+    u32 lflag = t->termios.c_lflag;
+    bool control = (c < ' ' || c == 0x7f) && c != '\t' && c != '\n';
+    char pair[2] = {'^', (char)(c ^ 0x40)};
+    if ((lflag & ECHOCTL) && control)
+        tty_echo_raw(t, pair, 2);
+    else
+        tty_echo_raw(t, (const char *)&c, 1);
+}
