@@ -125,8 +125,9 @@ static void mmio_interrupt(void *arg)
         d->interrupt(d);
 }
 
-static void mmio_found(paddr_t base, u64 size, u32 gsi)
+static void mmio_found(paddr_t base, u64 size, u32 gsi, void *arg)
 {
+    (void)arg;
     static paddr_t seen[MAX_DEVICES];
     static u32 count;
     for (u32 i = 0; i < count; i++) {
@@ -177,9 +178,9 @@ void virtio_mmio_init(void)
     u64 size, base, gsi;
     for (u32 i = 0; boot_option("virtio_mmio.device", i, text, sizeof(text)); i++) {
         if (parse_device(text, &size, &base, &gsi))
-            mmio_found(base, size, (u32)gsi);
+            mmio_found(base, size, (u32)gsi, NULL);
         else
             kwarn("command line: virtio_mmio.device=%s is not SIZE@ADDRESS:IRQ", text);
     }
-    acpi_for_each_virtio_mmio(mmio_found);
+    acpi_for_each_virtio_mmio(mmio_found, NULL);
 }
