@@ -2,7 +2,7 @@
 /* Reading and writing the control port's lines (RFC 8259, the part that boot_contract.h §4 uses). */
 #include "drivers/json.h"
 
-#include "lib/printf.h"
+#include "lib/printf.h" /* snprintf; libc's on the host */
 #include "lib/string.h"
 
 static const char *skip_space(const char *s)
