@@ -140,7 +140,8 @@ $B/asan/lib.a: $(LIB_SRC:%.c=$B/asan/%.o) $(patsubst %.c,$B/asan/%.o,$(filter-ou
 # ---- tests: `// sources: a.c b.c` in a test adds files to it, `// cflags:` options ------------------------------------
 
 KERNEL_HDR := $(call levels,kernel,h)
-$B/unit/kernel_%: tests/unit/kernel_%.c $(KERNEL_HDR) Makefile | $(UAPI)
+.SECONDEXPANSION:
+$B/unit/kernel_%: tests/unit/kernel_%.c $$(call sources,tests/unit/kernel_$$*.c) $(KERNEL_HDR) Makefile | $(UAPI)
 	$(call say,TEST,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(HOST_CFLAGS) $(SANITIZE) -Ikernel $(call cflags,$<) -o $@ $< $(call sources,$<) -lcmocka
 $B/unit/%: tests/unit/%.c $(wildcard tests/unit/*.h) $B/asan/lib.a
