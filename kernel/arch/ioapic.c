@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * IOAPICs: found in the tables of the firmware, on first use, else one at the usual address. All lines are masked
+ * IOAPICs: found on first use, in the firmware's tables or at the usual address. All lines are masked
  * until someone asks for them (reset leaves them so).
  */
 #include "arch/ioapic.h"
 #include "abi/errno.h"
 #include "arch/acpi.h"
+#include "arch/boot.h"
 #include "arch/paging.h"
 #include "lib/printf.h"
 
@@ -55,11 +56,22 @@ void ioapic_add(paddr_t base, u32 first_gsi)
     ioapic_count++;
 }
 
-void ioapic_discover(void)
+static bool covered(u32 gsi)
 {
-    if (ioapic_count)
+    for (u32 i = 0; i < ioapic_count; i++)
+        if (gsi >= ioapics[i].first && gsi - ioapics[i].first < ioapics[i].count)
+            return true;
+    return false;
+}
+
+void ioapic_discover(u32 gsi)
+{
+    if (covered(gsi))
         return;
-    firmware_find_ioapics();
+    if (!ioapic_count && !boot_info.rsdp)
+        ioapic_add(DEFAULT_BASE, 0); /* right everywhere it was tried, and spares the search for tables */
+    if (!covered(gsi))
+        firmware_find_ioapics();
     if (!ioapic_count)
         ioapic_add(DEFAULT_BASE, 0);
 }

@@ -38,7 +38,7 @@ static __noreturn void triple_fault(void)
 
 static void settle(void)
 {
-    for (u32 i = 0; i < 1000; i++)
+    for (u32 i = 0; i < 100; i++)
         inb(0x80);
 }
 

@@ -24,7 +24,7 @@
 #include "mem/slab.h"
 
 extern const char trampoline_start[], trampoline_end[], trampoline_cr3[], trampoline_features[];
-extern pte_t boot_pml4[512];
+extern const pte_t boot_pdpt_direct[512];
 extern u64 secondary_stack;
 extern struct percpu *secondary_percpu;
 
@@ -109,14 +109,16 @@ void smp_secondary_main(struct percpu *c)
     hook_secondary_cpu();
 }
 
-/* Maps what the trampoline needs one to one, and the kernel as ever. */
+/* Two pages of tables: the first GiB one to one and executable, for the trampoline, and the kernel as ever. */
 static paddr_t trampoline_tables(void)
 {
-    pte_t *pml4 = pages_alloc(0, MEM_ZERO);
+    pte_t *pml4 = pages_alloc(1, MEM_ZERO);
     if (!pml4)
         return 0;
+    pte_t *pdpt = pml4 + 512;
     paging_init_pgd(pml4);
-    pml4[0] = boot_pml4[DIRECT_MAP >> 39 & 511] & ~PTE_NX;
+    pml4[0] = virt_to_phys(pdpt) | PTE_P | PTE_W;
+    pdpt[0] = boot_pdpt_direct[0] & ~PTE_NX;
     return virt_to_phys(pml4);
 }
 
@@ -212,7 +214,7 @@ void smp_start_others(void)
         cpu_count++;
     }
     if (cr3)
-        pages_free(phys_to_virt(cr3), 0);
+        pages_free(phys_to_virt(cr3), 1);
     if (others.count)
         kinfo("smp: %u CPUs", cpu_count);
 }
