@@ -407,6 +407,24 @@ struct page *page_alloc_run(u32 order, u32 flags)
     return p;
 }
 
+void page_put_run(struct page *p, u32 order)
+{
+    u32 n = 1u << order, i = 0;
+    while (i < n && ref_read(&p[i].refs) == 1)
+        i++;
+    if (i < n) {
+        for (i = 0; i < n; i++)
+            page_put(&p[i]);
+        return;
+    }
+    for (i = 0; i < n; i++) {
+        poison_page(&p[i]);
+        p[i].flags = 0;
+        p[i].refs.v = 0;
+    }
+    buddy_free(p, order);
+}
+
 void *pages_alloc(u32 order, u32 flags)
 {
     struct page *p = page_alloc(order, flags);

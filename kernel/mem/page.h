@@ -110,6 +110,7 @@ u32 page_alloc_bulk(struct page **out, u32 n, u32 mem_flags);
 void page_put_bulk(struct page **pages, u32 n);
 /* 2^order single pages that lie together, each with a reference of its own. NULL: none at hand; never reclaims. */
 struct page *page_alloc_run(u32 order, u32 mem_flags);
+void page_put_run(struct page *p, u32 order); /* drops a reference of each; the block goes back whole when that was all */
 
 /* Pages for struct-less use: direct-map addresses. */
 void *pages_alloc(u32 order, u32 mem_flags);

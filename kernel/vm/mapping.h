@@ -14,6 +14,9 @@
 #include "mem/page.h"
 #include "sched/mutex.h"
 
+/* Locks: mapping.lock (LOCK_MAPPING) over the tree and over start, end and pgoff of the areas in it (which also need
+ * mm.lock for writing to change). No memory is allocated with MEM_WAIT while it is held: reclaim takes it. */
+
 struct mapping;
 struct vm_area;
 struct mapping_ops {
@@ -24,15 +27,19 @@ struct mapping_ops {
     bool (*valid)(struct mapping *m, u64 index);
     /* Fault-around: fills pages[0..n) (NULL where not at hand) for index.. with references, without sleeping; optional. */
     u32 (*peek_pages)(struct mapping *m, u64 index, u32 n, struct page **pages);
-    /* A shared writable page-table entry for `page` is about to be made: optional. */
+    /* A shared writable page-table entry for `page` is about to be made: optional. No page-table lock is held. */
     void (*page_mkwrite)(struct mapping *m, struct page *page);
+    /* MADV_REMOVE: makes a hole of `count` pages; may take inode locks. Optional: -EOPNOTSUPP. */
+    int (*punch)(struct mapping *m, u64 index, u64 count);
 };
 struct mapping {
     const struct mapping_ops *ops;
     struct rwsem lock;    /* LOCK_MAPPING: areas */
     struct rb_root areas; /* interval tree by file page (vm/mapping.c) */
-    u32 writable_shared;  /* MAP_SHARED|PROT_WRITE areas (lock) */
+    s32 writable_shared;  /* MAP_SHARED areas that are or may become writable; -1: refused (lock) */
 };
+/* F_SEAL_WRITE: no writable shared area may exist (-EBUSY) nor come (mmap then fails with -EPERM). */
+int mapping_deny_writable(struct mapping *m);
 void mapping_init(struct mapping *m, const struct mapping_ops *ops);
 /* Removes page-table entries of pages [first, last] (last inclusive, ~0: to the end) from all areas; shootdown done
  * on return. even_cow: private copies too (truncate: yes; hole punch, reclaim: no). */

@@ -28,7 +28,10 @@ struct file; /* fs/: kept alive by area->ops */
 #define VM_HUGEPAGE 0x2000u
 #define VM_NOHUGEPAGE 0x4000u
 #define VM_DONTDUMP 0x8000u
-#define VM_SPECIAL 0x10000u /* vDSO, device memory: not merged, not copied by get_user_pages */
+#define VM_SPECIAL 0x10000u /* vDSO, device memory: not merged, not grown, not copied by get_user_pages */
+#define VM_ACCOUNT 0x20000u /* its pages count as committed */
+#define VM_LOCKONFAULT 0x40000u
+#define VM_ACCESS (VM_READ | VM_WRITE | VM_EXEC)
 
 /* What fs/ (or a driver) gives with a mapping; counts its file. */
 struct vm_area_ops {
@@ -48,16 +51,21 @@ struct vm_area {
     u64 map_subtree_last;     /* (mapping.lock) augmented */
     const struct vm_area_ops *ops;
     struct file *file;        /* opaque here */
-    const char *name;         /* "[heap]" etc. when no file */
+    const char *name;         /* "[vdso]" etc. when no file; see vm_area_name() */
     uaddr_t subtree_gap;      /* augmented: largest gap below, for placing */
     uaddr_t prev_end;
+    bool has_anon;            /* may hold private copies; set under mm.lock for reading, never cleared */
+    struct vm_area *next_dead; /* detached, to be closed once mm.lock is released */
 };
+
+enum rss_kind { RSS_ANON, RSS_FILE, RSS_SHMEM, RSS_KINDS };
 
 struct mm {
     refcount_t users; /* threads (and CLONE_VM processes); 0: areas are torn down */
     refcount_t refs;  /* structure and page-table root; users hold one together */
     struct rwsem lock;
     struct rb_root areas;
+    struct vm_area *hint; /* an area found lately; NULL after any change */
     u32 area_count;
     paddr_t pgd;
     atomic64_t cpumask; /* CPUs that have it loaded */
@@ -65,7 +73,13 @@ struct mm {
     uaddr_t brk_start, brk, stack_top, stack_start;
     uaddr_t code_start, code_end, data_start, data_end, arg_start, arg_end, env_start, env_end;
     u64 total_vm, locked_vm, data_vm, stack_vm, exec_vm; /* pages (lock for writing) */
-    atomic64_t rss_anon, rss_file, rss_shmem, pgtable_pages;
+    union {
+        atomic64_t rss[RSS_KINDS]; /* pages */
+        struct {
+            atomic64_t rss_anon, rss_file, rss_shmem;
+        };
+    };
+    atomic64_t pgtable_pages;
     u64 hiwater_rss;
     u64 auxv[48]; /* saved by exec for /proc/pid/auxv */
     u32 auxv_len;
@@ -84,7 +98,10 @@ bool mm_get_user_unless_zero(struct mm *mm);
 void mm_put_user(struct mm *mm); /* the last one unmaps all; may sleep */
 void mm_get(struct mm *mm);
 void mm_put(struct mm *mm);
-void mm_activate(struct mm *mm); /* current->mm = mm and load it (exec); takes over the caller's user reference */
+/* current->mm = mm (may be NULL: exit) and load it; takes over the caller's user reference. The caller then drops the old
+ * one by mm_put_user: the teardown of an mm nobody runs needs no shootdown. */
+void mm_activate(struct mm *mm);
+u64 mm_rss(const struct mm *mm); /* pages, all kinds */
 
 /* Copies the address space of `parent` (locked inside). Copy-on-write; DONTFORK/WIPEONFORK honoured. -ENOMEM. */
 int mm_fork(struct mm *parent, struct mm **out);
@@ -101,20 +118,27 @@ struct vm_map_args {
     struct file *file; /* reference is taken by ops->open */
     const char *name;
     u32 vm_flags;      /* extra VM_* */
+    bool cap_lock;     /* CAP_IPC_LOCK: RLIMIT_MEMLOCK does not count */
+    bool cap_rawio;    /* CAP_SYS_RAWIO: may map below 64 KiB */
 };
 /* mmap(2)'s errors. *out: the address. */
 int vm_map(struct mm *mm, const struct vm_map_args *args, uaddr_t *out);
 int vm_unmap(struct mm *mm, uaddr_t addr, size_t len);
 int vm_protect(struct mm *mm, uaddr_t addr, size_t len, u32 prot);
-int vm_remap(struct mm *mm, uaddr_t old, size_t old_len, size_t new_len, u32 flags, uaddr_t new_addr, uaddr_t *out);
-int vm_brk(struct mm *mm, uaddr_t brk, uaddr_t *out);
+int vm_remap(struct mm *mm, uaddr_t old, size_t old_len, size_t new_len, u32 flags, uaddr_t new_addr, bool cap_lock,
+             uaddr_t *out);
+int vm_brk(struct mm *mm, uaddr_t brk, bool cap_lock, uaddr_t *out); /* *out: the break as it is then; never fails */
 int vm_advise(struct mm *mm, uaddr_t addr, size_t len, int advice);
 int vm_sync(struct mm *mm, uaddr_t addr, size_t len, u32 flags);
-int vm_lock(struct mm *mm, uaddr_t addr, size_t len, u32 flags);
+int vm_lock(struct mm *mm, uaddr_t addr, size_t len, u32 flags, bool cap_lock); /* flags: MLOCK_* */
+int vm_lock_all(struct mm *mm, u32 flags, bool cap_lock);                      /* flags: MCL_*; 0: munlockall */
 int vm_unlock(struct mm *mm, uaddr_t addr, size_t len);
 int vm_incore(struct mm *mm, uaddr_t addr, size_t len, uaddr_t vec);
 struct vm_area *vm_find(struct mm *mm, uaddr_t addr); /* first area with end > addr (mm.lock) */
 struct vm_area *vm_next(struct vm_area *a);
+const char *vm_area_name(const struct vm_area *a); /* "[heap]", "[stack]", its name, or NULL (mm.lock) */
+/* Grows a GROWSDOWN area down to addr (exec's argument pages, faults). -ENOMEM (mm.lock for writing). */
+int vm_expand_stack(struct vm_area *a, uaddr_t addr);
 
 /* Access to another address space (ptrace, /proc/pid/mem, process_vm_*, exec's argument pages): bytes moved or -EFAULT.
  * force: ignore missing write permission on private areas. */

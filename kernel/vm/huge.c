@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+/*
+ * 2 MiB pages of private anonymous areas. They are given when asked for (MADV_HUGEPAGE), and where a program has walked
+ * up to the block from below through populated memory while plenty is free: sparse users keep small pages, and
+ * stacks (MAP_STACK, GROWSDOWN) always do. A PMD entry changes under the lock of its table; empty → 2 MiB page and
+ * empty → table compete by compare-and-swap.
+ */
+#include "abi/errno.h"
+#include "vm/internal.h"
+
+#define HUGE_ORDER (HUGE_SHIFT - PAGE_SHIFT)
+
+static bool last_page_below_mapped(struct mm *mm, uaddr_t block)
+{
+    pte_t *pmd = pmd_lookup(mm, block - PAGE_SIZE);
+    pte_t e = pmd ? READ_ONCE(*pmd) : 0;
+    if (pte_is_huge(e))
+        return true;
+    return pte_is_table(e) && pte_mapped(READ_ONCE(pte_table(e)[511]));
+}
+
+bool huge_wanted(const struct vm_area *a, uaddr_t addr)
+{
+    uaddr_t block = ALIGN_DOWN(addr, HUGE_SIZE);
+    if (a->mapping || a->flags & (VM_NOHUGEPAGE | VM_GROWSDOWN | VM_SPECIAL))
+        return false;
+    if (block < a->start || block + HUGE_SIZE > a->end || !mem_plentiful())
+        return false;
+    return a->flags & VM_HUGEPAGE || (block > a->start && last_page_below_mapped(a->mm, block));
+}
+
+int huge_fault(struct vm_area *a, uaddr_t addr, pte_t *pmd)
+{
+    struct page *run = page_alloc_run(HUGE_ORDER, MEM_USER | MEM_NOWAIT | MEM_ZERO);
+    if (!run)
+        return -ENOMEM;
+    for (u32 i = 0; i < 1u << HUGE_ORDER; i++)
+        run[i].flags = PAGE_ANON;
+    pte_t e = page_phys(run) | area_pte_bits(a) | PTE_PS, empty = 0;
+    if (a->flags & VM_WRITE)
+        e |= PTE_W | PTE_D;
+    (void)addr;
+    if (!__atomic_compare_exchange_n(pmd, &empty, e, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {
+        page_put_run(run, HUGE_ORDER);
+        return 0;
+    }
+    atomic_add(&a->mm->rss_anon, 1ul << HUGE_ORDER);
+    mem_count_anon(1 << HUGE_ORDER);
+    return 0;
+}
+
+int huge_split(struct mm *mm, pte_t *pmd, uaddr_t addr, u32 mem_flags)
+{
+    if (!pte_is_huge(READ_ONCE(*pmd)))
+        return 0;
+    struct page *p = table_alloc(mm, mem_flags);
+    if (!p)
+        return -ENOMEM;
+    struct spinlock *lock = table_lock(pmd);
+    spin_lock(lock);
+    pte_t e = *pmd;
+    if (!pte_is_huge(e)) {
+        spin_unlock(lock);
+        table_free(mm, p);
+        return 0;
+    }
+    pte_t *table = page_addr(p);
+    for (u32 i = 0; i < 512; i++)
+        table[i] = (e & ~PTE_PS) + ((u64)i << PAGE_SHIFT);
+    pte_set(pmd, page_phys(p) | PTE_P | PTE_W | PTE_U | PTE_A);
+    spin_unlock(lock);
+    /* Both translations are alike until somebody changes an entry; but the CPU must not hold both sizes then. */
+    u64 cpus = atomic_read(&mm->cpumask);
+    uaddr_t block = ALIGN_DOWN(addr, HUGE_SIZE);
+    if (cpus)
+        tlb_flush_range(cpus, mm->pgd, block, block + HUGE_SIZE);
+    return 0;
+}
+
+int huge_split_at(struct mm *mm, uaddr_t addr)
+{
+    if (IS_ALIGNED(addr, HUGE_SIZE))
+        return 0;
+    pte_t *pmd = pmd_lookup(mm, addr);
+    return pmd ? huge_split(mm, pmd, addr, MEM_WAIT) : 0;
+}
