@@ -85,6 +85,14 @@ static bool read_decimal(const char *text, double *number, char **end)
     return isfinite(*number);
 }
 
+/* ceil(3) without the mathematical library. */
+static int64_t round_up(double number)
+{
+    int64_t whole = (int64_t)number;
+
+    return (double)whole < number ? whole + 1 : whole;
+}
+
 static int read_duration(const struct cursor *c, const struct option_row *row, const char *value, int64_t *to)
 {
     static const struct {
@@ -97,7 +105,7 @@ static int read_duration(const struct cursor *c, const struct option_row *row, c
     if (read_decimal(value, &number, &end))
         for (size_t n = 0; n < sizeof(units) / sizeof(units[0]); n++)
             if (!strcmp(end, units[n].unit) && number * units[n].ms < 1e15) {
-                *to = (int64_t)ceil(number * units[n].ms);
+                *to = round_up(number * units[n].ms);
                 return 0;
             }
     return bad_value(c, row, value, "a duration such as 10, 1.5s, 300ms, 5m or 1h");
@@ -110,7 +118,7 @@ static int read_cpus(const struct cursor *c, const struct option_row *row, const
 
     if (!read_decimal(value, &number, &end) || *end || number <= 0 || number > MAX_CPUS)
         return bad_value(c, row, value, "a number of CPUs from 1 to 255");
-    *to = (unsigned)ceil(number);
+    *to = (unsigned)round_up(number);
     return 0;
 }
 
