@@ -47,7 +47,7 @@ struct builder {
     struct archive *a;
     struct vector entries, extents, strings;
     uint64_t data_size;
-    const char *path; /* of the entry at hand */
+    char shown[301]; /* the path of the entry at hand, cut, for messages */
 };
 
 /* ---- vectors ----------------------------------------------------------------------------------------------- */
@@ -88,7 +88,7 @@ static bool add_string(struct builder *b, const void *text, size_t len, uint32_t
 
 static int fail(struct builder *b, const char *cause)
 {
-    return oci_fail(b->ctx->err, WHAT, b->ctx->object, "entry '%.300s': %s", b->path ? b->path : "", cause);
+    return oci_fail(b->ctx->err, WHAT, b->ctx->object, "entry '%s': %s", b->shown, cause);
 }
 
 static int fail_memory(struct builder *b)
@@ -100,8 +100,8 @@ static int fail_archive(struct builder *b)
 {
     const char *text = archive_error_string(b->a);
 
-    return oci_fail(b->ctx->err, WHAT, b->ctx->object, "the tar is damaged%s%.300s%s: %s", b->path ? " at or after '" : "",
-                    b->path ? b->path : "", b->path ? "'" : "", text ? text : "unknown error");
+    return oci_fail(b->ctx->err, WHAT, b->ctx->object, "the tar is damaged%s%s%s: %s",
+                    *b->shown ? " at or after '" : "", b->shown, *b->shown ? "'" : "", text ? text : "unknown error");
 }
 
 static int check_path(struct builder *b, const char *text, const char *which)
@@ -111,7 +111,7 @@ static int check_path(struct builder *b, const char *text, const char *which)
     if (strlen(text) <= limit)
         return 0;
     return oci_fail_limit(b->ctx->err, WHAT, b->ctx->object, OCI_LIMIT(path_bytes), limit,
-                          "entry '%.300s': the %s has %zu bytes", b->path, which, strlen(text));
+                          "entry '%s': the %s has %zu bytes", b->shown, which, strlen(text));
 }
 
 static int check_entries(struct builder *b)
@@ -122,7 +122,7 @@ static int check_entries(struct builder *b)
     if (count < limit)
         return 0;
     return oci_fail_limit(b->ctx->err, WHAT, b->ctx->object, OCI_LIMIT(entries), limit,
-                          "entry '%.300s': it is one entry too many", b->path);
+                          "entry '%s': it is one entry too many", b->shown);
 }
 
 /* ---- one entry --------------------------------------------------------------------------------------------- */
@@ -184,13 +184,15 @@ static int read_xattrs(struct builder *b, struct archive_entry *e, struct table_
 
 static int add_extent(struct builder *b, struct table_entry *t, struct table_extent x)
 {
-    struct table_extent *last = (struct table_extent *)(b->extents.data + b->extents.len) - 1, *new;
+    struct table_extent *last = NULL, *new;
 
     if (x.len > t->size || x.file_off > t->size - x.len)
         return fail(b, "its sparse map leads beyond its end");
-    if (t->extent_count && x.file_off < last->file_off + last->len)
+    if (t->extent_count)
+        last = (struct table_extent *)(b->extents.data + b->extents.len) - 1;
+    if (last && x.file_off < last->file_off + last->len)
         return fail(b, "its sparse map is not in order");
-    if (t->extent_count && x.file_off == last->file_off + last->len && x.tar_off == last->tar_off + last->len) {
+    if (last && x.file_off == last->file_off + last->len && x.tar_off == last->tar_off + last->len) {
         last->len += x.len;
         return 0;
     }
@@ -216,7 +218,7 @@ static int read_data(struct builder *b, struct archive_entry *e, struct table_en
     t->extent = (uint32_t)(b->extents.len / sizeof(struct table_extent));
     if (t->size > b->ctx->limits->output_bytes || b->data_size > b->ctx->limits->output_bytes - t->size)
         return oci_fail_limit(b->ctx->err, WHAT, b->ctx->object, OCI_LIMIT(output_bytes), b->ctx->limits->output_bytes,
-                              "entry '%.300s': with its %llu bytes the files have more than allowed", b->path,
+                              "entry '%s': with its %llu bytes the files have more than allowed", b->shown,
                               (unsigned long long)t->size);
     b->data_size += t->size;
     while ((result = archive_read_data_block(b->a, &data, &len, &offset)) == ARCHIVE_OK) {
@@ -271,15 +273,16 @@ static int read_body(struct builder *b, struct archive_entry *e, struct table_en
 
 static int read_entry(struct builder *b, struct archive_entry *e)
 {
+    const char *path = archive_entry_pathname(e);
     struct table_entry t = {0}, *slot;
 
-    b->path = archive_entry_pathname(e);
-    if (!b->path)
+    snprintf(b->shown, sizeof(b->shown), "%s", path ? path : "");
+    if (!path)
         return fail(b, "it has no name");
-    t.path_len = (uint32_t)strlen(b->path);
-    if (check_path(b, b->path, "path") < 0 || check_entries(b) < 0)
+    t.path_len = (uint32_t)strlen(path);
+    if (check_path(b, path, "path") < 0 || check_entries(b) < 0)
         return -1;
-    if (!add_string(b, b->path, t.path_len, &t.path))
+    if (!add_string(b, path, t.path_len, &t.path))
         return fail_memory(b);
     if (read_ids(b, e, &t) < 0 || read_xattrs(b, e, &t) < 0 || read_body(b, e, &t) < 0)
         return -1;
@@ -393,7 +396,6 @@ static int build(struct builder *b, struct table *out)
         uselocale(before);
         freelocale(c);
     }
-    b->path = NULL; /* it was the archive entry's */
     archive_read_free(b->a);
     error = error ? error : finish(b, out);
     free(b->entries.data);
