@@ -170,6 +170,8 @@ void irq_send_resched(u32 id)
 
 void irq_init(void)
 {
+    apic_init_this();
+    timer_init_this();
     outb(0x21, 0xff); /* the 8259s, masked for good */
     outb(0xa1, 0xff);
 }

@@ -22,7 +22,7 @@ void smp_call(u64 cpumask, void (*fn)(void *), void *arg, bool wait); /* not fro
 /* One-shot timer of this CPU at absolute monotonic time; past: at once; NS_FOREVER: off. Interrupts off. */
 void timer_hw_program(ns_t when);
 
-void irq_init(void);
+void irq_init(void); /* the boot CPU's local APIC and timer */
 u32 smp_count_cpus(void);     /* how many there will be, before they are up (the boot event) */
 void smp_start_others(void); /* in a kernel thread: brings the other CPUs up while PID 1 already runs */
 void arch_idle(void);        /* sti; hlt unless work is pending; returns after an interrupt */

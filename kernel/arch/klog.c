@@ -4,6 +4,7 @@
  * gets what is at or above its level, synchronously. Taken anywhere, so the lock is the last in the order.
  */
 #include "arch/clock.h"
+#include "arch/panic.h"
 #include "arch/spinlock.h"
 #include "lib/printf.h"
 #include "lib/string.h"
@@ -17,6 +18,7 @@ static u64 ring_start, ring_end;
 static struct spinlock klog_lock = SPINLOCK_INIT(LOCK_KLOG);
 static void (*console)(const char *s, size_t n);
 static int console_level = LOG_WARN;
+static bool panicking; /* only one CPU runs */
 
 void klog_set_console(void (*write)(const char *s, size_t n))
 {
@@ -26,6 +28,21 @@ void klog_set_console(void (*write)(const char *s, size_t n))
 void klog_set_level(int level)
 {
     console_level = level;
+}
+
+void klog_panic(void)
+{
+    panicking = true;
+    console_level = LOG_DEBUG;
+}
+
+/* After a panic the holder may be a CPU that was stopped: its log is torn, ours goes on. */
+static bool lock_for_log(void)
+{
+    if (panicking)
+        return spin_trylock(&klog_lock);
+    spin_lock(&klog_lock);
+    return true;
 }
 
 static void drop_first_line(void)
@@ -56,11 +73,14 @@ void klog(enum log_level level, const char *fmt, ...)
     n = MIN(n, (int)sizeof(line) - 2);
     if (line[n - 1] != '\n')
         line[n++] = '\n';
-    u64 flags = spin_lock_irqsave(&klog_lock);
+    u64 flags = irq_save();
+    bool locked = lock_for_log();
     ring_put(line, (size_t)n);
     if (console && (int)level <= console_level)
         console(line + 3, (size_t)n - 3);
-    spin_unlock_irqrestore(&klog_lock, flags);
+    if (locked)
+        spin_unlock(&klog_lock);
+    irq_restore(flags);
 }
 
 size_t klog_read(u64 *seq, char *buf, size_t size)

@@ -19,7 +19,7 @@
 #define GIB (1ul << 30)
 
 extern pte_t boot_pml4[512], boot_pdpt_direct[512], boot_pdpt_kernel[512], boot_pd_kernel[512];
-extern char _text_end[], _rodata_end[];
+extern char _text_end[], _rodata_end[], _init_text_start[], _init_text_end[], _init_data_start[], _init_data_end[];
 
 static pte_t image_pt[IMAGE_PTS][512] __aligned(4096);
 static pte_t kmap_pdpt[512] __aligned(4096), kmap_pd[512] __aligned(4096), kmap_pt[512] __aligned(4096);
@@ -46,12 +46,17 @@ static pte_t *table_entry(pte_t *entry)
     return phys_to_virt(*entry & PTE_ADDR);
 }
 
+static pte_t *image_entry(u64 va)
+{
+    u64 phys = va - KERNEL_BASE;
+    return &image_pt[phys >> HUGE_SHIFT][phys >> PAGE_SHIFT & 511];
+}
+
 static void map_image(void)
 {
     for (u64 a = (u64)_kernel_start; a < (u64)_kernel_end; a += PAGE_SIZE) {
         u64 flags = a < (u64)_text_end ? 0 : a < (u64)_rodata_end ? nx : nx | PTE_W;
-        u64 phys = a - KERNEL_BASE;
-        image_pt[phys >> HUGE_SHIFT][phys >> PAGE_SHIFT & 511] = phys | flags | PTE_P | PTE_A | PTE_D | PTE_G;
+        *image_entry(a) = (a - KERNEL_BASE) | flags | PTE_P | PTE_A | PTE_D | PTE_G;
     }
     for (u32 i = 0; i < IMAGE_PTS; i++)
         boot_pd_kernel[i] = virt_to_phys(image_pt[i]) | PTE_P | PTE_W | PTE_A;
@@ -89,6 +94,20 @@ void paging_init(void)
     boot_pml4[KMAP_SLOT] = virt_to_phys(kmap_pdpt) | PTE_P | PTE_W | PTE_A;
     boot_pml4[0] = 0;
     write_cr3(kernel_pgd);
+}
+
+static void unmap_image(const char *start, const char *end)
+{
+    for (u64 a = (u64)start; a < (u64)end; a += PAGE_SIZE) {
+        *image_entry(a) = 0;
+        invlpg(a);
+    }
+}
+
+void paging_drop_init(void)
+{
+    unmap_image(_init_text_start, _init_text_end);
+    unmap_image(_init_data_start, _init_data_end);
 }
 
 void paging_map_high_ram(void)

@@ -42,6 +42,7 @@ paddr_t virt_to_phys(const void *v); /* direct map or kernel image */
 
 void paging_init(void);          /* image with W^X, no identity mapping; the first 4 GiB are mapped from boot on */
 void paging_map_high_ram(void);  /* RAM above 4 GiB; after mem_early_init */
+void paging_drop_init(void);     /* unmaps .init, whose pages are about to be freed; before other CPUs are up */
 
 /* Fills a fresh PML4 page's upper half. */
 void paging_init_pgd(pte_t *pgd);

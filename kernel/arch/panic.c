@@ -113,7 +113,7 @@ static void panic_enter(void)
         arch_poweroff();
     }
     smp_stop_others();
-    klog_set_level(LOG_DEBUG);
+    klog_panic();
 }
 
 static __noreturn void panic_finish(const struct trapframe *f, u64 rip, u64 rbp)

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Boot as a list. kernel_main runs on the boot stack, cannot sleep, and becomes CPU 0's idle thread; what may sleep runs in
+ * the thread "boot", which ends when PID 1 is on its way.
+ *
+ * Under emulation each basic block that runs for the first time costs microseconds, so nothing is here that PID 1 does
+ * not need; the other CPUs come up beside it.
+ */
+#include "arch/boot.h"
+#include "arch/clock.h"
+#include "arch/copy.h"
+#include "arch/cpu.h"
+#include "arch/early_console.h"
+#include "arch/irq.h"
+#include "arch/paging.h"
+#include "arch/percpu.h"
+#include "drivers/drivers.h"
+#include "fs/vfs.h"
+#include "lib/printf.h"
+#include "lib/string.h"
+#include "mem/page.h"
+#include "proc/process.h"
+#include "sched/sched.h"
+#include "sched/timer.h"
+#include "vm/mm.h"
+
+static __init void log_level_init(void)
+{
+    char value[32];
+    u64 level;
+    klog_set_console(early_console_write); /* silent but for warnings: a byte is a VM exit */
+    if (boot_option("console", 0, value, sizeof(value)) && strncmp(value, "ttyS0", 5) == 0)
+        klog_set_level(LOG_INFO);
+    if (boot_option("loglevel", 0, value, sizeof(value)) && !str_to_u64(value, 0, &level, NULL) && level <= LOG_DEBUG)
+        klog_set_level((int)level);
+}
+
+static void boot_thread(void *arg)
+{
+    (void)arg;
+    vfs_init();            /* the root, served from the archive in place */
+    proc_init();           /* the process tables; also the boot record, which says what to run and what time it is */
+    drivers_init();        /* the streams that PID 1 starts with, and the control port that reports it */
+    process_start_first(); /* PID 1 */
+    paging_drop_init();    /* code and data of boot: unmapped, ... */
+    mem_free_init();       /* ... then free memory */
+    smp_start_others();    /* the other CPUs, while PID 1 runs on this one */
+}
+
+void kernel_main(void)
+{
+    cpu_detect();                   /* features: everything below asks */
+    cpu_init_this(&percpu_area[0]); /* traps can be told from now on */
+    log_level_init();               /* and are printed */
+    copy_choose();                  /* memcpy's routine, before the first big copy */
+    paging_init();                  /* W^X; no identity mapping, so NULL faults */
+    mem_early_init();               /* what is RAM and what are archives */
+    paging_map_high_ram();          /* beyond 4 GiB; needs pages for tables */
+    mem_init();                     /* the page allocator */
+    irq_init();                     /* the local APIC; its timer is the clock's reference */
+    clock_init();                   /* starts to measure; the first to ask for the time pays what is left */
+    sched_init();                   /* threads */
+    timer_module_init();            /* timers, deferred work, grace periods */
+    vm_init();                      /* address spaces */
+    drivers_early_init();           /* random numbers, for hash seeds and ASLR */
+    if (!kthread_start(boot_thread, NULL, "boot"))
+        panic("not enough memory to boot");
+    irq_enable();
+    sched_idle_loop();
+}
