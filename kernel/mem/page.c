@@ -12,6 +12,7 @@
  */
 #include "mem/page.h"
 
+#include "arch/copy.h"
 #include "arch/percpu.h"
 #include "arch/spinlock.h"
 #include "lib/printf.h"
@@ -344,8 +345,12 @@ struct page *page_alloc(u32 order, u32 flags)
     struct page *p = try_alloc(order, flags);
     if (unlikely(!p) && !(flags & MEM_NOWAIT) && order <= MEM_MAX_ORDER)
         p = alloc_reclaiming(order, flags);
-    if (p && flags & MEM_ZERO)
-        memset(page_addr(p), 0, PAGE_SIZE << order);
+    if (p && flags & MEM_ZERO) {
+        if (order == 0)
+            clear_page(page_addr(p));
+        else
+            memset(page_addr(p), 0, PAGE_SIZE << order);
+    }
     return p;
 }
 
@@ -380,7 +385,7 @@ u32 page_alloc_bulk(struct page **out, u32 n, u32 flags)
     u32 got = 0;
     while (got < n && (out[got] = alloc_single(flags))) {
         if (flags & MEM_ZERO)
-            memset(page_addr(out[got]), 0, PAGE_SIZE);
+            clear_page(page_addr(out[got]));
         got++;
     }
     if (!got && n && (out[0] = page_alloc(0, flags)))

@@ -14,7 +14,7 @@
 #include "abi/signal.h"
 #include "arch/clock.h"
 #include "arch/hooks.h"
-#include "lib/string.h"
+#include "arch/copy.h"
 #include "sched/sched.h"
 #include "vm/internal.h"
 
@@ -160,7 +160,7 @@ static struct page *copy_of(struct page *src)
         return NULL;
     p->flags = PAGE_ANON;
     if (src)
-        memcpy(page_addr(p), page_addr(src), PAGE_SIZE);
+        copy_page(page_addr(p), page_addr(src));
     return p;
 }
 

@@ -6,6 +6,7 @@
  * The parent's mm.lock is held for writing: no fault, no other change. Table locks are taken parent → child.
  */
 #include "abi/errno.h"
+#include "arch/copy.h"
 #include "lib/string.h"
 #include "vm/internal.h"
 
@@ -30,7 +31,7 @@ static bool copy_pinned(struct copy *c, struct page *p, pte_t *dst, pte_t e)
     if (!own)
         return false;
     c->spare = NULL;
-    memcpy(page_addr(own), page_addr(p), PAGE_SIZE);
+    copy_page(page_addr(own), page_addr(p));
     own->flags = PAGE_ANON;
     pte_set(dst, (e & ~PTE_ADDR) | page_phys(own));
     c->pages++;

@@ -4,6 +4,7 @@
  * they freed: no CPU can reach a page after it has a new owner. The list starts on the stack and moves to a page
  * of its own when more comes.
  */
+#include "arch/irq.h"
 #include "vm/internal.h"
 
 void gather_init(struct gather *g, struct mm *mm)
@@ -13,6 +14,7 @@ void gather_init(struct gather *g, struct mm *mm)
     g->end = 0;
     g->count = 0;
     g->max = GATHER_LOCAL;
+    g->tables = false;
     g->pages = g->local;
     for (u32 i = 0; i < RSS_KINDS; i++)
         g->rss[i] = 0;
@@ -41,15 +43,29 @@ void gather_run(struct gather *g, struct page *p)
     gather_page(g, (struct page *)((u64)p | 1));
 }
 
+static void flush_this_cpu(void *arg)
+{
+    (void)arg;
+    tlb_flush_local(0, USER_END);
+}
+
+/* Idle CPUs put a flush off until they wake. That is too late for tables: the CPU may walk them speculatively. */
+static void shoot_down(struct gather *g)
+{
+    u64 cpus = atomic_read(&g->mm->cpumask);
+    if (g->tables && cpus & ~(1ul << cpu_id()))
+        smp_call(cpus & ~(1ul << cpu_id()), flush_this_cpu, NULL, true);
+    if (cpus)
+        tlb_flush_range(cpus, g->mm->pgd, g->start, g->end);
+}
+
 void gather_flush(struct gather *g)
 {
-    if (g->start < g->end) {
-        u64 cpus = atomic_read(&g->mm->cpumask);
-        if (cpus)
-            tlb_flush_range(cpus, g->mm->pgd, g->start, g->end);
-    }
+    if (g->start < g->end)
+        shoot_down(g);
     g->start = ~0ul;
     g->end = 0;
+    g->tables = false;
     for (u32 i = 0; i < g->count; i++) {
         u64 p = (u64)g->pages[i];
         if (unlikely(p & 1))

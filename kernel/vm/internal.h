@@ -89,6 +89,7 @@ struct gather {
     struct mm *mm;
     uaddr_t start, end; /* to be flushed; empty when start >= end */
     u32 count, max;
+    bool tables;         /* there are tables among the pages */
     s64 rss[RSS_KINDS]; /* taken away */
     struct page **pages; /* bit 0: the first of a 2 MiB run */
     struct page *local[GATHER_LOCAL];

@@ -12,6 +12,7 @@
 #include "abi/errno.h"
 #include "arch/hooks.h"
 #include "arch/irq.h"
+#include "lib/printf.h"
 #include "lib/string.h"
 #include "mem/slab.h"
 #include "sched/sched.h"

@@ -93,7 +93,7 @@ void zap_range(struct gather *g, struct vm_area *a, uaddr_t start, uaddr_t end, 
 /* ---- tables -------------------------------------------------------------------------------------------------- */
 
 struct span {
-    uaddr_t start, end, floor, ceiling;
+    uaddr_t floor, ceiling;
 };
 
 static void drop_table(struct gather *g, pte_t *entry, uaddr_t at)
@@ -106,6 +106,7 @@ static void drop_table(struct gather *g, pte_t *entry, uaddr_t at)
     atomic_sub(&mem_count.pgtable, 1);
     gather_page(g, p);
     gather_range(g, at, at + PAGE_SIZE);
+    g->tables = true;
 }
 
 /* Frees the tables below `table` (entries of `level`: 3 is the PML4) that lie wholly between floor and ceiling. */
@@ -125,6 +126,6 @@ static void drop_tables(struct gather *g, pte_t *table, u32 level, const struct 
 
 void zap_tables(struct gather *g, uaddr_t start, uaddr_t end, uaddr_t floor, uaddr_t ceiling)
 {
-    struct span s = {start, end, floor, ceiling};
+    struct span s = {floor, ceiling};
     drop_tables(g, phys_to_virt(g->mm->pgd), 3, &s, start, end);
 }

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: MIT
+/* Memory calls: thin doors onto vm/mm.h. Capabilities are looked up here and passed down as booleans. */
+#include "abi/errno.h"
+#include "abi/mman.h"
+#include "fs/vfs.h"
+#include "proc/cred.h"
+#include "syscall/sys.h"
+#include "vm/mm.h"
+
+static inline struct mm *my_mm(void)
+{
+    return current_thread()->mm;
+}
+
+/* The file's part of a mapping; *out has to be put after vm_map, which takes references of its own. */
+static int fill_from_file(struct vm_map_args *args, u64 fd, u64 off, struct file **out)
+{
+    struct file *f = fd_get(current_thread()->files, (u32)fd);
+    if (!f)
+        return -EBADF;
+    int err = 0;
+    if (f->fmode & FMODE_PATH)
+        err = -EBADF;
+    else if (!args->len)
+        err = -EINVAL;
+    else if (args->flags & MAP_HUGETLB)
+        err = -EINVAL;
+    else if ((s64)off < 0 || off + args->len < off || (s64)(off + args->len) < 0)
+        err = -EOVERFLOW;
+    else
+        err = file_mmap(f, args);
+    if (err)
+        file_put(f);
+    else
+        *out = f;
+    return err;
+}
+
+static bool known_type(u32 flags)
+{
+    u32 type = flags & MAP_TYPE;
+    return type == MAP_SHARED || type == MAP_PRIVATE || type == MAP_SHARED_VALIDATE;
+}
+
+long sys_mmap(u64 addr, u64 len, prot_k prot, map_k flags, u64 fd, u64 off)
+{
+    struct vm_map_args args = {
+        .addr = addr,
+        .len = len,
+        .prot = (u32)prot & (PROT_READ | PROT_WRITE | PROT_EXEC),
+        .flags = (u32)flags,
+        .pgoff = off >> PAGE_SHIFT,
+        .cap_lock = capable(CAP_IPC_LOCK),
+        .cap_rawio = capable(CAP_SYS_RAWIO),
+    };
+    struct file *file = NULL;
+    if (off & (PAGE_SIZE - 1))
+        return -EINVAL;
+    if (!(flags & MAP_ANONYMOUS)) {
+        if (!known_type(args.flags))
+            args.len = 0; /* EBADF goes before EINVAL */
+        int err = fill_from_file(&args, fd, off, &file);
+        if (err)
+            return err;
+    }
+    uaddr_t at;
+    int err = vm_map(my_mm(), &args, &at);
+    if (file)
+        file_put(file);
+    return err ? err : (long)at;
+}
+
+long sys_munmap(u64 addr, u64 len)
+{
+    return vm_unmap(my_mm(), addr, len);
+}
+
+long sys_mprotect(u64 addr, u64 len, prot_k prot)
+{
+    return prot >> 32 ? -EINVAL : vm_protect(my_mm(), addr, len, (u32)prot);
+}
+
+long sys_mremap(u64 old, u64 old_len, u64 new_len, hex64_k flags, u64 addr)
+{
+    uaddr_t at = 0;
+    int err = flags >> 32
+                  ? -EINVAL
+                  : vm_remap(my_mm(), old, old_len, new_len, (u32)flags, addr, capable(CAP_IPC_LOCK), &at);
+    return err ? err : (long)at;
+}
+
+long sys_brk(u64 brk)
+{
+    uaddr_t now;
+    vm_brk(my_mm(), brk, capable(CAP_IPC_LOCK), &now);
+    return (long)now;
+}
+
+long sys_madvise(u64 addr, u64 len, int advice)
+{
+    return vm_advise(my_mm(), addr, len, advice);
+}
+
+long sys_mincore(u64 addr, u64 len, out_k vec)
+{
+    return vm_incore(my_mm(), addr, len, vec);
+}
+
+long sys_msync(u64 addr, u64 len, int flags)
+{
+    return vm_sync(my_mm(), addr, len, (u32)flags);
+}
+
+long sys_mlock(u64 addr, u64 len)
+{
+    return vm_lock(my_mm(), addr, len, 0, capable(CAP_IPC_LOCK));
+}
+
+long sys_mlock2(u64 addr, u64 len, int flags)
+{
+    return vm_lock(my_mm(), addr, len, (u32)flags, capable(CAP_IPC_LOCK));
+}
+
+long sys_munlock(u64 addr, u64 len)
+{
+    return vm_unlock(my_mm(), addr, len);
+}
+
+long sys_mlockall(int flags)
+{
+    return flags ? vm_lock_all(my_mm(), (u32)flags, capable(CAP_IPC_LOCK)) : -EINVAL;
+}
+
+long sys_munlockall(void)
+{
+    return vm_lock_all(my_mm(), 0, true);
+}
