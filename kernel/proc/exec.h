@@ -35,11 +35,12 @@ struct exec_args {
 
 void exec_args_init(struct exec_args *a, u64 stack_limit);
 void exec_args_free(struct exec_args *a);
-int exec_args_add(struct exec_args *a, const char *s);             /* argv first, then exec_args_env(), then envp */
+int exec_args_add(struct exec_args *a, const char *s);             /* argv, then exec_args_end_argv(), then envp */
 int exec_args_add_user(struct exec_args *a, uaddr_t vector);       /* a NULL-terminated array of strings */
-void exec_args_end_argv(struct exec_args *a);
+int exec_args_end_argv(struct exec_args *a);
 int exec_args_push_front(struct exec_args *a, const char *s);      /* before argv[0] */
-int exec_args_drop_first(struct exec_args *a);                     /* removes argv[0] */
+void exec_args_drop_first(struct exec_args *a);                    /* removes argv[0] */
+u64 exec_args_next(const struct exec_args *a, u64 off);            /* offset behind the string at off */
 u64 exec_args_bytes(const struct exec_args *a);                    /* of all strings, prefix and file name excluded */
 /* Writes the strings at `at` of mm. -EFAULT. */
 int exec_args_write(const struct exec_args *a, struct mm *mm, uaddr_t at);
@@ -49,8 +50,8 @@ struct exec_image {
     struct exec_args *args;
     struct file *file;       /* being looked at: script, then its interpreter */
     struct file *interp;     /* PT_INTERP's, or NULL */
-    char *filename;          /* as given: AT_EXECFN */
-    char *interp_name;       /* what is run in the end, for comm */
+    const char *filename;    /* as given: AT_EXECFN, comm */
+    char *run_name;          /* what is run after #!: the next script's argument */
     u8 head[EXEC_HEAD];
     Elf64_Ehdr ehdr, interp_ehdr;
     Elf64_Phdr *phdrs, *interp_phdrs;
@@ -61,13 +62,21 @@ struct exec_image {
     u64 sp;
 };
 
-/* Replaces the calling thread's program. 0: return to user mode by its frame. `base` as file_open's. */
-int exec_run(const struct fs_view *v, const struct path *base, const char *name, u32 lookup, struct exec_args *args);
+struct exec_what {
+    const struct path *base; /* as file_open's */
+    const char *name;
+    u32 lookup;
+    const char *shown;       /* execveat: "/dev/fd/N" for AT_EXECFN and scripts; NULL: name */
+    bool fd_inaccessible;    /* … which will be closed: no script can be read through it */
+};
+/* Replaces the calling thread's program. 0: return to user mode by its frame. */
+int exec_run(const struct fs_view *v, const struct exec_what *what, struct exec_args *args);
 int exec_open(const struct fs_view *v, const struct path *base, const char *name, u32 lookup, struct file **out);
 
 int script_load(struct exec_image *x, const struct fs_view *v); /* 1: not a script, 0: x->file is the interpreter now */
 int elf_check(struct exec_image *x, const struct fs_view *v);    /* headers and interpreter; errno */
 int elf_load(struct exec_image *x);                              /* into x->mm; any failure is fatal by now */
+u64 exec_random_pages(u64 count); /* 0 … count-1; 0 without ASLR */
 
 /* proc/vdso.c */
 void vdso_init(void);
