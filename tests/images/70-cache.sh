@@ -23,18 +23,18 @@ mkdir -p "$W/gnu" "$W/bsd"
 (cd "$W/gnu" && cpio -idm --quiet --no-absolute-filenames) <"$W/a.cpio" 2>"$W/gnu.err"
 is "GNU cpio reads it" "$(cat "$W/gnu.err")" ""
 (cd "$W/bsd" && bsdcpio -idm --quiet) <"$W/a.cpio" 2>"$W/bsd.err"
-check "bsdcpio reads the same" diff -r --no-dereference "$W/gnu" "$W/bsd"
+check "bsdcpio reads the same" diff -r --no-dereference -x dev "$W/gnu" "$W/bsd"
 skopeo copy -q --insecure-policy --src-tls-verify=false "$debian" "oci:$W/layout:latest"
 umoci unpack --image "$W/layout:latest" "$W/umoci" >/dev/null 2>&1
 # imgtool writes /etc/hosts and its kind; the index and the record are no files of the image.
 listing() {
     (cd "$1" && find . -path ./.slipway-index -o -path ./.slipway-boot -o -path ./etc/hosts -o -path ./etc/hostname -o \
-        -path ./etc/resolv.conf -o -type f -printf '%P %y %m %U:%G %s %n\n' -o -type l -printf '%P %y %l\n' -o -printf '%P %y %m %U:%G\n' | sort)
+        -path ./etc/resolv.conf -o -path ./etc/mtab -o -type f -printf '%P %y %m %U:%G %s %n\n' -o -type l -printf '%P %y %l\n' -o -printf '%P %y %m %U:%G\n' | sort)
 }
 listing "$W/gnu" >"$W/gnu.list"
 listing "$W/umoci/rootfs" >"$W/umoci.list"
 check "names, modes, owners, sizes and links are umoci's" diff "$W/umoci.list" "$W/gnu.list"
-check "and contents" diff -r --no-dereference -x .slipway-index -x .slipway-boot -x hosts -x hostname -x resolv.conf -x dev "$W/umoci/rootfs" "$W/gnu"
+check "and contents" diff -r --no-dereference -x .slipway-index -x .slipway-boot -x hosts -x hostname -x resolv.conf -x mtab -x dev "$W/umoci/rootfs" "$W/gnu"
 rm -rf "$W/gnu" "$W/bsd" "$W/umoci"
 
 check "inspect --json is JSON with the config" sh -c "build/imgtool inspect --tls-verify=false --json $debian | jq -e '[..|strings]|index(\"bash\")'"
