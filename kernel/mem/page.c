@@ -164,7 +164,19 @@ static void check_poison(struct page *p)
             panic("page %lx written after free: %lx at %u", (unsigned long)page_pfn(p), (unsigned long)w[i], i * 8);
     }
 }
+/* A block that is handed out whole: its pages lose their marks. */
+static void check_block(struct page *p, u32 order)
+{
+    for (u32 i = 0; i < 1u << order; i++) {
+        check_poison(&p[i]);
+        p[i].private = 0;
+    }
+}
 #else
+static void check_block(struct page *p, u32 order)
+{
+    (void)p, (void)order;
+}
 static void poison_page(struct page *p)
 {
     (void)p;
@@ -206,10 +218,8 @@ static bool refill(struct cpu_pages *c, u32 flags)
     u64 irq = spin_lock_irqsave(&zone.lock);
     struct page *run = zone.free_pages > 16 * zone.reserve ? take_checked(5, flags) : NULL;
     if (run) {
-        for (u32 i = CPU_BATCH; i-- > 0;) {
-            run[i].private = 0;
+        for (u32 i = CPU_BATCH; i-- > 0;)
             c->pages[c->count++] = &run[i];
-        }
     } else {
         for (u32 i = 0; i < CPU_BATCH / 4; i++) {
             struct page *p = take_checked(0, flags);
@@ -317,6 +327,7 @@ static struct page *try_alloc(u32 order, u32 flags)
         return alloc_single(flags);
     struct page *p = buddy_alloc(order, flags);
     if (p) {
+        check_block(p, order);
         p->flags = PAGE_HEAD;
         p->order = order;
         p->private = 0;
@@ -402,6 +413,8 @@ void page_put_bulk(struct page **pages, u32 n)
 struct page *page_alloc_run(u32 order, u32 flags)
 {
     struct page *p = buddy_alloc(order, flags);
+    if (p)
+        check_block(p, order);
     for (u32 i = 0; p && i < 1u << order; i++) {
         p[i].flags = 0;
         p[i].private = 0;
@@ -539,6 +552,9 @@ static __init void make_array(void)
     u64 frames = (page_array_end * sizeof(struct page) + PAGE_SIZE - 1) >> PAGE_SHIFT;
     pfn_t base = mem_early_alloc_frames(frames, 1);
     page_array = phys_to_virt(base << PAGE_SHIFT);
+#if defined(SLIPWAY_DEBUG) && !defined(SLIPWAY_HOST)
+    memset(page_array, 0, frames << PAGE_SHIFT); /* no poison marks from the last boot */
+#endif
     pfn_t hole = 0;
     for (u32 i = 0; i < boot_info.range_count; i++) {
         const struct boot_range *r = &boot_info.ranges[i];
