@@ -45,6 +45,7 @@ static void boot_thread(void *arg)
     paging_drop_init();    /* code and data of boot: unmapped, ... */
     mem_free_init();       /* ... then free memory */
     smp_start_others();    /* the other CPUs, while PID 1 runs on this one */
+    thread_exit();
 }
 
 void kernel_main(void)

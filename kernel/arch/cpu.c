@@ -13,7 +13,7 @@
 #include "arch/trap.h"
 #include "lib/printf.h"
 #include "lib/string.h"
-#include "mem/slab.h"
+#include "mem/page.h"
 
 _Static_assert(offsetof(struct percpu, current) == PERCPU_CURRENT, "offset");
 _Static_assert(offsetof(struct percpu, kernel_rsp) == PERCPU_KERNEL_RSP, "offset");
@@ -60,7 +60,6 @@ _Static_assert(USER_CS == SEL_USER_CS && USER_SS == SEL_USER_SS && KERNEL_CS == 
 #define IST_MC 3
 #define IST_DB 4
 #define IST_COUNT 4
-#define IST_SIZE 4096
 
 struct tss {
     u32 reserved0;
@@ -71,11 +70,13 @@ struct tss {
     u16 reserved3, iomap;
 } __packed;
 
+/* Four pages, each the stack of one IST entry; the tables lie at the low end of the first. */
 struct cpu_tables {
     u64 gdt[16];
     struct tss tss;
-    u8 ist[IST_COUNT][IST_SIZE] __aligned(16);
+    u8 rest[IST_COUNT * PAGE_SIZE - 16 * 8 - sizeof(struct tss)];
 };
+_Static_assert(sizeof(struct cpu_tables) == 4 * PAGE_SIZE, "the order in cpu_alloc_tables");
 struct idt_gate {
     u16 offset0, selector;
     u8 ist, type;
@@ -91,7 +92,7 @@ struct percpu percpu_area[MAX_CPUS];
 u32 cpu_count = 1;
 bool cpu_uses_fsgsbase; /* read by entry.S */
 
-static struct cpu_tables boot_tables __aligned(64);
+static struct cpu_tables boot_tables __aligned(4096);
 static struct idt_gate idt[256] __aligned(64);
 
 static void detect_hypervisor(void)
@@ -228,7 +229,7 @@ static void load_tables(struct percpu *c)
     t->gdt[SEL_CPU_NUMBER >> 3] = 0x0040f10000000000 | c->id; /* limit = number of the CPU */
     memset(&t->tss, 0, sizeof(t->tss));
     for (u32 i = 0; i < IST_COUNT; i++)
-        t->tss.ist[i] = (u64)t->ist[i] + IST_SIZE;
+        t->tss.ist[i] = (u64)t + (i + 1) * PAGE_SIZE;
     t->tss.iomap = sizeof(struct tss);
 
     struct {
@@ -295,7 +296,7 @@ void cpu_init_this(struct percpu *c)
 
 int cpu_alloc_tables(struct percpu *c)
 {
-    c->tables = kzalloc(sizeof(struct cpu_tables), MEM_WAIT);
+    c->tables = pages_alloc(2, MEM_ZERO);
     return c->tables ? 0 : -12;
 }
 
