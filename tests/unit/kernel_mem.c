@@ -320,7 +320,7 @@ static void test_alignment_and_describe(void **state)
 static void test_traps(void **state)
 {
     (void)state;
-    u8 *p = kmalloc(40, MEM_WAIT);
+    u8 *volatile p = kmalloc(40, MEM_WAIT); /* volatile: the compiler must not see what is wrong here */
     kfree(p);
     assert_panics(kfree(p), "bad object");
     p = kmalloc(48, MEM_WAIT);
