@@ -135,7 +135,7 @@ static int wait_for(pid_t pid)
     return ready > 0 && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-bool accel_boots(const char *accel)
+int accel_boots(const char *accel)
 {
     AUTO_CLOSE int elf = elf_file(), null = open("/dev/null", O_WRONLY | O_CLOEXEC);
     char kernel[32];
@@ -147,10 +147,10 @@ bool accel_boots(const char *accel)
     pid_t pid;
 
     if (elf < 0 || null < 0)
-        return false;
+        return -1;
     snprintf(kernel, sizeof(kernel), "/proc/self/fd/%d", elf);
     pid = guest_spawn((char *const *)argv, keep, null, &ignored);
-    return pid > 0 && wait_for(pid) == EXIT_STATUS;
+    return pid < 0 ? -1 : wait_for(pid) == EXIT_STATUS;
 }
 
 /* ---- remembering ------------------------------------------------------------------------------------------- */
@@ -198,6 +198,7 @@ const char *accel_choose(const char *cache_dir, struct oci_error *err)
     const char *wish = getenv("ACCEL");
     AUTO_FREE char *path = NULL, *key = NULL;
     bool answer = false;
+    int boots;
 
     if (wish && *wish) {
         if (strcmp(wish, "tcg") != 0 && strcmp(wish, "kvm") != 0) {
@@ -213,8 +214,10 @@ const char *accel_choose(const char *cache_dir, struct oci_error *err)
     if (!path || !key)
         return "tcg";
     if (!remembered(path, key, &answer)) {
-        answer = accel_boots("kvm");
-        remember(path, key, answer);
+        boots = accel_boots("kvm");
+        answer = boots == 1;
+        if (boots >= 0)
+            remember(path, key, answer);
     }
     return answer ? "kvm" : "tcg";
 }
