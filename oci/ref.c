@@ -102,6 +102,20 @@ static const char *repository_check(const char *path)
     }
 }
 
+/* A host name or address (IPv6 in brackets), perhaps with a port. */
+static const char *registry_check(const char *name)
+{
+    static const char host[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.", v6[] = "0123456789abcdefABCDEF:.";
+    size_t len = strcspn(name, "/"), n = *name == '[' ? 1 + strspn(name + 1, v6) : strspn(name, host);
+
+    n += *name == '[' && name[n] == ']';
+    if (name[n] == ':')
+        n += 1 + strspn(name + n + 1, "0123456789");
+    if (n == len && *name != '.' && *name != '-')
+        return NULL;
+    return "what stands before the first '/' is no registry (is it a directory? then write oci:PATH)";
+}
+
 static const char *tag_check(const char *tag)
 {
     if (!*tag || !strchr(TAG_FIRST, *tag) || strspn(tag, TAG_REST) != strlen(tag) || strlen(tag) > 128)
@@ -145,6 +159,7 @@ static int parse_docker(const char *text, const char *name, struct oci_ref *ref,
     if (has_registry(copy)) {
         host = "";
         path = strchr(copy, '/') + 1;
+        cause = cause ? cause : registry_check(copy);
     } else {
         path = copy;
         library = strchr(copy, '/') ? "" : "library/";
