@@ -8,12 +8,13 @@
  * and a wide one is not taken. The error of a measurement is the sum of the two widths over the distance.
  *
  * States of the frequency, and the edges:
- *   NONE     ──clock_init: told──────────────────────────────► TRUSTED
+ *   NONE     ──clock_init: told────────────────────────────────► TRUSTED
  *   NONE     ──clock_init: first sample──► SAMPLING ──first use of the clock: second sample, >= 0.5 ms later──► ROUGH
- *   ROUGH    ──clock_refine: a measurement with a smaller error bound──► ROUGH | TRUSTED (bound <= 50 ppm)
+ *   ROUGH    ──settle, clock_refine: a measurement with a smaller error bound──► ROUGH | TRUSTED (bound <= 200 ppm)
  *   TRUSTED  ──clock_refine──► TRUSTED
- * Each change continues from the time shown at that moment: the clock bends, it never steps. clock_refine is called by
- * the one-shot timer's code (timer.c) whenever the APIC's counter ran undisturbed for longer than ever before.
+ * Each change continues from the time shown at that moment: the clock bends, it never steps. settle() measures again
+ * with the first sample until the APIC's counter is needed as a timer; clock_refine() then measures against the PIT, after
+ * 50 ms, half a second, and five, from CPU 0's timer interrupt.
  *
  * Wall time is read on first use: kvmclock, the CMOS clock, or the boot record's lower bound.
  *
@@ -33,7 +34,10 @@
 #include "lib/string.h"
 
 #define MIN_TRIAL_NS 500000u
-#define TRUST_PPM 50
+#define TRUST_PPM 200
+#define PIT_GRANULE_NS 839u
+#define REFINE_FIRST_NS 50000000u
+#define REFINE_TIMES 3
 #define ONE (1ull << 32)
 
 enum state { NONE, SAMPLING, ROUGH, TRUSTED };
@@ -46,12 +50,18 @@ static union {
 
 static struct spinlock lock = SPINLOCK_INIT(LOCK_TIMEKEEPER);
 static enum state state;         /* (lock) */
-static struct clock_sample first; /* SAMPLING: taken by clock_init */
+static struct clock_sample first; /* taken by clock_init */
 static u64 error_ppb = ~0ull;    /* (lock) bound of the frequency in use */
 static u64 ticks_per_ns;         /* (lock, data.seq) 32.32, the inverse of data.mult */
 static bool first_over;          /* (lock) the counter behind `first` is no more */
 static bool settled;             /* nothing left for settle() to do */
 static ns_t next_try_ns = 4 * MIN_TRIAL_NS;
+static struct {
+    u32 done;                    /* measurements made; REFINE_TIMES: no more */
+    u64 next_tsc;                /* when the next is due; 0: not started */
+    ns_t after_ns;
+    struct clock_sample start;
+} refine;                        /* (CPU 0's timer interrupt) */
 static ns_t wall_floor;
 
 extern const u8 vdso_start[], vdso_end[]; /* the image, put in by the Makefile */
@@ -97,24 +107,11 @@ static void measured(const struct clock_sample *a, const struct clock_sample *b)
     set_mult((ns << 32) / ticks, error); /* no sample spans 2^32 ns */
 }
 
-void clock_refine(const struct clock_sample *a, const struct clock_sample *b)
-{
-    u64 flags = spin_lock_irqsave(&lock);
-    measured(a, b);
-    spin_unlock_irqrestore(&lock, flags);
-}
-
-bool clock_wants_refinement(u64 ticks)
-{
-    /* Worth two samples: much longer than what the present bound came from. */
-    return error_ppb > 1000 && ticks > 2000000000000ull / error_ppb;
-}
-
 /* The second sample against clock_init's, while that one's counter still runs undisturbed on this CPU. (lock) */
 static void measure_first(void)
 {
     struct clock_sample now;
-    clock_ref_sample(&now);
+    clock_ref_sample(clock_ref_best(), &now);
     if (now.ref_ns - first.ref_ns >= MIN_TRIAL_NS)
         measured(&first, &now);
     else
@@ -129,7 +126,7 @@ static void settle(void)
     while (state == SAMPLING)
         measure_first();
     u64 age = vdso_scale(rdtsc() - first.tsc, data.mult);
-    if (!first_over && age > clock_ref_range_ns())
+    if (!first_over && age > clock_ref_range_ns(clock_ref_best()))
         first_over = true;
     if (!first_over && state == ROUGH && cpu_id() == 0 && age >= next_try_ns) {
         measure_first();
@@ -140,12 +137,49 @@ static void settle(void)
     spin_unlock_irqrestore(&lock, flags);
 }
 
-/* The counter is about to be used as a timer: the last chance. (CPU 0, interrupts off) */
 void clock_reference_ends(void)
 {
     next_try_ns = 0;
     settle();
     first_over = settled = true;
+}
+
+static void refine_start(void)
+{
+    clock_ref_start(REF_PIT);
+    clock_ref_sample(REF_PIT, &refine.start);
+    refine.after_ns = REFINE_FIRST_NS;
+    refine.next_tsc = clock_to_tsc(clock_monotonic() + refine.after_ns);
+}
+
+/* The PIT wrapped in between; how often, the clock knows well enough: 200 ppm of five seconds are a millisecond. */
+static void unwrap(struct clock_sample *end)
+{
+    ns_t about = vdso_scale(end->tsc - refine.start.tsc, data.mult);
+    s64 wraps = ((s64)(about - (end->ref_ns - refine.start.ref_ns)) + (s64)PIT_PERIOD_NS / 2) / (s64)PIT_PERIOD_NS;
+    end->ref_ns += (u64)wraps * PIT_PERIOD_NS;
+}
+
+void clock_refine(void)
+{
+    if (likely(refine.done >= REFINE_TIMES) || rdtsc() < refine.next_tsc || state < ROUGH)
+        return;
+    if (!refine.next_tsc)
+        return refine_start();
+    struct clock_sample end;
+    clock_ref_sample(REF_PIT, &end);
+    if (end.ref_ns == refine.start.ref_ns) { /* there is no PIT */
+        refine.done = REFINE_TIMES;
+        return;
+    }
+    unwrap(&end);
+    end.width += vdso_scale(2 * PIT_GRANULE_NS, ticks_per_ns);
+    spin_lock(&lock);
+    measured(&refine.start, &end);
+    spin_unlock(&lock);
+    refine.done++;
+    refine.after_ns *= 10;
+    refine.next_tsc = clock_to_tsc(clock_monotonic() + refine.after_ns);
 }
 
 void clock_init(void)
@@ -157,9 +191,10 @@ void clock_init(void)
     if (told) {
         set_mult(told, 0);
         settled = first_over = true;
+        refine.done = REFINE_TIMES;
     } else {
-        clock_ref_start();
-        clock_ref_sample(&first);
+        clock_ref_start(clock_ref_best());
+        clock_ref_sample(clock_ref_best(), &first);
         state = SAMPLING;
     }
     spin_unlock_irqrestore(&lock, flags);

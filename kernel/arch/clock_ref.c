@@ -33,8 +33,6 @@ struct pvclock_wall {
     u32 version, sec, nsec;
 };
 
-static bool use_pit;
-
 static bool has_kvmclock(void)
 {
     u32 r[4] = {0};
@@ -90,49 +88,48 @@ u32 clock_ref_apic_mhz(void)
     return cpu.tcg || cpu.kvm ? 1000 : 0;
 }
 
-void clock_ref_start(void)
+enum clock_reference clock_ref_best(void)
 {
-    use_pit = clock_ref_apic_mhz() == 0;
-    if (!use_pit) {
+    return clock_ref_apic_mhz() ? REF_APIC : REF_PIT;
+}
+
+ns_t clock_ref_range_ns(enum clock_reference r)
+{
+    return r == REF_PIT ? PIT_PERIOD_NS - 5000000 : 4000000000;
+}
+
+void clock_ref_start(enum clock_reference r)
+{
+    if (r == REF_APIC) {
         apic_timer_start(~0u);
         return;
     }
     outb(PORT_B, (inb(PORT_B) & ~2u) | 1); /* gate on, speaker off */
     outb(PIT_COMMAND, 0xb4);               /* channel 2, both bytes, rate generator */
-    outb(PIT_CH2, 0xff);
-    outb(PIT_CH2, 0xff);
-}
-
-ns_t clock_ref_range_ns(void)
-{
-    return use_pit ? 50000000 : 4000000000;
+    outb(PIT_CH2, 0);                      /* 65536 */
+    outb(PIT_CH2, 0);
 }
 
 static u64 pit_elapsed(void)
 {
     outb(PIT_COMMAND, 0x80);
     u32 low = inb(PIT_CH2);
-    return 0xffff - (low | (u32)inb(PIT_CH2) << 8);
+    return -(low | (u32)inb(PIT_CH2) << 8) & 0xffff;
 }
 
-static u64 reference(void)
-{
-    return use_pit ? pit_elapsed() : ~0u - apic_timer_count();
-}
-
-void clock_ref_sample(struct clock_sample *s)
+void clock_ref_sample(enum clock_reference r, struct clock_sample *s)
 {
     u64 best = 0;
     s->width = ~0ull;
     for (u32 i = 0; i < 8; i++) {
-        u64 before = rdtsc(), ref = reference(), after = rdtsc();
+        u64 before = rdtsc(), count = r == REF_PIT ? pit_elapsed() : ~0u - apic_timer_count(), after = rdtsc();
         if (after - before >= s->width)
             continue;
         s->width = after - before;
         s->tsc = before + s->width / 2;
-        best = ref;
+        best = count;
     }
-    s->ref_ns = use_pit ? best * 1000000000ull / PIT_HZ : best * 1000 / clock_ref_apic_mhz();
+    s->ref_ns = r == REF_PIT ? best * 1000000000ull / PIT_HZ : best * 1000 / clock_ref_apic_mhz();
 }
 
 /* ---- the date --------------------------------------------------------------------------------------------------- */

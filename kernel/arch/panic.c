@@ -150,6 +150,6 @@ void __stack_chk_fail(void);
 void __stack_chk_fail(void)
 {
     u64 offset = 0;
-    const char *name = ksym_find((u64)__builtin_return_address(0), &offset);
+    const char *name = ksym_find((u64)__builtin_return_address(0) - 1, &offset);
     panic("stack smashed in %s", name ? name : "?");
 }
