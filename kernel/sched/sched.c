@@ -595,6 +595,11 @@ void hook_resched_ipi(void)
     thread_set_work(current_thread(), WORK_RESCHED);
 }
 
+void hook_yield(void)
+{
+    sched_yield();
+}
+
 void hook_irq_exit(void)
 {
 }
