@@ -139,9 +139,25 @@ int accel_boots(const char *accel)
 {
     AUTO_CLOSE int elf = elf_file(), null = open("/dev/null", O_WRONLY | O_CLOEXEC);
     char kernel[32];
-    const char *argv[] = {guest_qemu(), "-M", "microvm,acpi=off,x-option-roms=off,pit=off,pic=off", "-accel", accel,
-                          "-cpu", "max", "-m", "4M", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
-                          "-device", "isa-debug-exit,iobase=0xf4,iosize=4", "-kernel", kernel, NULL};
+    const char *argv[] = {guest_qemu(),
+                          "-M",
+                          "microvm,acpi=off,x-option-roms=off,pit=off,pic=off",
+                          "-accel",
+                          accel,
+                          "-cpu",
+                          "max",
+                          "-m",
+                          "4M",
+                          "-nodefaults",
+                          "-no-user-config",
+                          "-display",
+                          "none",
+                          "-no-reboot",
+                          "-device",
+                          "isa-debug-exit,iobase=0xf4,iosize=4",
+                          "-kernel",
+                          kernel,
+                          NULL};
     int keep[] = {elf, -1};
     struct oci_error ignored;
     pid_t pid;

@@ -15,14 +15,14 @@
 
 int fail_archive(struct oci_error *err, const struct archive_error *error)
 {
-    AUTO_FREE char *copy = strdup(error->message);
-    char *object = copy ? strchr(copy, ' ') : NULL, *cause = object ? strstr(object, ": ") : NULL;
+    struct archive_error copy = *error;
+    char *object = strchr(copy.message, ' '), *cause = object ? strstr(object, ": ") : NULL;
 
     if (!cause)
         return oci_fail(err, "write", "the archive", "%s", error->message);
     *object++ = 0;
     *cause = 0;
-    return oci_fail(err, copy, object, "%s", cause + 2);
+    return oci_fail(err, copy.message, object, "%s", cause + 2);
 }
 
 int epoch_read(struct archive_options *options, struct oci_error *err)
@@ -43,7 +43,7 @@ int epoch_read(struct archive_options *options, struct oci_error *err)
 static int plan(struct composition *c, bool embed, struct oci_error *err)
 {
     struct archive_options options = {.record = c->record.data, .record_len = c->record.size, .tail = embed};
-    struct archive_error error;
+    struct archive_error error = {""};
 
     if (epoch_read(&options, err) < 0)
         return -1;
@@ -181,7 +181,7 @@ static int write_overlay(struct tree *t, const struct record *record, struct oci
 {
     struct archive_options options = {.record = record->data, .record_len = record->size};
     AUTO_CLOSE int fd = memfd_create("slipway-overrides", MFD_CLOEXEC);
-    struct archive_error error;
+    struct archive_error error = {""};
     struct archive *a = NULL;
     int result;
 

@@ -22,7 +22,7 @@ struct control {
     /* what the guest has said */
     bool booted, pid1;
     enum ending ending;
-    int value;        /* code or signal */
+    int value;          /* code or signal */
     char message[1024]; /* of an ending; may be empty */
 };
 

@@ -11,7 +11,7 @@
 static int write_archive(const struct options *o, struct composition *c, struct oci_error *err)
 {
     struct progress_total total = {"writing", archive_size(c->archive)};
-    struct archive_error error;
+    struct archive_error error = {""};
     struct output out;
     int result = output_open(&out, o->output ? o->output : "-", err);
 

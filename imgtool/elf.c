@@ -33,14 +33,14 @@ struct span {
 
 static const char *check_ident(const Elf64_Ehdr *e, uint64_t size)
 {
-    if (size < sizeof(*e) || memcmp(e->e_ident, ELFMAG, SELFMAG) != 0)
+    if (!e || size < sizeof(*e) || memcmp(e->e_ident, ELFMAG, SELFMAG) != 0)
         return "it is not an ELF file";
     if (e->e_ident[EI_CLASS] != ELFCLASS64 || e->e_ident[EI_DATA] != ELFDATA2LSB || e->e_machine != EM_X86_64)
         return "it is not an ELF file for x86_64";
     if (e->e_type != ET_EXEC)
         return "it is an ELF file, but not a kernel (its type is not ET_EXEC)";
-    if (e->e_phentsize != sizeof(Elf64_Phdr) || e->e_phnum == 0 || e->e_phnum > HEADERS_MAX ||
-        e->e_phoff > size || e->e_phnum * sizeof(Elf64_Phdr) > size - e->e_phoff || e->e_phoff % 8)
+    if (e->e_phentsize != sizeof(Elf64_Phdr) || e->e_phnum == 0 || e->e_phnum > HEADERS_MAX || e->e_phoff > size ||
+        e->e_phnum * sizeof(Elf64_Phdr) > size - e->e_phoff || e->e_phoff % 8)
         return "its program headers are damaged";
     return NULL;
 }
@@ -90,7 +90,9 @@ static const char *find_slot(struct kernel_image *k)
             found++;
         }
     }
-    return found == 1 ? NULL : found ? "it has more than one archive slot" : "it is not a kernel of Slipway (it has no archive slot)";
+    return found == 1 ? NULL
+           : found    ? "it has more than one archive slot"
+                      : "it is not a kernel of Slipway (it has no archive slot)";
 }
 
 static const char *check_kernel(struct kernel_image *k)
@@ -249,12 +251,13 @@ int vm_write(const struct kernel_image *k, struct archive *a, int fd, void (*pro
 {
     uint64_t size = archive_size(a), paddr = PAGE_UP(k->high);
     AUTO_FREE uint8_t *kernel = patched_kernel(k, paddr, size);
-    struct archive_error error;
+    struct archive_error error = {""};
     int result;
 
     if (paddr + size - k->low >= LOAD_MAX)
         return oci_fail(err, "link", "the image",
-                        "kernel and files need %" PRIu64 " MiB in one ELF file, and QEMU loads less than %llu MiB; make the "
+                        "kernel and files need %" PRIu64
+                        " MiB in one ELF file, and QEMU loads less than %llu MiB; make the "
                         "image smaller",
                         MIB(paddr + size - k->low) + 1, MIB(LOAD_MAX));
     if (!kernel)
@@ -291,8 +294,8 @@ static const char *find_archive(struct vm_file *vm, const Elf64_Phdr *ph, unsign
 
 static const char *read_vm(struct vm_file *vm)
 {
-    Elf64_Ehdr e;
-    Elf64_Phdr ph[HEADERS_MAX];
+    Elf64_Ehdr e = {0};
+    Elf64_Phdr ph[HEADERS_MAX] = {0};
     struct span span;
     struct stat st;
     const char *cause;

@@ -236,7 +236,8 @@ static int start(const struct guest_config *c, struct line *l, struct guest *g, 
     l->keep[l->kept] = -1;
     g->messages = messages[0];
     fcntl(g->messages, F_SETFL, O_NONBLOCK);
-    g->pid = l->failed ? oci_fail_memory(err, "run", guest_qemu()) : guest_spawn(l->args.items, l->keep, messages[1], err);
+    g->pid =
+        l->failed ? oci_fail_memory(err, "run", guest_qemu()) : guest_spawn(l->args.items, l->keep, messages[1], err);
     close(messages[1]);
     if (g->pid < 0)
         return -1;

@@ -13,14 +13,14 @@
 
 struct guest_config {
     enum machine machine;
-    const char *accel;  /* "tcg" or "kvm" */
-    uint64_t memory;    /* bytes */
+    const char *accel; /* "tcg" or "kvm" */
+    uint64_t memory;   /* bytes */
     unsigned cpus;
-    int kernel_fd;      /* the VM's ELF */
-    int initrd_fd;      /* -1: none */
+    int kernel_fd;       /* the VM's ELF */
+    int initrd_fd;       /* -1: none */
     const char *cmdline; /* "": none */
     bool tty, interactive;
-    unsigned debug_port; /* 0: none */
+    unsigned debug_port;          /* 0: none */
     const struct oci_list *extra; /* further arguments for QEMU */
 };
 
@@ -29,8 +29,8 @@ struct guest {
     pid_t pid;
     int pidfd;
     int control, input, output, error; /* with a terminal input and output are one port, error is -1 */
-    int uart;     /* the kernel's log */
-    int messages; /* QEMU's own standard output and error */
+    int uart;                          /* the kernel's log */
+    int messages;                      /* QEMU's own standard output and error */
 };
 
 int guest_start(const struct guest_config *config, struct guest *g, struct oci_error *err);

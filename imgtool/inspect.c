@@ -12,9 +12,9 @@
 
 static json_t *layer_json(const struct oci_layer *l)
 {
-    return json_pack("{s:s,s:s,s:s?,s:I,s:I,s:I}", "digest", l->digest, "diffId", l->diff_id, "mediaType", l->media_type,
-                     "size", (json_int_t)l->size, "unpackedSize", (json_int_t)l->unpacked_size, "entries",
-                     (json_int_t)l->entry_count);
+    return json_pack("{s:s,s:s,s:s?,s:I,s:I,s:I}", "digest", l->digest, "diffId", l->diff_id, "mediaType",
+                     l->media_type, "size", (json_int_t)l->size, "unpackedSize", (json_int_t)l->unpacked_size,
+                     "entries", (json_int_t)l->entry_count);
 }
 
 static int print_json(const struct oci_image *image, struct oci_error *err)

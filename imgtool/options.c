@@ -156,10 +156,18 @@ static int read_port(const struct cursor *c, const struct option_row *row, const
     return 0;
 }
 
+static bool value_is_optional(const struct option_row *row)
+{
+    return row->kind == OPTION_FLAG || row->kind == OPTION_PORT;
+}
+
+/* value: NULL only where it is optional. */
 static int store(const struct cursor *c, const struct option_row *row, const char *value)
 {
     void *to = (char *)c->o + row->offset;
 
+    if (!value && !value_is_optional(row))
+        return -1;
     switch (row->kind) {
     case OPTION_FLAG:
         return read_flag(c, row, value, to);
@@ -197,11 +205,6 @@ static int unknown(const struct cursor *c, const char *argument)
 {
     return oci_fail(c->err, c->command->name, argument, "unknown option; `imgtool %s --help` lists them",
                     c->command->name);
-}
-
-static bool value_is_optional(const struct option_row *row)
-{
-    return row->kind == OPTION_FLAG || row->kind == OPTION_PORT;
 }
 
 /* The value of an option that has none attached: the next argument. */
@@ -332,8 +335,8 @@ static void print_option(const struct option_row *row)
 
     if (row->letter)
         snprintf(letter, sizeof(letter), "-%c, ", row->letter);
-    snprintf(left, sizeof(left), "  %s--%s%s%s", letter, row->name, row->value ? (row->kind == OPTION_PORT ? "=" : " ") : "",
-             row->value ? row->value : "");
+    snprintf(left, sizeof(left), "  %s--%s%s%s", letter, row->name,
+             row->value ? (row->kind == OPTION_PORT ? "=" : " ") : "", row->value ? row->value : "");
     print_row(left, row->help);
 }
 

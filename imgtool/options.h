@@ -32,29 +32,29 @@ struct options {
     const char *append, *log;
     struct oci_list qemu_args;
     bool strace;
-    unsigned debug_port;  /* 0: no gdb stub */
-    int64_t timeout_ms;   /* 0: none */
+    unsigned debug_port; /* 0: no gdb stub */
+    int64_t timeout_ms;  /* 0: none */
     /* what is left */
     const char **operands;
     size_t operand_count;
 };
 
 enum option_kind {
-    OPTION_FLAG,      /* bool; --name, --name=true|false */
-    OPTION_STRING,    /* const char * */
-    OPTION_LIST,      /* struct oci_list */
-    OPTION_SIZE,      /* uint64_t: 64m, 2g; a bare number is bytes, as docker has it */
-    OPTION_DURATION,  /* int64_t, milliseconds: 10, 1.5, 300ms, 5m, 1h */
-    OPTION_CPUS,      /* unsigned: 2; a fraction counts as a whole one */
-    OPTION_MACHINE,   /* enum machine */
-    OPTION_PORT,      /* unsigned; the value may be left out */
+    OPTION_FLAG,     /* bool; --name, --name=true|false */
+    OPTION_STRING,   /* const char * */
+    OPTION_LIST,     /* struct oci_list */
+    OPTION_SIZE,     /* uint64_t: 64m, 2g; a bare number is bytes, as docker has it */
+    OPTION_DURATION, /* int64_t, milliseconds: 10, 1.5, 300ms, 5m, 1h */
+    OPTION_CPUS,     /* unsigned: 2; a fraction counts as a whole one */
+    OPTION_MACHINE,  /* enum machine */
+    OPTION_PORT,     /* unsigned; the value may be left out */
 };
 
 struct option_row {
     char letter; /* 0: none */
     const char *name;
     enum option_kind kind;
-    size_t offset; /* into struct options */
+    size_t offset;     /* into struct options */
     const char *value; /* its name in --help */
     const char *help;
 };

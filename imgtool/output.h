@@ -6,8 +6,8 @@
 #include "oci/oci.h"
 
 struct output {
-    int fd;     /* write here; -1: closed */
-    char *path; /* as asked for */
+    int fd;          /* write here; -1: closed */
+    char *path;      /* as asked for */
     char *temporary; /* NULL: nothing to rename (standard output, a device) */
 };
 

@@ -27,8 +27,8 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#define EXIT_PATIENCE_MS 2000 /* from the guest's ending to QEMU's */
-#define STOP_PATIENCE_MS 2000 /* from the end of the grace period to our own kill */
+#define EXIT_PATIENCE_MS 2000     /* from the guest's ending to QEMU's */
+#define STOP_PATIENCE_MS 2000     /* from the end of the grace period to our own kill */
 #define DELIVERY_PATIENCE_MS 1000 /* for output of a guest that we killed */
 #define NEVER INT64_MAX
 
@@ -46,11 +46,11 @@ struct relay {
     struct control control;
     struct log uart, messages;
     int signals;
-    bool ended;           /* QEMU is gone */
-    bool closing;         /* the guest has told its ending */
-    bool abandoned;       /* output that is left is not waited for */
-    enum cause cause;     /* why we killed it */
-    int64_t kill_at;      /* when and */
+    bool ended;            /* QEMU is gone */
+    bool closing;          /* the guest has told its ending */
+    bool abandoned;        /* output that is left is not waited for */
+    enum cause cause;      /* why we killed it */
+    int64_t kill_at;       /* when and */
     enum cause kill_cause; /* as what */
     int64_t timeout_at, abandon_at;
 };

@@ -126,7 +126,7 @@ static int make_overlay(struct run *r, struct archive_contents *vm, const struct
 static int apply_overrides(struct run *r, const struct options *effective, struct oci_error *err)
 {
     struct archive_contents vm;
-    struct archive_error error;
+    struct archive_error error = {""};
     struct spec_overrides over;
     int result = spec_overrides_new(effective, &over, err);
 
@@ -147,7 +147,7 @@ static int apply_overrides(struct run *r, const struct options *effective, struc
 static int read_record(struct run *r, struct options *effective, struct oci_error *err)
 {
     struct archive_contents vm;
-    struct archive_error error;
+    struct archive_error error = {""};
     struct oci_container *container;
     uint32_t flags;
     int result;
@@ -210,11 +210,14 @@ static int place(struct run *r, struct oci_error *err)
     if (needed <= low)
         return 0;
     if (low == r->memory)
-        return oci_fail(err, "run", r->name, "-m gives %" PRIu64 " MiB, but kernel and image alone take %" PRIu64
-                        " MiB; give more than -m %" PRIu64 "m", r->memory / MIB, whole / MIB, whole / MIB);
-    return oci_fail(err, "run", r->name, "kernel and image take %" PRIu64 " MiB, and this machine has %" PRIu64
-                    " MiB below its 32-bit hole; %s", whole / MIB, low / MIB,
-                    r->o->machine == MACHINE_Q35 ? "use --machine microvm" : "make the image smaller");
+        return oci_fail(err, "run", r->name,
+                        "-m gives %" PRIu64 " MiB, but kernel and image alone take %" PRIu64
+                        " MiB; give more than -m %" PRIu64 "m",
+                        r->memory / MIB, whole / MIB, whole / MIB);
+    return oci_fail(
+        err, "run", r->name,
+        "kernel and image take %" PRIu64 " MiB, and this machine has %" PRIu64 " MiB below its 32-bit hole; %s",
+        whole / MIB, low / MIB, r->o->machine == MACHINE_Q35 ? "use --machine microvm" : "make the image smaller");
 }
 
 static char *command_line(const struct options *o)

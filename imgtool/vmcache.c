@@ -26,7 +26,8 @@
 static char *cache_key(const struct oci_image *image, const struct kernel_image *kernel)
 {
     const char *epoch = getenv("SOURCE_DATE_EPOCH");
-    AUTO_FREE char *text = oci_format("%s %s %s %s %s", FORMAT, image->digest, image->id, kernel->hash, epoch ? epoch : "");
+    AUTO_FREE char *text =
+        oci_format("%s %s %s %s %s", FORMAT, image->digest, image->id, kernel->hash, epoch ? epoch : "");
     unsigned char digest[EVP_MAX_MD_SIZE];
     char hex[65] = "";
 

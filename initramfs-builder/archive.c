@@ -270,10 +270,11 @@ int archive_plan(struct tree *t, const struct archive_options *options, struct a
     a->tree = t;
     a->options = *options;
     result = index_build(&a->index, t, options, error);
-    if (!result) {
+    if (!result)
         a->names_seen = calloc(a->index.header->inode_count, sizeof(*a->names_seen));
-        if (!a->names_seen)
-            result = archive_fail(error, -ENOMEM, "archive the image: out of memory");
+    if (!result && !a->names_seen) {
+        archive_fail(error, -ENOMEM, "archive the image: out of memory");
+        result = -ENOMEM;
     }
     if (!result) {
         sink_open(&counter, -1);

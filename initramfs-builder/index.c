@@ -171,8 +171,7 @@ static int check_census(const struct census *c)
         return archive_fail(c->error, -EFBIG,
                             "archive the image: %llu files, %llu bytes of names, %llu bytes of xattrs; the index holds "
                             "less than 4 Gi of each",
-                            (unsigned long long)c->inodes, (unsigned long long)c->names,
-                            (unsigned long long)c->xattrs);
+                            (unsigned long long)c->inodes, (unsigned long long)c->names, (unsigned long long)c->xattrs);
     return 0;
 }
 

@@ -38,7 +38,7 @@ struct reader {
     const uint8_t *xattrs;
     struct tree *tree;
     uint32_t source;
-    struct tree_inode **made; /* by number */
+    struct tree_inode **made;  /* by number */
     struct tree_entry **queue; /* directories whose children are still to be linked */
     uint32_t queued;
 };
@@ -201,7 +201,8 @@ static int make_data(const struct reader *r, const struct sw_index_inode *from, 
     i->extents = calloc(1, sizeof(*i->extents));
     if (!i->extents)
         return -ENOMEM;
-    i->extents[0] = (struct tree_extent){.len = from->size, .source_off = r->base + from->data_off, .source = r->source};
+    i->extents[0] =
+        (struct tree_extent){.len = from->size, .source_off = r->base + from->data_off, .source = r->source};
     i->extent_count = 1;
     return 0;
 }

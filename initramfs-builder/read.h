@@ -22,7 +22,8 @@ struct archive_contents {
 /* The archive begins at `base` of fd and has `size` bytes; fd is duplicated. 0, or -errno with the error's text. */
 int archive_read(int fd, uint64_t base, uint64_t size, struct archive_contents *out, struct archive_error *error);
 /* Only the record; the tree is not read and stays NULL. */
-int archive_read_record(int fd, uint64_t base, uint64_t size, struct archive_contents *out, struct archive_error *error);
+int archive_read_record(int fd, uint64_t base, uint64_t size, struct archive_contents *out,
+                        struct archive_error *error);
 void archive_contents_free(struct archive_contents *c);
 
 #endif

@@ -21,8 +21,8 @@ struct sink {
     bool may_skip; /* zeros may be left out: a regular file that ends at our position */
     bool skipped;  /* the file must be extended to its end */
     enum sink_copy how;
-    int error; /* first error, -errno; everything after it does nothing */
-    bool source_failed; /* the error is the source's, not the output's */
+    int error;                                  /* first error, -errno; everything after it does nothing */
+    bool source_failed;                         /* the error is the source's, not the output's */
     void (*progress)(uint64_t done, void *arg); /* may be NULL; called about once a MiB */
     void *progress_arg;
     uint64_t progress_next;

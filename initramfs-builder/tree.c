@@ -23,7 +23,7 @@
 struct tree {
     int *sources;
     uint32_t source_count, source_cap;
-    uint64_t entry_count;    /* the root is not counted */
+    uint64_t entry_count;   /* the root is not counted */
     struct tree_entry root; /* last: ends in a flexible array, whose one NUL lies in the padding */
 };
 

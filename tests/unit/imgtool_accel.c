@@ -99,8 +99,8 @@ static void the_guest_reaches_long_mode(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(answers_are_told_apart),    cmocka_unit_test(a_guest_that_hangs_is_a_no_in_time),
-        cmocka_unit_test(the_caller_s_wish_decides), cmocka_unit_test(the_answer_is_remembered),
+        cmocka_unit_test(answers_are_told_apart),      cmocka_unit_test(a_guest_that_hangs_is_a_no_in_time),
+        cmocka_unit_test(the_caller_s_wish_decides),   cmocka_unit_test(the_answer_is_remembered),
         cmocka_unit_test(the_guest_reaches_long_mode),
     };
     char command[128];

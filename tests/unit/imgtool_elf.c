@@ -70,7 +70,7 @@ static struct archive *make_archive(struct tree *t, uint64_t file_size)
 {
     struct archive_options o = {.record = "record", .record_len = 6, .tail = true};
     struct tree_inode *i = tree_inode_new(S_IFREG | 0644);
-    struct archive_error error;
+    struct archive_error error = {""};
     struct archive *a = NULL;
 
     i->size = file_size; /* a hole */
@@ -87,7 +87,7 @@ static void archive_becomes_the_last_segment(void **state)
     struct tree *tree = tree_new();
     struct archive *a = make_archive(tree, 10000);
     struct archive_contents contents;
-    struct archive_error error;
+    struct archive_error error = {""};
     struct vm_file vm;
     Elf64_Phdr *segment;
     int fd = memfd_create("vm", 0);
@@ -218,10 +218,8 @@ static void vm_without_an_image_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(archive_becomes_the_last_segment),
-        cmocka_unit_test(other_files_are_refused),
-        cmocka_unit_test(missing_kernel_is_named),
-        cmocka_unit_test(two_gibibytes_are_too_much),
+        cmocka_unit_test(archive_becomes_the_last_segment), cmocka_unit_test(other_files_are_refused),
+        cmocka_unit_test(missing_kernel_is_named),          cmocka_unit_test(two_gibibytes_are_too_much),
         cmocka_unit_test(vm_without_an_image_is_refused),
     };
     int fd = mkstemp(path), result;

@@ -233,7 +233,8 @@ static void overrides_lie_over_a_record(void **state)
     passwd->size = strlen(passwd->blob);
     tree_link(dir, "passwd", 6, passwd, NULL);
     setenv("SLIPWAY_TEST", "own", 1);
-    run_line("-t -u u -h other -w /tmp -e X=1 -e PATH -e SLIPWAY_TEST -e NOT_THERE -e HOME=/h --stop-signal INT img cmd arg");
+    run_line("-t -u u -h other -w /tmp -e X=1 -e PATH -e SLIPWAY_TEST -e NOT_THERE -e HOME=/h --stop-signal INT img "
+             "cmd arg");
     unsetenv("PATH_");
     c = through_a_record(&flags);
     assert_int_equal(spec_overrides_new(&o, &over, &err), 0);

@@ -39,8 +39,8 @@ static void find_port(const char *argument)
     static const struct {
         const char *id;
         int *fd;
-    } ids[] = {{"slipway.ctl", &ports.control}, {"slipway.stdin", &ports.in},   {"slipway.stdout", &ports.out},
-               {"slipway.stderr", &ports.err},  {"slipway.tty", &ports.tty},    {"uart", &ports.uart}};
+    } ids[] = {{"slipway.ctl", &ports.control}, {"slipway.stdin", &ports.in}, {"slipway.stdout", &ports.out},
+               {"slipway.stderr", &ports.err},  {"slipway.tty", &ports.tty},  {"uart", &ports.uart}};
 
     for (size_t n = 0; n < sizeof(ids) / sizeof(ids[0]); n++) {
         char format[64];
@@ -127,7 +127,8 @@ static void play_endings(const char *scenario)
         memset(line, '{', sizeof(line));
         strcpy(line + sizeof(line) - 2, "\n");
         say(ports.control, line);
-        say(ports.control, "hello\n[1]\n{\"event\":5}\n{\"event\":\"exit\",\"code\":\"x\"}\n{\"event\":\"exit\",\"code\":999}\n");
+        say(ports.control,
+            "hello\n[1]\n{\"event\":5}\n{\"event\":\"exit\",\"code\":\"x\"}\n{\"event\":\"exit\",\"code\":999}\n");
         say(ports.control, "{\"event\":\"exit\",\"code\":3}\n{\"event\":\"exit\",\"code\":4}\n");
     } else if (!strcmp(scenario, "linger")) {
         say(ports.control, "{\"event\":\"exit\",\"code\":5}\n");
@@ -188,7 +189,6 @@ static int fake_guest(int argc, char **argv)
 struct session {
     pid_t pid;
     int in, out, err; /* our ends */
-    struct relay_config relay;
 };
 
 static struct relay_config plain(void)
@@ -199,9 +199,16 @@ static struct relay_config plain(void)
 __attribute__((noreturn)) static void child(const struct relay_config *relay)
 {
     static const struct oci_list none;
-    struct guest_config config = {.machine = MACHINE_MICROVM, .accel = "tcg", .memory = 64 << 20, .cpus = 1,
-                                  .kernel_fd = open("/dev/null", O_RDONLY | O_CLOEXEC), .initrd_fd = -1, .cmdline = "",
-                                  .tty = relay->tty, .interactive = relay->interactive, .extra = &none};
+    struct guest_config config = {.machine = MACHINE_MICROVM,
+                                  .accel = "tcg",
+                                  .memory = 64 << 20,
+                                  .cpus = 1,
+                                  .kernel_fd = open("/dev/null", O_RDONLY | O_CLOEXEC),
+                                  .initrd_fd = -1,
+                                  .cmdline = "",
+                                  .tty = relay->tty,
+                                  .interactive = relay->interactive,
+                                  .extra = &none};
     struct oci_error err = {""};
     struct guest guest;
     int code;
@@ -296,8 +303,7 @@ static void endings_become_codes(void **state)
         {"notfound", 127, "", "imgtool: run test: /nope: not found\n"},
         {"panic", 125, "", "some line\nPANIC: boo\n rip 0x1\nimgtool: run test: kernel panic: boo\\x0ahoo\n"},
         {"fatal", 125, "", "imgtool: run test: the kernel refused to boot: not enough memory\n"},
-        {"silent", 125, "",
-         "imgtool: run test: the virtual machine ended without an exit record: last [1mwords\n"},
+        {"silent", 125, "", "imgtool: run test: the virtual machine ended without an exit record: last [1mwords\n"},
         {"qemu-error", 125, "",
          "imgtool: run test: the virtual machine ended without an exit record: qemu: cannot do it\n"},
         {"garbage", 3, "", ""},
@@ -478,7 +484,8 @@ static void missing_qemu_is_named(void **state)
     (void)state;
     setenv("SLIPWAY_QEMU", "/nonexistent/qemu", 1);
     assert_int_equal(run("exit7", out, err), 125);
-    assert_string_equal(err, "imgtool: run /nonexistent/qemu: it is not installed; the package qemu-system-x86 has it\n");
+    assert_string_equal(err,
+                        "imgtool: run /nonexistent/qemu: it is not installed; the package qemu-system-x86 has it\n");
     setenv("SLIPWAY_QEMU", self, 1);
     free(self);
 }

@@ -313,7 +313,7 @@ static void same_tree_same_bytes(void **state)
     char *data = write_archive(t, &o, &size), *data2 = write_archive(u, &o, &size2);
     int pipes[2], status;
     struct archive *a;
-    struct archive_error error;
+    struct archive_error error = {""};
     pid_t child;
 
     (void)state;
@@ -492,7 +492,7 @@ static void damage_is_found_or_harmless(void **state)
             at = SW_PAGE - 8; /* only zeros of the name field */
         for (unsigned n = 0; n < sizeof(values); n++) {
             struct archive_contents c;
-            struct archive_error error;
+            struct archive_error error = {""};
             int fd;
 
             data[at] = values[n];
