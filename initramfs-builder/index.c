@@ -21,6 +21,7 @@
 #define NO_XATTRS 0xffffffffu
 #define FILE_LIMIT ((uint64_t)UINT32_MAX) /* newc's size field: 8 hexadecimal digits */
 #define SYMLINK_LIMIT 4095u
+#define NSEC_PER_SEC 1000000000u
 
 /* What the first walk counts. */
 struct census {
@@ -232,7 +233,7 @@ static void fill_mtime(const struct archive_options *o, const struct tree_inode 
     bool late = o->clamp_mtime && (i->mtime_sec > o->epoch || (i->mtime_sec == o->epoch && i->mtime_nsec));
 
     to->mtime_sec = late ? o->epoch : i->mtime_sec;
-    to->mtime_nsec = late ? 0 : i->mtime_nsec;
+    to->mtime_nsec = late ? 0 : i->mtime_nsec < NSEC_PER_SEC ? i->mtime_nsec : NSEC_PER_SEC - 1;
 }
 
 /* Dirents, and the children's types: the numbers are all given. */
