@@ -55,11 +55,11 @@ void kernel_main(void)
     log_level_init();               /* and are printed */
     copy_choose();                  /* memcpy's routine, before the first big copy */
     paging_init();                  /* W^X; no identity mapping, so NULL faults */
+    irq_init();                     /* the local APIC; its timer is the clock's reference */
+    clock_init();                   /* starts to measure; half a millisecond of what follows is the trial */
     mem_early_init();               /* what is RAM and what are archives */
     paging_map_high_ram();          /* beyond 4 GiB; needs pages for tables */
     mem_init();                     /* the page allocator */
-    irq_init();                     /* the local APIC; its timer is the clock's reference */
-    clock_init();                   /* starts to measure; the first to ask for the time pays what is left */
     sched_init();                   /* threads */
     timer_module_init();            /* timers, deferred work, grace periods */
     vm_init();                      /* address spaces */

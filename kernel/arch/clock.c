@@ -13,7 +13,7 @@
  *   ROUGH    ──settle, clock_refine: a measurement with a smaller error bound──► ROUGH | TRUSTED (bound <= 200 ppm)
  *   TRUSTED  ──clock_refine──► TRUSTED
  * Each change continues from the time shown at that moment: the clock bends, it never steps. settle() measures again
- * with the first sample until the APIC's counter is needed as a timer; clock_refine() then measures against the PIT, after
+ * with the first sample until the APIC's counter is needed as a timer; clock_refine() then measures against the PIT, over
  * 50 ms, half a second, and five, from CPU 0's timer interrupt.
  *
  * Wall time is read on first use: kvmclock, the CMOS clock, or the boot record's lower bound.
@@ -35,6 +35,7 @@
 
 #define MIN_TRIAL_NS 500000u
 #define TRUST_PPM 200
+#define REFINE_START_TICKS 200000000u /* about 100 ms: PID 1 comes first */
 #define PIT_GRANULE_NS 839u
 #define REFINE_FIRST_NS 50000000u
 #define REFINE_TIMES 3
@@ -58,8 +59,8 @@ static bool settled;             /* nothing left for settle() to do */
 static ns_t next_try_ns = 4 * MIN_TRIAL_NS;
 static struct {
     u32 done;                    /* measurements made; REFINE_TIMES: no more */
-    u64 next_tsc;                /* when the next is due; 0: not started */
-    ns_t after_ns;
+    u64 next_tsc;                /* when the next is due */
+    ns_t after_ns;               /* 0: the PIT is not started */
     struct clock_sample start;
 } refine;                        /* (CPU 0's timer interrupt) */
 static ns_t wall_floor;
@@ -164,7 +165,7 @@ void clock_refine(void)
 {
     if (likely(refine.done >= REFINE_TIMES) || rdtsc() < refine.next_tsc || state < ROUGH)
         return;
-    if (!refine.next_tsc)
+    if (!refine.after_ns)
         return refine_start();
     struct clock_sample end;
     clock_ref_sample(REF_PIT, &end);
@@ -196,6 +197,7 @@ void clock_init(void)
         clock_ref_start(clock_ref_best());
         clock_ref_sample(clock_ref_best(), &first);
         state = SAMPLING;
+        refine.next_tsc = first.tsc + REFINE_START_TICKS;
     }
     spin_unlock_irqrestore(&lock, flags);
 }
