@@ -6,14 +6,15 @@
  * own in the TSS; one IDT serves all CPUs. CPUs without SMAP get their clac/stac sites overwritten with NOPs.
  */
 #include "arch/cpu.h"
+#include "abi/errno.h"
 #include "arch/asm_offsets.h"
+#include "arch/hooks.h"
 #include "arch/paging.h"
 #include "arch/percpu.h"
 #include "arch/thread.h"
 #include "arch/trap.h"
 #include "lib/printf.h"
 #include "lib/string.h"
-#include "mem/page.h"
 
 _Static_assert(offsetof(struct percpu, current) == PERCPU_CURRENT, "offset");
 _Static_assert(offsetof(struct percpu, kernel_rsp) == PERCPU_KERNEL_RSP, "offset");
@@ -296,8 +297,8 @@ void cpu_init_this(struct percpu *c)
 
 int cpu_alloc_tables(struct percpu *c)
 {
-    c->tables = pages_alloc(2, MEM_ZERO);
-    return c->tables ? 0 : -12;
+    c->tables = hook_pages_alloc(2);
+    return c->tables ? 0 : -ENOMEM;
 }
 
 void cpu_set_rsp0(struct percpu *c, u64 rsp)

@@ -18,6 +18,14 @@ int hook_page_fault(u64 addr, u32 error, struct trapframe *f, int *code);
 void hook_user_trap(u32 vector, u32 error, u64 addr, int signo, int code, struct trapframe *f);
 /* syscall/exit_work.c: on the way to user mode with bits in work; interrupts on. Repeats until none is left. */
 void hook_exit_work(struct trapframe *f);
+/* mem/arch_hooks.c: zeroed memory, direct-map addresses; NULL: none. The first never sleeps and works from
+ * mem_early_init on; the others may sleep. */
+void *hook_pages_alloc(u32 order);
+void hook_pages_free(void *p, u32 order);
+void *hook_alloc(size_t size);
+void hook_free(void *p);
+void *hook_vector_state_alloc(void); /* cpu.xstate_size bytes, 64-byte aligned, not cleared */
+void hook_vector_state_free(void *p);
 /* sched/sched.c */
 void hook_thread_first(struct thread *prev); /* the first thing a new thread does: finishes the switch */
 void hook_timer_interrupt(bool from_user);   /* the one-shot timer fired; interrupts off */

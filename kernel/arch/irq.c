@@ -12,7 +12,6 @@
 #include "arch/spinlock.h"
 #include "arch/thread.h"
 #include "lib/printf.h"
-#include "mem/slab.h"
 
 #define DEVICE_VECTORS (VECTOR_LAST_DEVICE - VECTOR_FIRST_DEVICE + 1)
 #define MSI_ADDRESS 0xfee00000ul
@@ -38,7 +37,7 @@ static const u32 own_vectors[] = {VECTOR_TIMER, VECTOR_RESCHED, VECTOR_CALL};
 
 static struct irq_source *source_new(irq_handler fn, void *arg, const char *name, u32 gsi)
 {
-    struct irq_source *s = kzalloc(sizeof(*s), MEM_WAIT);
+    struct irq_source *s = hook_alloc(sizeof(*s));
     if (!s)
         return NULL;
     s->fn = fn;
@@ -86,7 +85,7 @@ int irq_register_msi(irq_handler fn, void *arg, const char *name, u64 *addr, u32
     int index = source_place(s);
     spin_unlock_irqrestore(&lock, flags);
     if (index < 0) {
-        kfree(s);
+        hook_free(s);
         return index;
     }
     *addr = MSI_ADDRESS | percpu_area[0].apic_id << 12;

@@ -8,10 +8,10 @@
 #include "arch/paging.h"
 #include "arch/boot.h"
 #include "arch/cpu.h"
+#include "arch/hooks.h"
 #include "arch/spinlock.h"
 #include "lib/printf.h"
 #include "lib/string.h"
-#include "mem/page.h"
 
 #define IMAGE_PTS 4 /* 8 MiB from physical 0; kernel.ld asserts that the image fits */
 #define DIRECT_SLOT 273
@@ -34,11 +34,6 @@ paddr_t virt_to_phys(const void *v)
     u64 a = (u64)v;
     ASSERT(a >= KERNEL_BASE || (a >= DIRECT_MAP && a < KMAP_BASE));
     return a >= KERNEL_BASE ? a - KERNEL_BASE : a - DIRECT_MAP;
-}
-
-static void *table_alloc(void)
-{
-    return page_array ? pages_alloc(0, MEM_NOWAIT | MEM_ZERO) : mem_early_alloc(PAGE_SIZE, PAGE_SIZE);
 }
 
 static pte_t *table_entry(pte_t *entry)
@@ -67,7 +62,7 @@ static void map_direct(u64 gib)
 {
     pte_t *pml4e = &boot_pml4[DIRECT_SLOT + (gib >> 9)];
     if (!*pml4e)
-        *pml4e = virt_to_phys(table_alloc()) | PTE_P | PTE_W | PTE_A;
+        *pml4e = virt_to_phys(hook_pages_alloc(0)) | PTE_P | PTE_W | PTE_A;
     pte_t *pdpte = &table_entry(pml4e)[gib & 511];
     if (*pdpte)
         return;
@@ -76,7 +71,7 @@ static void map_direct(u64 gib)
         *pdpte = gib * GIB | flags;
         return;
     }
-    pte_t *pd = table_alloc();
+    pte_t *pd = hook_pages_alloc(0);
     for (u64 i = 0; i < 512; i++)
         pd[i] = (gib * GIB + (i << HUGE_SHIFT)) | flags;
     *pdpte = virt_to_phys(pd) | PTE_P | PTE_W | PTE_A;
@@ -131,14 +126,14 @@ static pte_t *kmap_entry(u64 va)
 {
     pte_t *pdpte = &kmap_pdpt[va >> 30 & 511];
     if (!*pdpte) {
-        void *pd = table_alloc();
+        void *pd = hook_pages_alloc(0);
         if (!pd)
             return NULL;
         *pdpte = virt_to_phys(pd) | PTE_P | PTE_W | PTE_A;
     }
     pte_t *pde = &table_entry(pdpte)[va >> HUGE_SHIFT & 511];
     if (!*pde) {
-        void *pt = table_alloc();
+        void *pt = hook_pages_alloc(0);
         if (!pt)
             return NULL;
         *pde = virt_to_phys(pt) | PTE_P | PTE_W | PTE_A;

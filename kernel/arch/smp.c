@@ -21,7 +21,6 @@
 #include "lib/atomic.h"
 #include "lib/printf.h"
 #include "lib/string.h"
-#include "mem/slab.h"
 
 extern const char trampoline_start[], trampoline_end[], trampoline_cr3[], trampoline_features[];
 extern const pte_t boot_pdpt_direct[512];
@@ -112,7 +111,7 @@ void smp_secondary_main(struct percpu *c)
 /* Two pages of tables: the first GiB one to one and executable, for the trampoline, and the kernel as ever. */
 static paddr_t trampoline_tables(void)
 {
-    pte_t *pml4 = pages_alloc(1, MEM_ZERO);
+    pte_t *pml4 = hook_pages_alloc(1);
     if (!pml4)
         return 0;
     pte_t *pdpt = pml4 + 512;
@@ -214,7 +213,7 @@ void smp_start_others(void)
         cpu_count++;
     }
     if (cr3)
-        pages_free(phys_to_virt(cr3), 1);
+        hook_pages_free(phys_to_virt(cr3), 1);
     if (others.count)
         kinfo("smp: %u CPUs", cpu_count);
 }

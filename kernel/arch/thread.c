@@ -18,7 +18,6 @@
 #include "arch/smp.h"
 #include "lib/printf.h"
 #include "lib/string.h"
-#include "mem/slab.h"
 
 #define MSR_FS_BASE 0xc0000100
 #define MSR_KERNEL_GS_BASE 0xc0000102
@@ -103,20 +102,9 @@ static void fpu_initial(void *area)
         *(u64 *)((u8 *)area + FXSAVE_SIZE) = cpu.xfeatures & 3;
 }
 
-static struct slab_cache fpu_cache = {.name = "fpu"};
-
-static void *fpu_area_alloc(void)
-{
-    if (!fpu_cache.size) { /* known since cpu_detect; the first user thread is made before there are two CPUs */
-        fpu_cache.align = 64;
-        fpu_cache.size = ALIGN_UP(cpu.xstate_size, 64u);
-    }
-    return slab_alloc(&fpu_cache, MEM_WAIT);
-}
-
 int arch_thread_alloc_fpu(struct arch_thread *t)
 {
-    t->fpu = fpu_area_alloc();
+    t->fpu = hook_vector_state_alloc();
     if (!t->fpu)
         return -ENOMEM;
     fpu_initial(t->fpu);
@@ -127,7 +115,7 @@ int arch_thread_alloc_fpu(struct arch_thread *t)
 void arch_thread_free(struct arch_thread *t)
 {
     if (t->fpu)
-        slab_free(&fpu_cache, t->fpu);
+        hook_vector_state_free(t->fpu);
     t->fpu = NULL;
 }
 
@@ -272,7 +260,7 @@ void arch_thread_init(struct arch_thread *t, u64 kstack, void (*fn)(void *), voi
 int arch_thread_clone_state(struct arch_thread *child)
 {
     struct arch_thread *parent = current_arch();
-    child->fpu = fpu_area_alloc();
+    child->fpu = hook_vector_state_alloc();
     if (!child->fpu)
         return -ENOMEM;
     u64 flags = irq_save();
