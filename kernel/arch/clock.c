@@ -25,6 +25,7 @@
 #include "arch/boot.h"
 #include "arch/clock_ref.h"
 #include "arch/cpu.h"
+#include "arch/irq.h"
 #include "arch/paging.h"
 #include "arch/percpu.h"
 #include "arch/smp.h"
@@ -63,6 +64,8 @@ static struct {
     ns_t after_ns;               /* 0: the PIT is not started */
     struct clock_sample start;
 } refine;                        /* (CPU 0's timer interrupt) */
+static bool tscs_differ;         /* between CPUs: readings go through last_shown */
+static u64 last_shown;
 static ns_t wall_floor;
 
 extern const u8 vdso_start[], vdso_end[]; /* the image, put in by the Makefile */
@@ -93,7 +96,7 @@ static void set_mult(u64 mult, u64 error)
     ticks_per_ns = ~0ull / mult;
     error_ppb = error;
     state = error <= TRUST_PPM * 1000u ? TRUSTED : ROUGH;
-    data.trusted = state == TRUSTED;
+    data.trusted = state == TRUSTED && !tscs_differ;
     seq_write_end(seq);
 }
 
@@ -228,11 +231,44 @@ static inline ns_t read_clock(s64 *wall)
     return (s64)(now - base_tsc) < 0 ? base_ns : base_ns + vdso_scale(now - base_tsc, mult);
 }
 
+/* Where a CPU's TSC is behind another's, time stands still for it instead of going back. */
+static ns_t never_back(ns_t now)
+{
+    u64 last = __atomic_load_n(&last_shown, __ATOMIC_RELAXED);
+    while (now > last)
+        if (__atomic_compare_exchange_n(&last_shown, &last, now, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+            return now;
+    return last;
+}
+
 ns_t clock_monotonic(void)
 {
     s64 wall;
     ensure_settled();
-    return read_clock(&wall);
+    ns_t now = read_clock(&wall);
+    return unlikely(tscs_differ) ? never_back(now) : now;
+}
+
+static void store_tsc(void *arg)
+{
+    *(u64 *)arg = rdtsc();
+}
+
+void clock_check_cpu(u32 id)
+{
+    u64 there = 0;
+    for (u32 i = 0; i < 3; i++) {
+        u64 before = rdtsc();
+        smp_call(1ul << id, store_tsc, &there, true);
+        if (before <= there && there <= rdtsc())
+            continue;
+        kwarn("clock: the TSC of CPU %u differs; the vDSO is off", id);
+        u64 flags = spin_lock_irqsave(&lock);
+        tscs_differ = true;
+        data.trusted = 0;
+        spin_unlock_irqrestore(&lock, flags);
+        return;
+    }
 }
 
 /* Publishes realtime = `ns` at this moment. */
@@ -263,7 +299,7 @@ ns_t clock_realtime(void)
     if (unlikely(!READ_ONCE(data.wall_known)))
         find_wall();
     ns_t mono = read_clock(&wall);
-    return mono + (u64)wall;
+    return (unlikely(tscs_differ) ? never_back(mono) : mono) + (u64)wall;
 }
 
 int clock_set_realtime(ns_t ns)

@@ -23,9 +23,10 @@ ns_t clock_ref_range_ns(enum clock_reference r); /* how long after the start a r
 u32 clock_ref_apic_mhz(void);  /* of the local APIC's timer, when known without measuring; 0: not */
 ns_t clock_ref_wall(void);     /* 0: no clock found */
 
-/* clock.c, for timer.c */
+/* clock.c, for timer.c and smp.c */
 void clock_reference_ends(void); /* REF_APIC is about to be programmed: the last chance (CPU 0, interrupts off) */
 void clock_refine(void);         /* now and then, on CPU 0, interrupts off */
+void clock_check_cpu(u32 id);    /* a CPU came up: does its TSC agree? */
 u64 clock_to_tsc(ns_t when);
 
 #endif

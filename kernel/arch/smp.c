@@ -12,6 +12,7 @@
 #include "arch/acpi.h"
 #include "arch/boot.h"
 #include "arch/clock.h"
+#include "arch/clock_ref.h"
 #include "arch/cpu.h"
 #include "arch/hooks.h"
 #include "arch/irq.h"
@@ -210,7 +211,7 @@ void smp_start_others(void)
             kwarn("smp: CPU with APIC id %u does not start (%d)", others.apic_ids[i], err);
             break;
         }
-        cpu_count++;
+        clock_check_cpu(cpu_count++);
     }
     if (cr3)
         hook_pages_free(phys_to_virt(cr3), 1);

@@ -13,6 +13,7 @@
 #include "abi/errno.h"
 #include "arch/asm_offsets.h"
 #include "arch/cpu.h"
+#include "arch/extable.h"
 #include "arch/hooks.h"
 #include "arch/percpu.h"
 #include "arch/smp.h"
@@ -47,12 +48,21 @@ static void fpu_store(struct arch_thread *t)
         __asm__ volatile("fxsave64 (%0)" ::"r"(t->fpu) : "memory");
 }
 
-static void fpu_load(struct arch_thread *t)
+/* False: the area is malformed (signal frames and ptrace are checked before; nothing of the kernel depends on it). */
+static bool fpu_try_load(const struct arch_thread *t)
 {
+    bool ok = true;
     if (cpu.xsave)
-        __asm__ volatile("xrstor64 (%0)" ::"r"(t->fpu), "a"((u32)cpu.xfeatures), "d"((u32)(cpu.xfeatures >> 32)) : "memory");
+        __asm__ volatile("1: xrstor64 (%1)\n\tjmp 3f\n\t2: movb $0, %0\n\t3:\n\t" EXTABLE("1b", "2b")
+                         : "+r"(ok)
+                         : "r"(t->fpu), "a"((u32)cpu.xfeatures), "d"((u32)(cpu.xfeatures >> 32))
+                         : "memory");
     else
-        __asm__ volatile("fxrstor64 (%0)" ::"r"(t->fpu) : "memory");
+        __asm__ volatile("1: fxrstor64 (%1)\n\tjmp 3f\n\t2: movb $0, %0\n\t3:\n\t" EXTABLE("1b", "2b")
+                         : "+r"(ok)
+                         : "r"(t->fpu)
+                         : "memory");
+    return ok;
 }
 
 static bool fpu_is_loaded(const struct percpu *c, const struct arch_thread *t)
@@ -79,17 +89,6 @@ void fpu_drop(struct arch_thread *t)
     irq_restore(flags);
 }
 
-void fpu_restore_current(void)
-{
-    struct percpu *c = this_cpu();
-    struct arch_thread *t = current_arch();
-    if (fpu_is_loaded(c, t))
-        return;
-    fpu_load(t);
-    c->fpu_owner = (struct thread *)t;
-    t->fpu_cpu = c->id;
-}
-
 /* As after reset, with the ABI's control words; a header without features set means "initial" to XRSTOR. */
 static void fpu_initial(void *area)
 {
@@ -100,6 +99,20 @@ static void fpu_initial(void *area)
     memcpy((u8 *)area + 24, &mxcsr, sizeof(mxcsr));
     if (cpu.xsave)
         *(u64 *)((u8 *)area + FXSAVE_SIZE) = cpu.xfeatures & 3;
+}
+
+void fpu_restore_current(void)
+{
+    struct percpu *c = this_cpu();
+    struct arch_thread *t = current_arch();
+    if (fpu_is_loaded(c, t))
+        return;
+    if (unlikely(!fpu_try_load(t))) {
+        fpu_initial(t->fpu);
+        fpu_try_load(t);
+    }
+    c->fpu_owner = (struct thread *)t;
+    t->fpu_cpu = c->id;
 }
 
 int arch_thread_alloc_fpu(struct arch_thread *t)
@@ -175,16 +188,11 @@ static void load_sel_gs(u16 sel)
     __asm__ volatile("swapgs\n\t"
                      "1: movw %w0, %%gs\n\t"
                      "2: swapgs\n\t"
-                     ".pushsection .extable, \"a\"\n\t.balign 4\n\t"
-                     ".long 1b - 0xffffffff80000000, 2b - 0xffffffff80000000\n\t.popsection"
-                     ::"r"((u32)sel) : "memory");
+                     EXTABLE("1b", "2b") ::"r"((u32)sel) : "memory");
 }
 
 #define LOAD_SEL(reg, sel)                                                                                             \
-    __asm__ volatile("1: movw %w0, %%" reg "\n\t2:\n\t"                                                                \
-                     ".pushsection .extable, \"a\"\n\t.balign 4\n\t"                                                   \
-                     ".long 1b - 0xffffffff80000000, 2b - 0xffffffff80000000\n\t.popsection" ::"r"((u32)(sel))         \
-                     : "memory")
+    __asm__ volatile("1: movw %w0, %%" reg "\n\t2:\n\t" EXTABLE("1b", "2b")::"r"((u32)(sel)) : "memory")
 
 /* The hardware holds `old`'s selectors, which are zero in all but odd programs. */
 static void load_segments(const struct arch_thread *t, struct percpu *c, bool old_any)
