@@ -148,7 +148,7 @@ static void set_id(void) {
 }
 
 static void credentials(void) {
-    uid_t r, e, s;
+    uid_t r = -1, e = -1, s = -1;
     CHECK_CHILD("setuid by root sets all three", REQ(setuid(5) == 0 && getresuid(&r, &e, &s) == 0);
                 REQ(r == 5 && e == 5 && s == 5); REQ(setuid(0) == -1 && errno == EPERM));
     CHECK_CHILD("seteuid goes away and comes back", REQ(seteuid(5) == 0 && geteuid() == 5 && getuid() == 0);

@@ -166,7 +166,6 @@ static void across_processes(void) {
     close(fd);
 }
 
-static volatile int stop;
 static uint32_t turn;
 
 static void *take_turns(void *arg) {
