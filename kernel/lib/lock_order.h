@@ -15,12 +15,13 @@ enum lock_class {
     LOCK_TTY = 140,          /* S tty: line discipline */
     LOCK_TTY_OUT = 145,      /* S tty: output side */
     /* files */
+    LOCK_EPOLL_TREE = 148,   /* S who may nest epolls (fs/epoll.c) */
+    LOCK_EPOLL = 150,        /* S epoll.lock; nests outer → inner; polls the files it watches */
     LOCK_RENAME = 200,       /* S super.rename_lock: cross-directory rename */
     LOCK_FILE_POS = 210,     /* S file.pos_lock */
     LOCK_INODE_DIR = 220,    /* S inode.lock of directories; nests parent → child, else by address under RENAME */
     LOCK_INODE = 230,        /* S inode.lock of other inodes; nests by address */
     LOCK_PIPE = 240,         /* S pipe.lock; nests by address (splice, tee) */
-    LOCK_EPOLL = 250,        /* S epoll.lock; nests outer → inner */
     LOCK_MOUNT = 260,        /* S the mount table */
     /* memory: a user copy may take MM, so nothing at or above it is held across one */
     LOCK_MM = 300,           /* S rwsem mm.lock; nests parent → child in fork */
@@ -33,6 +34,8 @@ enum lock_class {
     LOCK_FS_CONTEXT = 400,   /* s fs_context.lock: root, cwd, umask */
     LOCK_FDTABLE = 410,      /* s fdtable.lock */
     LOCK_WALK = 415,         /* s writers of walk_seq: names move, mounts change */
+    LOCK_EPOLL_LINKS = 415,  /* s which epolls watch a file */
+    LOCK_FILE_LOCKS = 418,   /* s flock and record locks, all of them */
     LOCK_DENTRY = 420,       /* s dentry.lock; nests parent → child */
     LOCK_DENTRY_HASH = 430,  /* s hash bucket */
     LOCK_INODE_CACHE = 440,  /* s super.inodes */
@@ -45,6 +48,7 @@ enum lock_class {
     LOCK_SIGHAND = 505,      /* s sighand.lock: the actions; taken under siglock with interrupts off */
     LOCK_WORK = 510,         /* i work queues */
     LOCK_WAITQ = 520,        /* i waitq.lock; nests epoll's outer queue → inner by depth */
+    LOCK_EPOLL_READY = 530,  /* i an epoll's list of ready items */
     LOCK_TIMER = 540,        /* i per-CPU timer tree */
     LOCK_THREAD = 550,       /* i thread.wake_lock */
     LOCK_RUNQ = 560,         /* i runq.lock; nests by CPU number */

@@ -1,0 +1,508 @@
+// SPDX-License-Identifier: MIT
+/*
+ * epoll(7). An epoll has items, keyed by (file, descriptor), and a list of those that may be ready.
+ *
+ * An item waits on the wait queues that its file's poll() names. A wake-up there puts the item on the ready list and
+ * wakes whoever waits on the epoll; it decides nothing. epoll_wait takes the ready list and asks each file anew: what is
+ * really ready is reported; a level-triggered item goes back on the list (so the next wait asks again), an
+ * edge-triggered one waits for the next wake-up, a one-shot one is disarmed.
+ *
+ * Life. An item holds no reference to its file: the file's last put removes it (epoll_file_released), before the file's
+ * release, so the queues it waits on are still there. An epoll is counted by its file and by releases under way.
+ *
+ * Locks
+ *   epoll.lock     the tree, events, and calls of poll() on items (sleeping; nests outer → inner epoll)
+ *   links_lock     file.epoll_links of every file, and so whether an item of a dying file still exists
+ *   ready_lock     the ready list and item.ready, from wake-ups; interrupts off
+ *   nest_lock      only for adding an epoll to an epoll: the check for loops must not race with another
+ */
+#include "fs/epoll.h"
+
+#include "abi/errno.h"
+#include "abi/fcntl.h"
+#include "abi/poll.h"
+#include "mem/slab.h"
+#include "sched/mutex.h"
+
+#define MAX_NESTS 4
+#define PRIVATE_BITS (EPOLLWAKEUP | EPOLLONESHOT | EPOLLET | EPOLLEXCLUSIVE)
+#define EXCLUSIVE_OK (EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLWAKEUP | EPOLLET | EPOLLEXCLUSIVE)
+
+struct epoll {
+    refcount_t refs;
+    struct mutex lock;
+    struct rb_root items; /* (lock) */
+    struct spinlock ready_lock;
+    struct list ready;      /* (ready_lock) */
+    struct waitq wait;      /* epoll_wait */
+    struct waitq poll_wait; /* who polls the epoll itself */
+    struct file *file;
+};
+
+struct epoll_item;
+struct epoll_entry { /* an item on one wait queue */
+    struct waiter waiter;
+    struct epoll_item *item;
+    struct epoll_entry *next;
+};
+struct epoll_item {
+    struct rb_node node;    /* epoll.items */
+    struct list ready_link; /* epoll.ready, or a list of epoll_collect; self-linked: neither (ready_lock) */
+    struct list file_link;  /* file.epoll_links (links_lock) */
+    struct epoll *ep;
+    struct file *file;
+    u32 fd;
+    struct epoll_event_k event; /* (lock) */
+    struct epoll_entry *entries;
+    bool no_memory; /* an entry could not be made */
+};
+
+static SLAB_CACHE(item_cache, "epoll_item", struct epoll_item);
+static SLAB_CACHE(entry_cache, "epoll_entry", struct epoll_entry);
+static struct spinlock links_lock = SPINLOCK_INIT(LOCK_EPOLL_LINKS);
+static struct mutex nest_lock = MUTEX_INIT(nest_lock, LOCK_EPOLL_TREE);
+static const struct file_ops epoll_file_ops;
+
+bool file_is_epoll(const struct file *f)
+{
+    return f->ops == &epoll_file_ops;
+}
+
+static void epoll_put(struct epoll *ep)
+{
+    if (ref_put(&ep->refs))
+        kfree(ep);
+}
+
+/* ---- the tree (lock) ---- */
+
+static int compare(const struct file *f, u32 fd, const struct epoll_item *i)
+{
+    if (f != i->file)
+        return f < i->file ? -1 : 1;
+    return fd < i->fd ? -1 : fd > i->fd;
+}
+
+static struct epoll_item *find(struct epoll *ep, const struct file *f, u32 fd)
+{
+    struct rb_node *n = ep->items.node;
+    while (n) {
+        struct epoll_item *i = rb_entry(n, struct epoll_item, node);
+        int c = compare(f, fd, i);
+        if (c == 0)
+            return i;
+        n = c < 0 ? n->left : n->right;
+    }
+    return NULL;
+}
+
+static void insert(struct epoll *ep, struct epoll_item *item)
+{
+    struct rb_node **link = &ep->items.node, *parent = NULL;
+    while (*link) {
+        parent = *link;
+        bool before = compare(item->file, item->fd, rb_entry(parent, struct epoll_item, node)) < 0;
+        link = before ? &parent->left : &parent->right;
+    }
+    rb_link(&item->node, parent, link);
+    rb_insert_fixup(&ep->items, &item->node, NULL);
+}
+
+/* ---- readiness ---- */
+
+/* Onto the ready list, unless it is there; wakes. true: somebody sleeping was woken. */
+static bool mark_ready(struct epoll_item *item, bool in_wakeup)
+{
+    struct epoll *ep = item->ep;
+    u64 flags = spin_lock_irqsave(&ep->ready_lock);
+    if (list_empty(&item->ready_link))
+        list_add_tail(&ep->ready, &item->ready_link);
+    spin_unlock_irqrestore(&ep->ready_lock, flags);
+    bool woken = false;
+    if (waitq_active(&ep->wait)) {
+        if (in_wakeup)
+            lockdep_nest_next(); /* a queue behind the one whose wake-up this is: no loops, see nest_lock */
+        woken = waitq_wake(&ep->wait, 1, 0) > 0;
+    }
+    if (waitq_active(&ep->poll_wait)) {
+        if (in_wakeup)
+            lockdep_nest_next();
+        woken |= waitq_wake(&ep->poll_wait, 1, EPOLLIN | EPOLLRDNORM) > 0;
+    }
+    return woken;
+}
+
+static bool item_woken(struct waiter *w, u32 key)
+{
+    struct epoll_item *item = container_of(w, struct epoll_entry, waiter)->item;
+    u32 events = READ_ONCE(item->event.events);
+    if (!(events & ~PRIVATE_BITS) || (key && !(key & (events | EPOLLERR | EPOLLHUP))))
+        return false;
+    bool woken = mark_ready(item, true);
+    return events & EPOLLEXCLUSIVE ? woken : true;
+}
+
+struct item_poll_table {
+    struct poll_table pt;
+    struct epoll_item *item;
+};
+
+static void queue_item(struct poll_table *pt, struct waitq *q)
+{
+    struct epoll_item *item = container_of(pt, struct item_poll_table, pt)->item;
+    struct epoll_entry *e = slab_alloc(&entry_cache, MEM_WAIT);
+    if (!e) {
+        item->no_memory = true;
+        return;
+    }
+    waiter_init(&e->waiter);
+    e->waiter.wake = item_woken;
+    e->waiter.exclusive = item->event.events & EPOLLEXCLUSIVE;
+    e->item = item;
+    e->next = item->entries;
+    item->entries = e;
+    waitq_add(q, &e->waiter);
+}
+
+static u32 poll_item(struct epoll_item *item, struct poll_table *pt)
+{
+    if (!(item->event.events & ~PRIVATE_BITS))
+        return 0; /* disarmed */
+    return file_poll(item->file, pt) & (item->event.events | EPOLLERR | EPOLLHUP) & ~PRIVATE_BITS;
+}
+
+/* ---- adding, changing, removing (lock) ---- */
+
+static void unqueue(struct epoll_item *item)
+{
+    struct epoll_entry *e;
+    while ((e = item->entries)) {
+        item->entries = e->next;
+        waitq_remove(&e->waiter);
+        slab_free(&entry_cache, e);
+    }
+}
+
+static void remove_item(struct epoll_item *item)
+{
+    struct epoll *ep = item->ep;
+    unqueue(item); /* no wake-up comes any more */
+    u64 flags = spin_lock_irqsave(&ep->ready_lock);
+    list_del_init(&item->ready_link);
+    spin_unlock_irqrestore(&ep->ready_lock, flags);
+    rb_erase(&ep->items, &item->node, NULL);
+    spin_lock(&links_lock);
+    list_del(&item->file_link);
+    spin_unlock(&links_lock);
+    slab_free(&item_cache, item);
+}
+
+static int add_item(struct epoll *ep, struct file *f, u32 fd, const struct epoll_event_k *ev)
+{
+    if (find(ep, f, fd))
+        return -EEXIST;
+    struct epoll_item *item = slab_alloc(&item_cache, MEM_ZERO);
+    if (!item)
+        return -ENOMEM;
+    item->ep = ep;
+    item->file = f;
+    item->fd = fd;
+    item->event = *ev;
+    list_init(&item->ready_link);
+    insert(ep, item);
+    spin_lock(&links_lock);
+    list_add_tail(&f->epoll_links, &item->file_link);
+    spin_unlock(&links_lock);
+    struct item_poll_table pt = {.pt = {.queue = queue_item, .key = ev->events | EPOLLERR | EPOLLHUP}, .item = item};
+    u32 ready = poll_item(item, &pt.pt);
+    if (item->no_memory) {
+        remove_item(item);
+        return -ENOMEM;
+    }
+    if (ready)
+        (void)mark_ready(item, false);
+    return 0;
+}
+
+static int change_item(struct epoll *ep, struct file *f, u32 fd, const struct epoll_event_k *ev)
+{
+    struct epoll_item *item = find(ep, f, fd);
+    if (!item)
+        return -ENOENT;
+    if (item->event.events & EPOLLEXCLUSIVE)
+        return -EINVAL;
+    WRITE_ONCE(item->event.events, ev->events);
+    item->event.data = ev->data;
+    __atomic_thread_fence(__ATOMIC_SEQ_CST); /* a wake-up sees the new events, or we see what it announced */
+    if (poll_item(item, NULL))
+        (void)mark_ready(item, false);
+    return 0;
+}
+
+static int delete_item(struct epoll *ep, struct file *f, u32 fd)
+{
+    struct epoll_item *item = find(ep, f, fd);
+    if (!item)
+        return -ENOENT;
+    remove_item(item);
+    return 0;
+}
+
+/* ---- nesting ---- */
+
+/* Levels of epolls below ep, or -1 when `target` is among them (nest_lock). */
+static int depth_below(struct epoll *ep, const struct epoll *target, int level)
+{
+    int deepest = 0;
+    if (ep == target || level > MAX_NESTS)
+        return -1;
+    mutex_lock_nested(&ep->lock);
+    for (struct rb_node *n = rb_first(&ep->items); n && deepest >= 0; n = rb_next(n)) {
+        struct file *f = rb_entry(n, struct epoll_item, node)->file;
+        int d = file_is_epoll(f) ? depth_below(f->private, target, level + 1) : -2;
+        if (d == -1)
+            deepest = -1;
+        else if (d >= 0)
+            deepest = MAX(deepest, d + 1);
+    }
+    mutex_unlock(&ep->lock);
+    return deepest;
+}
+
+static int levels_above(const struct file *f, int level)
+{
+    int highest = 0;
+    struct epoll_item *i;
+    if (level > MAX_NESTS)
+        return level;
+    spin_lock(&links_lock);
+    list_for_each(i, &f->epoll_links, file_link)
+        highest = MAX(highest, 1);
+    spin_unlock(&links_lock);
+    return highest;
+}
+
+static int check_nesting(struct epoll *ep, struct file *f)
+{
+    int below = depth_below(f->private, ep, 0);
+    return below < 0 || below + levels_above(ep->file, 0) >= MAX_NESTS ? -ELOOP : 0;
+}
+
+static int check_event(const struct file *f, int op, const struct epoll_event_k *ev)
+{
+    if (!(ev->events & EPOLLEXCLUSIVE))
+        return 0;
+    bool bad = op == EPOLL_CTL_MOD || file_is_epoll(f) || (ev->events & ~EXCLUSIVE_OK);
+    return bad ? -EINVAL : 0;
+}
+
+int epoll_control(struct file *epf, int op, struct file *f, u32 fd, const struct epoll_event_k *ev)
+{
+    struct epoll *ep = epf->private;
+    if (!f->ops->poll)
+        return -EPERM;
+    if (!file_is_epoll(epf) || f == epf)
+        return -EINVAL;
+    int err = op == EPOLL_CTL_DEL ? 0 : check_event(f, op, ev);
+    if (err)
+        return err;
+    bool nests = op == EPOLL_CTL_ADD && file_is_epoll(f);
+    if (nests) {
+        mutex_lock(&nest_lock);
+        err = check_nesting(ep, f);
+    }
+    if (!err) {
+        mutex_lock(&ep->lock);
+        switch (op) {
+        case EPOLL_CTL_ADD: err = add_item(ep, f, fd, ev); break;
+        case EPOLL_CTL_MOD: err = change_item(ep, f, fd, ev); break;
+        case EPOLL_CTL_DEL: err = delete_item(ep, f, fd); break;
+        default: err = -EINVAL;
+        }
+        mutex_unlock(&ep->lock);
+    }
+    if (nests)
+        mutex_unlock(&nest_lock);
+    return err;
+}
+
+/* ---- waiting ---- */
+
+static bool any_ready(struct epoll *ep)
+{
+    return !list_empty(&ep->ready);
+}
+
+static struct epoll_item *take_first(struct epoll *ep, struct list *from)
+{
+    struct epoll_item *item = NULL;
+    u64 flags = spin_lock_irqsave(&ep->ready_lock);
+    if (!list_empty(from)) {
+        item = list_first(from, struct epoll_item, ready_link);
+        list_del_init(&item->ready_link);
+    }
+    spin_unlock_irqrestore(&ep->ready_lock, flags);
+    return item;
+}
+
+static void put_back(struct epoll *ep, struct list *rest)
+{
+    u64 flags = spin_lock_irqsave(&ep->ready_lock);
+    list_splice_tail(rest, &ep->ready); /* those not looked at come first next time */
+    list_splice_tail(&ep->ready, rest);
+    spin_unlock_irqrestore(&ep->ready_lock, flags);
+}
+
+/* Reports one item; true when it was ready (lock). Level-triggered ones go to `again`. */
+static bool report(struct epoll *ep, struct epoll_item *item, struct epoll_event_k *out)
+{
+    u32 ready = poll_item(item, NULL);
+    if (!ready)
+        return false;
+    *out = (struct epoll_event_k){ready, item->event.data};
+    if (item->event.events & EPOLLONESHOT) {
+        WRITE_ONCE(item->event.events, item->event.events & PRIVATE_BITS);
+    } else if (!(item->event.events & EPOLLET)) {
+        u64 flags = spin_lock_irqsave(&ep->ready_lock);
+        if (list_empty(&item->ready_link))
+            list_add_tail(&ep->ready, &item->ready_link);
+        spin_unlock_irqrestore(&ep->ready_lock, flags);
+    }
+    return true;
+}
+
+static u32 collect_ready(struct epoll *ep, struct epoll_event_k *out, u32 max)
+{
+    struct list batch = LIST_INIT(batch);
+    struct epoll_item *item;
+    u32 n = 0;
+    mutex_lock(&ep->lock);
+    u64 flags = spin_lock_irqsave(&ep->ready_lock);
+    list_splice_tail(&batch, &ep->ready);
+    spin_unlock_irqrestore(&ep->ready_lock, flags);
+    while (n < max && (item = take_first(ep, &batch)))
+        n += report(ep, item, &out[n]);
+    put_back(ep, &batch);
+    mutex_unlock(&ep->lock);
+    return n;
+}
+
+int epoll_collect(struct file *epf, struct epoll_event_k *out, u32 max, ns_t deadline)
+{
+    struct epoll *ep = epf->private;
+    for (;;) {
+        u32 n = any_ready(ep) ? collect_ready(ep, out, max) : 0;
+        if (n) {
+            if (any_ready(ep) && waitq_active(&ep->wait))
+                waitq_wake_one(&ep->wait); /* there may be more for another waiter */
+            return (int)n;
+        }
+        if (deadline != NS_FOREVER && deadline <= clock_monotonic())
+            return 0;
+        int err = wait_event_state(&ep->wait, any_ready(ep), THREAD_SLEEP_INT, deadline, true);
+        if (err == -EINTR)
+            return err;
+        if (err == -ETIMEDOUT && !any_ready(ep))
+            return 0;
+    }
+}
+
+/* ---- the epoll as a file ---- */
+
+static u32 epoll_poll(struct file *f, struct poll_table *pt)
+{
+    struct epoll *ep = f->private;
+    struct epoll_item *item;
+    struct list batch = LIST_INIT(batch), idle = LIST_INIT(idle);
+    u32 events = 0;
+    poll_wait(pt, &ep->poll_wait);
+    if (!any_ready(ep))
+        return 0;
+    mutex_lock_nested(&ep->lock);
+    u64 flags = spin_lock_irqsave(&ep->ready_lock);
+    list_splice_tail(&batch, &ep->ready);
+    spin_unlock_irqrestore(&ep->ready_lock, flags);
+    while (!events && (item = take_first(ep, &batch))) {
+        if (!poll_item(item, NULL))
+            continue;
+        events = EPOLLIN | EPOLLRDNORM;
+        flags = spin_lock_irqsave(&ep->ready_lock);
+        if (list_empty(&item->ready_link))
+            list_add(&batch, &item->ready_link);
+        spin_unlock_irqrestore(&ep->ready_lock, flags);
+    }
+    put_back(ep, &batch);
+    mutex_unlock(&ep->lock);
+    return events;
+}
+
+static void epoll_release(struct file *f)
+{
+    struct epoll *ep = f->private;
+    struct rb_node *n;
+    mutex_lock(&ep->lock);
+    while ((n = rb_first(&ep->items)))
+        remove_item(rb_entry(n, struct epoll_item, node));
+    mutex_unlock(&ep->lock);
+    epoll_put(ep);
+}
+
+static const struct file_ops epoll_file_ops = {
+    .release = epoll_release,
+    .seek = no_seek,
+    .poll = epoll_poll,
+};
+
+int epoll_create_file(u32 flags, struct file **out)
+{
+    struct epoll *ep = kzalloc(sizeof(*ep), MEM_WAIT);
+    if (!ep)
+        return -ENOMEM;
+    ref_init(&ep->refs);
+    mutex_init(&ep->lock, LOCK_EPOLL);
+    spin_init(&ep->ready_lock, LOCK_EPOLL_READY);
+    list_init(&ep->ready);
+    waitq_init(&ep->wait);
+    waitq_init(&ep->poll_wait);
+    int err = file_open_anon("anon_inode:[eventpoll]", &epoll_file_ops, ep, O_RDWR | flags, out);
+    if (err)
+        kfree(ep);
+    else
+        ep->file = *out;
+    return err;
+}
+
+/* The first epoll that watches f, referenced. */
+static struct epoll *first_watcher(struct file *f, struct epoll_item **item)
+{
+    struct epoll *ep = NULL;
+    spin_lock(&links_lock);
+    if (!list_empty(&f->epoll_links)) {
+        *item = list_first(&f->epoll_links, struct epoll_item, file_link);
+        ep = (*item)->ep;
+        ref_get(&ep->refs);
+    }
+    spin_unlock(&links_lock);
+    return ep;
+}
+
+static bool still_first(struct file *f, const struct epoll_item *item)
+{
+    spin_lock(&links_lock);
+    bool yes = f->epoll_links.next == &item->file_link;
+    spin_unlock(&links_lock);
+    return yes;
+}
+
+void epoll_file_released(struct file *f)
+{
+    struct epoll_item *item;
+    struct epoll *ep;
+    while ((ep = first_watcher(f, &item))) {
+        mutex_lock_nested(&ep->lock);
+        if (still_first(f, item)) /* else the epoll's own release was faster */
+            remove_item(item);
+        mutex_unlock(&ep->lock);
+        epoll_put(ep);
+    }
+}

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+/* eventfd(2). */
+#ifndef FS_EVENTFD_H
+#define FS_EVENTFD_H
+
+#include "fs/vfs.h"
+
+#define EFD_SEMAPHORE 1
+int eventfd_create(u32 count, u32 flags, struct file **out); /* EFD_SEMAPHORE | EFD_NONBLOCK */
+
+#endif
