@@ -126,7 +126,8 @@ static bool madt_for_each(u8 type, u8 size, madt_fn fn, void *arg)
     const u8 *madt = acpi_find("APIC", &len);
     if (!madt)
         return false;
-    for (u32 off = MADT_ENTRIES; off + 2 <= len && madt[off + 1] >= 2 && off + madt[off + 1] <= len; off += madt[off + 1])
+    for (u32 off = MADT_ENTRIES; off + 2 <= len && madt[off + 1] >= 2 && off + madt[off + 1] <= len;
+         off += madt[off + 1])
         if (madt[off] == type && madt[off + 1] >= size)
             fn(madt + off, arg);
     return true;

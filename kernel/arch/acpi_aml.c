@@ -83,10 +83,11 @@ static bool read_resources(const u8 *p, const u8 *end, struct resources *r)
 void acpi_for_each_virtio_mmio(void (*cb)(paddr_t base, u64 size, u32 gsi, void *arg), void *arg)
 {
     u32 len;
-    const u8 *p = acpi_dsdt(&len);
-    const u8 *end = p ? p + len : NULL;
-    while (p && (p = find(p, end, "LNRO0005", 8))) {
-        p += 8;
+    const u8 *dsdt = acpi_dsdt(&len);
+    if (!dsdt)
+        return;
+    const u8 *end = dsdt + len;
+    for (const u8 *p = find(dsdt, end, "LNRO0005", 8); p; p = find(p + 8, end, "LNRO0005", 8)) {
         const u8 *limit = MIN(end, p + DEVICE_SPAN);
         const u8 *crs = find(p, limit, "_CRS", 4);
         const u8 *first = crs ? find(crs, limit, "\x86\x09\x00", 3) : NULL;

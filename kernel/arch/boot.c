@@ -54,7 +54,8 @@ struct boot_info boot_info;
 extern u64 boot_tsc;
 static u8 rsdp_copy[64] __aligned(16);
 
-__attribute__((used, section(".data.slot"))) struct sw_archive_slot archive_slot = {SW_SLOT_MAGIC0, SW_SLOT_MAGIC1, 0, 0};
+__attribute__((used, section(".data.slot"))) struct sw_archive_slot archive_slot = {SW_SLOT_MAGIC0, SW_SLOT_MAGIC1, 0,
+                                                                                    0};
 
 static const void *early_ptr(u64 p)
 {

@@ -51,20 +51,20 @@ static union {
 #define data shared.d
 
 static struct spinlock lock = SPINLOCK_INIT(LOCK_TIMEKEEPER);
-static enum state state;         /* (lock) */
+static enum state state;          /* (lock) */
 static struct clock_sample first; /* taken by clock_init */
-static u64 error_ppb = ~0ull;    /* (lock) bound of the frequency in use */
-static u64 ticks_per_ns;         /* (lock, data.seq) 32.32, the inverse of data.mult */
-static bool first_over;          /* (lock) the counter behind `first` is no more */
-static bool settled;             /* nothing left for settle() to do */
+static u64 error_ppb = ~0ull;     /* (lock) bound of the frequency in use */
+static u64 ticks_per_ns;          /* (lock, data.seq) 32.32, the inverse of data.mult */
+static bool first_over;           /* (lock) the counter behind `first` is no more */
+static bool settled;              /* nothing left for settle() to do */
 static ns_t next_try_ns = 4 * MIN_TRIAL_NS;
 static struct {
-    u32 done;                    /* measurements made; REFINE_TIMES: no more */
-    u64 next_tsc;                /* when the next is due */
-    ns_t after_ns;               /* 0: the PIT is not started */
+    u32 done;      /* measurements made; REFINE_TIMES: no more */
+    u64 next_tsc;  /* when the next is due */
+    ns_t after_ns; /* 0: the PIT is not started */
     struct clock_sample start;
-} refine;                        /* (CPU 0's timer interrupt) */
-static bool tscs_differ;         /* between CPUs: readings go through last_shown */
+} refine;                /* (CPU 0's timer interrupt) */
+static bool tscs_differ; /* between CPUs: readings go through last_shown */
 static u64 last_shown;
 static ns_t wall_floor;
 

@@ -52,8 +52,10 @@ static bool read_pvclock(struct pvclock *out)
     static volatile struct pvclock clk __aligned(32);
     wrmsr(MSR_KVM_SYSTEM_TIME, virt_to_phys((const void *)&clk) | 1);
     bool ok = clk.version && !(clk.version & 1) && clk.tsc_to_system_mul;
-    *out = (struct pvclock){.tsc_timestamp = clk.tsc_timestamp, .system_time = clk.system_time,
-                            .tsc_to_system_mul = clk.tsc_to_system_mul, .tsc_shift = clk.tsc_shift};
+    *out = (struct pvclock){.tsc_timestamp = clk.tsc_timestamp,
+                            .system_time = clk.system_time,
+                            .tsc_to_system_mul = clk.tsc_to_system_mul,
+                            .tsc_shift = clk.tsc_shift};
     wrmsr(MSR_KVM_SYSTEM_TIME, 0);
     return ok;
 }
@@ -136,7 +138,16 @@ void clock_ref_sample(enum clock_reference r, struct clock_sample *s)
 
 #define CMOS_INDEX 0x70
 #define CMOS_DATA 0x71
-enum { CMOS_SECOND = 0, CMOS_MINUTE = 2, CMOS_HOUR = 4, CMOS_DAY = 7, CMOS_MONTH = 8, CMOS_YEAR = 9, CMOS_A = 10, CMOS_B = 11 };
+enum {
+    CMOS_SECOND = 0,
+    CMOS_MINUTE = 2,
+    CMOS_HOUR = 4,
+    CMOS_DAY = 7,
+    CMOS_MONTH = 8,
+    CMOS_YEAR = 9,
+    CMOS_A = 10,
+    CMOS_B = 11
+};
 #define A_UPDATING 0x80
 #define B_BINARY 4
 #define B_24H 2
@@ -187,7 +198,8 @@ static ns_t cmos_wall(void)
     if (t.second == 0xff || month < 1 || month > 12 || day < 1 || day > 31 || hour > 23)
         return 0; /* no clock there */
     year += year < 70 ? 2000 : 1900;
-    u64 s = days_since_1970(year, month, day) * 86400 + hour * 3600 + from_bcd(t.minute, b) * 60 + from_bcd(t.second, b);
+    u64 s =
+        days_since_1970(year, month, day) * 86400 + hour * 3600 + from_bcd(t.minute, b) * 60 + from_bcd(t.second, b);
     return s * 1000000000ull;
 }
 

@@ -19,9 +19,9 @@ enum clock_reference {
 enum clock_reference clock_ref_best(void); /* for the first, short measurement */
 void clock_ref_start(enum clock_reference r);
 void clock_ref_sample(enum clock_reference r, struct clock_sample *s); /* after the start; interrupts off */
-ns_t clock_ref_range_ns(enum clock_reference r); /* how long after the start a reading is plain */
-u32 clock_ref_apic_mhz(void);  /* of the local APIC's timer, when known without measuring; 0: not */
-ns_t clock_ref_wall(void);     /* 0: no clock found */
+ns_t clock_ref_range_ns(enum clock_reference r);                       /* how long after the start a reading is plain */
+u32 clock_ref_apic_mhz(void); /* of the local APIC's timer, when known without measuring; 0: not */
+ns_t clock_ref_wall(void);    /* 0: no clock found */
 
 /* clock.c, for timer.c and smp.c */
 void clock_reference_ends(void); /* REF_APIC is about to be programmed: the last chance (CPU 0, interrupts off) */

@@ -109,9 +109,9 @@ static inline void invlpg(u64 va)
 struct cpu_features {
     bool pge, nx, pdpe1gb, smep, smap, umip, fsgsbase, rdrand, rdseed, xsave, xsaveopt, tsc_invariant, tsc_deadline,
         x2apic, rdtscp, erms, fsrm, hypervisor;
-    bool tcg, kvm; /* the hypervisor says so */
-    u64 xfeatures;      /* XCR0 in use */
-    u32 xstate_size;    /* bytes of the XSAVE area for xfeatures (512 for FXSAVE) */
+    bool tcg, kvm;   /* the hypervisor says so */
+    u64 xfeatures;   /* XCR0 in use */
+    u32 xstate_size; /* bytes of the XSAVE area for xfeatures (512 for FXSAVE) */
     u32 max_leaf, max_ext_leaf;
     u32 leaf1_eax, leaf1_ecx, leaf1_edx;
     u32 leaf7_ebx, leaf7_ecx, leaf7_edx;
@@ -123,9 +123,9 @@ struct cpu_features {
 extern struct cpu_features cpu;
 void cpu_detect(void);
 struct percpu;
-void cpu_init_this(struct percpu *c); /* control registers, MSRs, GDT/IDT/TSS of the calling CPU */
-int cpu_alloc_tables(struct percpu *c); /* of a CPU to come: -ENOMEM */
-void cpu_set_tls(u32 slot, u64 descriptor); /* GDT entry of set_thread_area, slot 0..2, on this CPU */
+void cpu_init_this(struct percpu *c);         /* control registers, MSRs, GDT/IDT/TSS of the calling CPU */
+int cpu_alloc_tables(struct percpu *c);       /* of a CPU to come: -ENOMEM */
+void cpu_set_tls(u32 slot, u64 descriptor);   /* GDT entry of set_thread_area, slot 0..2, on this CPU */
 void cpu_set_rsp0(struct percpu *c, u64 rsp); /* stack for entries from user mode */
 
 #endif

@@ -7,17 +7,13 @@
 #define ARCH_EXTABLE_H
 
 #ifdef __ASSEMBLER__
-.macro EXTABLE insn, fixup
-    .pushsection .extable, "a"
-    .balign 4
-    .long \insn - 0xffffffff80000000, \fixup - 0xffffffff80000000
-    .popsection
-.endm
+.macro EXTABLE insn, fixup.pushsection.extable,
+    "a".balign 4.long \insn - 0xffffffff80000000, \fixup - 0xffffffff80000000.popsection.endm
 #else
 #include "lib/types.h"
 
-#define EXTABLE(insn, fixup)                                                                                           \
-    ".pushsection .extable, \"a\"\n\t.balign 4\n\t.long " insn " - 0xffffffff80000000, " fixup                         \
+#define EXTABLE(insn, fixup)                                                                   \
+    ".pushsection .extable, \"a\"\n\t.balign 4\n\t.long " insn " - 0xffffffff80000000, " fixup \
     " - 0xffffffff80000000\n\t.popsection\n\t"
 
 u64 extable_find(u64 rip); /* where to continue; 0: not in the table */

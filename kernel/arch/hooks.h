@@ -31,9 +31,10 @@ void hook_thread_first(struct thread *prev); /* the first thing a new thread doe
 void hook_timer_interrupt(bool from_user);   /* the one-shot timer fired; interrupts off */
 void hook_resched_ipi(void);
 void hook_irq_exit(void); /* end of the outermost interrupt */
-u64 hook_prepare_cpu(u32 cpu); /* before a CPU is started: makes its idle thread, sets percpu current and idle; stack top, 0: no memory */
+u64 hook_prepare_cpu(
+    u32 cpu); /* before a CPU is started: makes its idle thread, sets percpu current and idle; stack top, 0: no memory */
 void hook_secondary_cpu(void) __noreturn; /* a CPU came up, on that stack: becomes its idle thread */
-void hook_yield(void); /* a kernel thread of arch/ waits for hardware: let others run */
+void hook_yield(void);                    /* a kernel thread of arch/ waits for hardware: let others run */
 /* vm/mm.c: loads next's address space (NULL: a kernel thread; keep prev's lazily). Interrupts off. */
 void hook_switch_mm(struct mm *prev, struct mm *next);
 /* drivers/control.c: report a panic to the host; any state; must not fault or block. */

@@ -6,7 +6,7 @@
 #include "lib/types.h"
 
 void ioapic_add(paddr_t base, u32 first_gsi); /* from the tables; idempotent */
-void ioapic_discover(u32 gsi); /* before ioapic_route; by the thread that starts the drivers */
+void ioapic_discover(u32 gsi);                /* before ioapic_route; by the thread that starts the drivers */
 int ioapic_route(u32 gsi, u32 vector, u32 apic_id, bool level, bool active_low); /* unmasks; -ENODEV */
 
 #endif

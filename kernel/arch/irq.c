@@ -71,7 +71,9 @@ int irq_register_gsi(u32 gsi, bool level, bool active_low, irq_handler fn, void 
     ioapic_discover(gsi);
     u64 flags = spin_lock_irqsave(&lock);
     int index = source_place(s);
-    int err = index < 0 ? index : ioapic_route(gsi, VECTOR_FIRST_DEVICE + (u32)index, percpu_area[0].apic_id, level, active_low);
+    int err = index < 0
+                  ? index
+                  : ioapic_route(gsi, VECTOR_FIRST_DEVICE + (u32)index, percpu_area[0].apic_id, level, active_low);
     spin_unlock_irqrestore(&lock, flags);
     return err;
 }

@@ -16,14 +16,14 @@ int irq_register_msi(irq_handler fn, void *arg, const char *name, u64 *addr, u32
 /* /proc/interrupts: the idx-th registered source: 0, -ENOENT. counts[MAX_CPUS]. */
 int irq_describe(u32 idx, u32 *vector, const char **name, u64 *counts);
 
-void irq_send_resched(u32 cpu);                     /* its current thread gets WORK_RESCHED; wakes it from idle */
+void irq_send_resched(u32 cpu); /* its current thread gets WORK_RESCHED; wakes it from idle */
 void smp_call(u64 cpumask, void (*fn)(void *), void *arg, bool wait); /* not from interrupts; fn in interrupt context */
 
 /* One-shot timer of this CPU at absolute monotonic time; past: at once; NS_FOREVER: off. Interrupts off. */
 void timer_hw_program(ns_t when);
 
-void irq_init(void); /* the boot CPU's local APIC and timer */
-u32 smp_count_cpus(void);     /* how many there will be, before they are up (the boot event) */
+void irq_init(void);         /* the boot CPU's local APIC and timer */
+u32 smp_count_cpus(void);    /* how many there will be, before they are up (the boot event) */
 void smp_start_others(void); /* in a kernel thread: brings the other CPUs up while PID 1 already runs */
 void arch_idle(void);        /* sti; hlt unless work is pending; returns after an interrupt */
 void arch_poweroff(void) __noreturn;

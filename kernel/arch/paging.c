@@ -25,9 +25,9 @@ static pte_t image_pt[IMAGE_PTS][512] __aligned(4096);
 static pte_t kmap_pdpt[512] __aligned(4096), kmap_pd[512] __aligned(4096), kmap_pt[512] __aligned(4096);
 
 paddr_t kernel_pgd;
-static u64 nx;                                           /* PTE_NX when the CPU has it */
+static u64 nx; /* PTE_NX when the CPU has it */
 static struct spinlock kmap_lock = SPINLOCK_INIT(LOCK_KMAP);
-static u64 kmap_next = KMAP_BASE;                        /* (kmap_lock) never goes back */
+static u64 kmap_next = KMAP_BASE; /* (kmap_lock) never goes back */
 
 paddr_t virt_to_phys(const void *v)
 {

@@ -28,7 +28,7 @@ typedef u64 pte_t;
 #define PTE_D 64ul
 #define PTE_PS 128ul
 #define PTE_G 256ul
-#define PTE_SW1 (1ul << 9)  /* free for vm/ */
+#define PTE_SW1 (1ul << 9) /* free for vm/ */
 #define PTE_SW2 (1ul << 10)
 #define PTE_SW3 (1ul << 11)
 #define PTE_NX (1ul << 63)
@@ -40,9 +40,9 @@ static inline void *phys_to_virt(paddr_t p)
 }
 paddr_t virt_to_phys(const void *v); /* direct map or kernel image */
 
-void paging_init(void);          /* image with W^X, no identity mapping; the first 4 GiB are mapped from boot on */
-void paging_map_high_ram(void);  /* RAM above 4 GiB; after mem_early_init */
-void paging_drop_init(void);     /* unmaps .init, whose pages are about to be freed; before other CPUs are up */
+void paging_init(void);         /* image with W^X, no identity mapping; the first 4 GiB are mapped from boot on */
+void paging_map_high_ram(void); /* RAM above 4 GiB; after mem_early_init */
+void paging_drop_init(void);    /* unmaps .init, whose pages are about to be freed; before other CPUs are up */
 
 /* Fills a fresh PML4 page's upper half. */
 void paging_init_pgd(pte_t *pgd);

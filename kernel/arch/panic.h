@@ -7,7 +7,7 @@
 #include "lib/types.h"
 
 void panic_frame(const struct trapframe *f, const char *fmt, ...) __printf(2, 3) __noreturn;
-void klog_panic(void); /* klog.c: everything to the console, whoever holds the log's lock */
+void klog_panic(void);       /* klog.c: everything to the console, whoever holds the log's lock */
 void panic_stop_check(void); /* in an NMI: stops this CPU for good when another one panics */
 /* Name of the function that holds `addr` and the offset in it; NULL: unknown. */
 const char *ksym_find(u64 addr, u64 *offset);

@@ -14,14 +14,14 @@
 #define VECTOR_SPURIOUS 0xff
 
 /* apic.c */
-void apic_init_this(void);            /* the calling CPU's local APIC: enabled, timer masked */
+void apic_init_this(void); /* the calling CPU's local APIC: enabled, timer masked */
 u32 apic_this_id(void);
 void apic_eoi(void);
 void apic_send(u32 apic_id, u32 vector);
 void apic_send_nmi_others(void);
 void apic_send_init(u32 apic_id);
 void apic_send_startup(u32 apic_id, u32 page); /* starts at page << 12 */
-u32 apic_timer_count(void);           /* ticks left of the one-shot */
+u32 apic_timer_count(void);                    /* ticks left of the one-shot */
 void apic_timer_start(u32 ticks);
 void apic_timer_unmask(bool tsc_deadline);
 bool apic_is_x2apic(void);

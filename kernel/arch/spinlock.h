@@ -19,14 +19,20 @@ struct spinlock {
 #endif
 };
 #ifdef SLIPWAY_DEBUG
-#define SPINLOCK_INIT(cls) {0, 0, (cls), 0}
+#define SPINLOCK_INIT(cls) \
+    {                      \
+        0, 0, (cls), 0     \
+    }
 void lockdep_acquire(const void *lock, enum lock_class cls, bool sleeping); /* sched/lockdep.c */
 void lockdep_release(const void *lock, enum lock_class cls);
 void lockdep_nest_next(void); /* the next acquire may equal the highest held class */
 void lockdep_assert_held(const void *lock);
 void lockdep_assert_may_sleep(void);
 #else
-#define SPINLOCK_INIT(cls) {0, 0}
+#define SPINLOCK_INIT(cls) \
+    {                      \
+        0, 0               \
+    }
 static inline void lockdep_acquire(const void *lock, enum lock_class cls, bool sleeping)
 {
     (void)lock, (void)cls, (void)sleeping;
@@ -35,16 +41,12 @@ static inline void lockdep_release(const void *lock, enum lock_class cls)
 {
     (void)lock, (void)cls;
 }
-static inline void lockdep_nest_next(void)
-{
-}
+static inline void lockdep_nest_next(void) {}
 static inline void lockdep_assert_held(const void *lock)
 {
     (void)lock;
 }
-static inline void lockdep_assert_may_sleep(void)
-{
-}
+static inline void lockdep_assert_may_sleep(void) {}
 #endif
 
 static inline void spin_init(struct spinlock *l, enum lock_class cls)

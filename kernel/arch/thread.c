@@ -175,7 +175,8 @@ static u16 read_sel_gs(void)
 
 static void save_segments(struct arch_thread *t, struct percpu *c)
 {
-    __asm__ volatile("movw %%fs, %0\n\tmovw %%ds, %1\n\tmovw %%es, %2" : "=r"(t->fs_sel), "=r"(t->ds_sel), "=r"(t->es_sel));
+    __asm__ volatile("movw %%fs, %0\n\tmovw %%ds, %1\n\tmovw %%es, %2"
+                     : "=r"(t->fs_sel), "=r"(t->ds_sel), "=r"(t->es_sel));
     t->gs_sel = read_sel_gs();
     t->fs_base = read_fs_base(t);
     t->gs_base = read_user_gs(c);
@@ -187,11 +188,11 @@ static void load_sel_gs(u16 sel)
 {
     __asm__ volatile("swapgs\n\t"
                      "1: movw %w0, %%gs\n\t"
-                     "2: swapgs\n\t"
-                     EXTABLE("1b", "2b") ::"r"((u32)sel) : "memory");
+                     "2: swapgs\n\t" EXTABLE("1b", "2b")::"r"((u32)sel)
+                     : "memory");
 }
 
-#define LOAD_SEL(reg, sel)                                                                                             \
+#define LOAD_SEL(reg, sel) \
     __asm__ volatile("1: movw %w0, %%" reg "\n\t2:\n\t" EXTABLE("1b", "2b")::"r"((u32)(sel)) : "memory")
 
 /* The hardware holds `old`'s selectors, which are zero in all but odd programs. */
@@ -212,7 +213,8 @@ static void load_segments(const struct arch_thread *t, struct percpu *c, bool ol
 static bool any_selector(void)
 {
     u16 fs, gs, ds, es;
-    __asm__ volatile("movw %%fs, %0\n\tmovw %%gs, %1\n\tmovw %%ds, %2\n\tmovw %%es, %3" : "=r"(fs), "=r"(gs), "=r"(ds), "=r"(es));
+    __asm__ volatile("movw %%fs, %0\n\tmovw %%gs, %1\n\tmovw %%ds, %2\n\tmovw %%es, %3"
+                     : "=r"(fs), "=r"(gs), "=r"(ds), "=r"(es));
     return fs | gs | ds | es;
 }
 

@@ -17,9 +17,9 @@
 #define KSTACK_SIZE 16384ul
 
 /* Bits of `work`: any set bit sends the way back to user mode through hook_exit_work(). */
-#define WORK_RESCHED 1u /* reschedule */
-#define WORK_SIGNAL 2u  /* look at signals */
-#define WORK_NOTIFY 4u  /* task work: ptrace, kill, exit of the group */
+#define WORK_RESCHED 1u      /* reschedule */
+#define WORK_SIGNAL 2u       /* look at signals */
+#define WORK_NOTIFY 4u       /* task work: ptrace, kill, exit of the group */
 #define WORK_RESTORE_MASK 8u /* sigsuspend & co.: restore the saved signal mask when no handler ran */
 #define WORK_SINGLESTEP 16u
 /* Bits of `sys_flags`: any set bit sends system calls through the slow door */
@@ -28,16 +28,16 @@
 #define SYSF_SECCOMP 4u
 
 struct arch_thread {
-    atomic_t work;      /* 0: tested by assembly on the way out */
-    u32 sys_flags;      /* 4 */
-    u64 rsp;            /* 8: saved stack pointer while switched out */
-    u64 kstack;         /* 16: lowest address of the kernel stack */
-    u64 fs_base;        /* 24: user; valid while switched out (FSGSBASE lets user code change it) */
-    u64 gs_base;        /* 32: user; same */
-    void *fpu;          /* 40: 64-byte aligned XSAVE area of cpu.xstate_size, NULL for kernel threads */
-    u32 fpu_cpu;        /* 48: CPU whose registers may hold it; (u32)-1: none */
+    atomic_t work;                      /* 0: tested by assembly on the way out */
+    u32 sys_flags;                      /* 4 */
+    u64 rsp;                            /* 8: saved stack pointer while switched out */
+    u64 kstack;                         /* 16: lowest address of the kernel stack */
+    u64 fs_base;                        /* 24: user; valid while switched out (FSGSBASE lets user code change it) */
+    u64 gs_base;                        /* 32: user; same */
+    void *fpu;                          /* 40: 64-byte aligned XSAVE area of cpu.xstate_size, NULL for kernel threads */
+    u32 fpu_cpu;                        /* 48: CPU whose registers may hold it; (u32)-1: none */
     u16 fs_sel, gs_sel, ds_sel, es_sel; /* 52: user selectors; valid while switched out */
-    u32 nofault;        /* 60: > 0: a fault of a user copy fails at once, nothing is faulted in (pagefault_disable) */
+    u32 nofault; /* 60: > 0: a fault of a user copy fails at once, nothing is faulted in (pagefault_disable) */
 };
 
 /* Where user mode was left: the frame at the top of the kernel stack. */
@@ -59,7 +59,7 @@ void arch_thread_exec(struct arch_thread *t);     /* current: reset vector state
  * that ran before on this CPU. `next`'s address space is loaded by hook_switch_mm before the stack changes. */
 struct thread *arch_switch(struct thread *prev, struct thread *next);
 
-void fpu_save_current(void); /* registers → current's area (they stay valid) */
+void fpu_save_current(void);          /* registers → current's area (they stay valid) */
 void fpu_drop(struct arch_thread *t); /* the area was changed: registers are stale (t is current or not running) */
 
 /* Enters user mode by frame f of the current thread; never returns. */

@@ -48,7 +48,8 @@ static int fpe_code(u32 status)
     static const struct {
         u32 bit;
         int code;
-    } table[] = {{1, FPE_FLTINV}, {4, FPE_FLTDIV}, {8, FPE_FLTOVF}, {16, FPE_FLTUND}, {2, FPE_FLTUND}, {32, FPE_FLTRES}};
+    } table[] = {{1, FPE_FLTINV},  {4, FPE_FLTDIV}, {8, FPE_FLTOVF},
+                 {16, FPE_FLTUND}, {2, FPE_FLTUND}, {32, FPE_FLTRES}};
     for (u32 i = 0; i < ARRAY_SIZE(table); i++)
         if (status & table[i].bit)
             return table[i].code;
@@ -163,11 +164,11 @@ void trap_from_kernel(struct trapframe *f, u32 vector, u32 error)
         f->rip = fixup;
         return;
     }
-    static const char *const names[] = {"divide error",  "debug",        "NMI",           "breakpoint", "overflow",
-                                        "bound range",   "invalid opcode", "no FPU",      "double fault", "9",
-                                        "invalid TSS",   "no segment",   "stack segment", "general protection"};
-    panic_frame(f, "%s in the kernel (vector %u, error 0x%x)", vector < ARRAY_SIZE(names) ? names[vector] : "trap", vector,
-                error);
+    static const char *const names[] = {
+        "divide error", "debug",        "NMI", "breakpoint",  "overflow",   "bound range",   "invalid opcode",
+        "no FPU",       "double fault", "9",   "invalid TSS", "no segment", "stack segment", "general protection"};
+    panic_frame(f, "%s in the kernel (vector %u, error 0x%x)", vector < ARRAY_SIZE(names) ? names[vector] : "trap",
+                vector, error);
 }
 
 /* The last IRET faulted, so `f` lies just below the frame it was to load, and overlaps where that frame's registers

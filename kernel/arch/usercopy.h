@@ -8,9 +8,9 @@
 
 #include "lib/types.h"
 
-size_t copy_to_user_partial(uaddr_t dst, const void *src, size_t n);   /* returns bytes NOT copied */
-size_t copy_from_user_partial(void *dst, uaddr_t src, size_t n);       /* returns bytes NOT copied */
-size_t clear_user_partial(uaddr_t dst, size_t n);                      /* returns bytes NOT cleared */
+size_t copy_to_user_partial(uaddr_t dst, const void *src, size_t n); /* returns bytes NOT copied */
+size_t copy_from_user_partial(void *dst, uaddr_t src, size_t n);     /* returns bytes NOT copied */
+size_t clear_user_partial(uaddr_t dst, size_t n);                    /* returns bytes NOT cleared */
 static inline __must_check int copy_to_user(uaddr_t dst, const void *src, size_t n)
 {
     return copy_to_user_partial(dst, src, n) ? -14 /* EFAULT */ : 0;
@@ -31,7 +31,7 @@ int user_atomic_op_u32(uaddr_t p, int op /* FUTEX_OP_SET..XOR */, u32 arg, u32 *
 /* Same without faulting pages in (pagefaults disabled): -EFAULT when the page is not there. For use under spinlocks. */
 int get_user_u32_nofault(u32 *v, uaddr_t p);
 int user_cmpxchg_u32_nofault(uaddr_t p, u32 expect, u32 desired, u32 *old);
-size_t copy_to_user_nofault(uaddr_t dst, const void *src, size_t n);   /* bytes NOT copied */
+size_t copy_to_user_nofault(uaddr_t dst, const void *src, size_t n); /* bytes NOT copied */
 size_t copy_from_user_nofault(void *dst, uaddr_t src, size_t n);
 /* Between these, every user copy of this thread behaves as _nofault. Nests. */
 void pagefault_disable(void);
