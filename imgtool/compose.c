@@ -86,7 +86,7 @@ int compose(const struct options *o, bool embed, struct composition *c, struct o
 
 void composition_free(struct composition *c)
 {
-    archive_free(c->archive);
+    archive_destroy(c->archive);
     record_free(&c->record);
     oci_container_free(c->container);
     tree_free(c->tree);
@@ -190,7 +190,7 @@ static int write_overlay(struct tree *t, const struct record *record, struct oci
     result = archive_plan(t, &options, &a, &error);
     if (!result)
         result = archive_write(a, fd, NULL, NULL, &error);
-    archive_free(a);
+    archive_destroy(a);
     return result < 0 ? fail_archive(err, &error) : TAKE_FD(fd);
 }
 

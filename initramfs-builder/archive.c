@@ -281,7 +281,7 @@ int archive_plan(struct tree *t, const struct archive_options *options, struct a
         result = put_archive(a, &counter, error);
     }
     if (result) {
-        archive_free(a);
+        archive_destroy(a);
         return result;
     }
     a->size = counter.pos;
@@ -324,7 +324,7 @@ int archive_write(struct archive *a, int fd, void (*progress)(uint64_t done, voi
     return 0;
 }
 
-void archive_free(struct archive *a)
+void archive_destroy(struct archive *a)
 {
     if (!a)
         return;

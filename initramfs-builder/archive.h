@@ -34,6 +34,6 @@ uint64_t archive_size(const struct archive *a); /* bytes, a multiple of SW_PAGE 
 /* Writes the archive at fd's position, sequentially (a pipe will do). */
 int archive_write(struct archive *a, int fd, void (*progress)(uint64_t done, void *arg), void *arg,
                   struct archive_error *error);
-void archive_free(struct archive *a);
+void archive_destroy(struct archive *a); /* not archive_free: libarchive exports that name */
 
 #endif

@@ -118,7 +118,7 @@ static void archive_becomes_the_last_segment(void **state)
     archive_contents_free(&contents);
     munmap(linked, sizeof(t));
     vm_close(&vm);
-    archive_free(a);
+    archive_destroy(a);
     tree_free(tree);
     kernel_free(&k);
 }
@@ -189,7 +189,7 @@ static void two_gibibytes_are_too_much(void **state)
     (void)state;
     assert_int_equal(load(&t, sizeof(t), &k, &err), 0);
     assert_int_equal(vm_write(&k, a, fd, NULL, NULL, &err), 0);
-    archive_free(a);
+    archive_destroy(a);
     tree_free(tree);
     tree = tree_new();
     a = make_archive(tree, 2047ull << 20);
@@ -197,7 +197,7 @@ static void two_gibibytes_are_too_much(void **state)
     assert_int_equal(vm_write(&k, a, fd, NULL, NULL, &err), -1);
     assert_non_null(strstr(err.msg, "less than 2048 MiB; make the image smaller"));
     close(fd);
-    archive_free(a);
+    archive_destroy(a);
     tree_free(tree);
     kernel_free(&k);
 }

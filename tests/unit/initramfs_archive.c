@@ -174,7 +174,7 @@ static void *write_archive(struct tree *t, const struct archive_options *o, uint
     data = malloc(*size);
     assert_int_equal(pread(fd, data, *size, 0), *size);
     close(fd);
-    archive_free(a);
+    archive_destroy(a);
     return data;
 }
 
@@ -336,7 +336,7 @@ static void same_tree_same_bytes(void **state)
     assert_int_equal(status, 0);
     assert_memory_equal(data, data2, size);
     close(pipes[0]);
-    archive_free(a);
+    archive_destroy(a);
     free(data);
     free(data2);
     tree_free(t);
@@ -421,7 +421,7 @@ static void short_source_is_an_error(void **state)
     assert_true(archive_write(a, fd, NULL, NULL, &error) < 0);
     assert_non_null(strstr(error.message, "ends too early"));
     close(fd);
-    archive_free(a);
+    archive_destroy(a);
     tree_free(t);
 }
 
