@@ -47,6 +47,7 @@ struct builder {
     struct archive *a;
     struct vector entries, extents, strings;
     uint64_t data_size;
+    uint64_t pieces; /* of sparse files, beyond each one's first: they count as entries */
     char shown[301]; /* the path of the entry at hand, cut, for messages */
 };
 
@@ -117,9 +118,7 @@ static int check_path(struct builder *b, const char *text, const char *which)
 static int check_entries(struct builder *b)
 {
     uint64_t limit = b->ctx->limits->entries;
-    uint64_t count = b->entries.len / sizeof(struct table_entry) + b->extents.len / sizeof(struct table_extent) / 4;
-
-    if (count < limit)
+    if (b->entries.len / sizeof(struct table_entry) + b->pieces < limit)
         return 0;
     return oci_fail_limit(b->ctx->err, WHAT, b->ctx->object, OCI_LIMIT(entries), limit,
                           "entry '%s': it is one entry too many", b->shown);
@@ -200,7 +199,7 @@ static int add_extent(struct builder *b, struct table_entry *t, struct table_ext
     if (!new)
         return b->ctx->err->msg[0] ? -1 : fail_memory(b);
     *new = x;
-    t->extent_count++;
+    b->pieces += t->extent_count++ > 0;
     return 0;
 }
 
@@ -312,15 +311,13 @@ static bool is_charset_warning(const char *text)
     return text && strstr(text, "convert");
 }
 
-static int read_tar(struct builder *b)
+static int read_entries(struct builder *b)
 {
     struct archive_entry *e;
     int result;
 
-    archive_read_support_format_tar(b->a);
-    archive_read_support_format_empty(b->a);
-    archive_read_support_filter_none(b->a);
-    if (archive_read_open_memory(b->a, b->tar, b->tar_len) != ARCHIVE_OK)
+    if (archive_read_support_format_tar(b->a) != ARCHIVE_OK || archive_read_support_filter_none(b->a) != ARCHIVE_OK ||
+        archive_read_open_memory(b->a, b->tar, b->tar_len) != ARCHIVE_OK)
         return fail_archive(b);
     while ((result = archive_read_next_header(b->a, &e)) != ARCHIVE_EOF) {
         if (result != ARCHIVE_OK && !(result == ARCHIVE_WARN && is_charset_warning(archive_error_string(b->a))))
@@ -331,6 +328,26 @@ static int read_tar(struct builder *b)
         release_behind(b);
     }
     return 0;
+}
+
+/* In the "C" locale, see above. A layer may have no bytes at all. */
+static int read_tar(struct builder *b)
+{
+    locale_t c = newlocale(LC_ALL_MASK, "C", (locale_t)0), before;
+    int error;
+
+    b->a = b->tar_len && c ? archive_read_new() : NULL;
+    if (!b->a) {
+        if (c)
+            freelocale(c);
+        return b->tar_len ? fail_memory(b) : 0;
+    }
+    before = uselocale(c);
+    error = read_entries(b);
+    archive_read_free(b->a);
+    uselocale(before);
+    freelocale(c);
+    return error;
 }
 
 static size_t align8(size_t n)
@@ -382,21 +399,11 @@ static int finish(struct builder *b, struct table *out)
 
 static int build(struct builder *b, struct table *out)
 {
-    locale_t c = newlocale(LC_ALL_MASK, "C", (locale_t)0), before = c ? uselocale(c) : (locale_t)0;
-    int error = 0;
+    int error;
 
     *out = (struct table){0};
     b->ctx->err->msg[0] = 0;
-    b->a = archive_read_new();
-    if (!b->a || !c)
-        error = fail_memory(b);
-    else if (b->tar_len)
-        error = read_tar(b);
-    if (c) {
-        uselocale(before);
-        freelocale(c);
-    }
-    archive_read_free(b->a);
+    error = read_tar(b);
     error = error ? error : finish(b, out);
     free(b->entries.data);
     free(b->extents.data);
