@@ -7,8 +7,14 @@
 #define ARCH_EXTABLE_H
 
 #ifdef __ASSEMBLER__
-.macro EXTABLE insn, fixup.pushsection.extable,
-    "a".balign 4.long \insn - 0xffffffff80000000, \fixup - 0xffffffff80000000.popsection.endm
+/* clang-format off */
+.macro EXTABLE insn, fixup
+    .pushsection .extable, "a"
+    .balign 4
+    .long \insn - 0xffffffff80000000, \fixup - 0xffffffff80000000
+    .popsection
+.endm
+/* clang-format on */
 #else
 #include "lib/types.h"
 
