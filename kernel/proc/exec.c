@@ -245,6 +245,7 @@ static int unshare_files(struct thread *t)
     if (err)
         return err;
     t->files = new;
+    process_mm_barrier(t->process);
     fdtable_put(old);
     return 0;
 }

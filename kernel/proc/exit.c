@@ -64,8 +64,9 @@ static void drop_files(struct thread *t)
     struct fdtable *files = t->files;
     struct fs_context *fs = t->fs;
     t->files = NULL;
-    fdtable_put(files);
     t->fs = NULL;
+    process_mm_barrier(t->process);
+    fdtable_put(files);
     fs_context_put(fs);
 }
 

@@ -219,3 +219,20 @@ struct thread *thread_find(s32 tid)
     rcu_read_unlock();
     return t;
 }
+
+struct thread *thread_find_process(s32 tid, struct process **out)
+{
+    rcu_read_lock(); /* a thread that is found has not left its process, whose memory outlives the section */
+    struct pid *p = pid_find(tid);
+    struct thread *t = p ? load_acquire(&p->thread) : NULL;
+    struct process *proc = t ? t->process : NULL;
+    if (proc && !ref_get_unless_zero(&proc->refs))
+        proc = NULL;
+    if (proc && !ref_get_unless_zero(&t->refs)) {
+        process_put(proc);
+        proc = NULL;
+    }
+    rcu_read_unlock();
+    *out = proc;
+    return proc ? t : NULL;
+}

@@ -15,6 +15,6 @@ int posix_timer_overrun(int id);
 int posix_timer_delete(int id);
 void posix_timers_exec(struct process *p); /* all are deleted */
 void posix_timers_exit(struct process *p);
-void posix_timers_tick(struct process *p); /* those on CPU clocks, from the scheduler's tick */
+void posix_timers_tick(struct process *p, const struct cpu_use *u); /* those on CPU clocks (siglock held) */
 
 #endif

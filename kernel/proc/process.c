@@ -84,6 +84,28 @@ struct mm *process_mm_get(struct process *p)
     return mm;
 }
 
+struct fdtable *process_files_get(struct thread *t)
+{
+    struct process *p = t->process;
+    u64 flags = spin_lock_irqsave(&p->siglock);
+    struct fdtable *files = READ_ONCE(t->files);
+    if (files)
+        fdtable_get(files);
+    spin_unlock_irqrestore(&p->siglock, flags);
+    return files;
+}
+
+struct fs_context *process_fs_get(struct thread *t)
+{
+    struct process *p = t->process;
+    u64 flags = spin_lock_irqsave(&p->siglock);
+    struct fs_context *fs = READ_ONCE(t->fs);
+    if (fs)
+        fs_context_get(fs);
+    spin_unlock_irqrestore(&p->siglock, flags);
+    return fs;
+}
+
 /* After the calling thread let go of an mm, before it drops its reference: whoever saw the old pointer has taken his. */
 void process_mm_barrier(struct process *p)
 {

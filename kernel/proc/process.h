@@ -39,7 +39,7 @@ struct cpu_use { /* what getrusage(2) sums up */
     u64 maxrss; /* pages */
 };
 
-/* ITIMER_VIRTUAL and ITIMER_PROF: CPU time of the process, looked at by cpu_timer when it may be due. */
+/* ITIMER_VIRTUAL and ITIMER_PROF: CPU time of the process, compared on the scheduler's tick. */
 struct cpu_itimer {
     ns_t expires, interval; /* expires 0: off (siglock) */
 };
@@ -92,9 +92,10 @@ struct process {
 
     /* timers (siglock) */
     struct timer real_timer; /* ITIMER_REAL */
-    ns_t real_interval;
-    struct cpu_itimer cpu_itimer[2]; /* [0] ITIMER_VIRTUAL, [1] ITIMER_PROF */
-    struct timer cpu_timer;
+    ns_t real_expires, real_interval; /* real_expires 0: off */
+    struct cpu_itimer cpu_itimer[2];  /* [0] ITIMER_VIRTUAL, [1] ITIMER_PROF */
+    bool cpu_armed;                   /* the tick has something to compare */
+    u32 posix_cpu_timers;             /* armed POSIX timers on CPU clocks */
     struct posix_timers *posix_timers;
     u64 cpu_limit_next;      /* RLIMIT_CPU: seconds at which SIGXCPU comes next */
     struct rcu_head rcu;
@@ -112,6 +113,7 @@ static inline struct process *current_process(void)
 }
 struct process *process_find(s32 pid); /* reference; NULL: none (zombies are found) */
 struct thread *thread_find(s32 tid);   /* reference; NULL: none */
+struct thread *thread_find_process(s32 tid, struct process **p); /* references to both; NULL: none */
 static inline void process_get(struct process *p)
 {
     ref_get(&p->refs);
@@ -120,7 +122,11 @@ void process_put(struct process *p);
 struct thread *process_thread_get(struct process *p); /* some living thread, the leader first; reference or NULL */
 struct process *process_alloc(void);   /* blank, refs 1, nothing linked */
 struct mm *process_mm_get(struct process *p); /* user reference, or NULL (kernel thread, zombie) */
+/* After the calling thread let go of an mm, files or fs, before it drops its reference: look-ups that saw the old pointer
+ * have taken theirs. */
 void process_mm_barrier(struct process *p);
+struct fdtable *process_files_get(struct thread *t); /* reference, or NULL: it has let go of them */
+struct fs_context *process_fs_get(struct thread *t); /* the same */
 const struct cred *process_cred_get(struct process *p); /* of the leader, ended or not; reference */
 void process_for_each(void (*fn)(struct process *p, void *arg), void *arg); /* under tasklist for reading */
 u32 process_thread_total(void);

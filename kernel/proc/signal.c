@@ -70,8 +70,24 @@ static struct sigqueue *queue_alloc(struct process *p, const struct thread *to, 
     return q;
 }
 
+struct sigqueue *sigqueue_alloc_for_timer(void *timer)
+{
+    struct sigqueue *q = slab_alloc(&sigqueue_cache, MEM_WAIT);
+    if (q) {
+        list_init(&q->link);
+        q->user = NULL;
+        q->timer = timer;
+    }
+    return q;
+}
+
+/* A timer's own entry is only taken off; its timer keeps it. */
 void sigqueue_free(struct sigqueue *q)
 {
+    if (q->timer) {
+        list_init(&q->link);
+        return;
+    }
     if (q->user) {
         atomic_sub(&q->user->sigpending, 1);
         user_put(q->user);
@@ -277,6 +293,21 @@ int signal_send_locked(struct process *p, struct thread *t, int sig, const struc
     return 0;
 }
 
+bool signal_queue_timer(struct process *p, struct thread *t, struct sigqueue *q)
+{
+    int sig = q->info.si_signo;
+    if (list_empty(&p->threads) || (t && !t->sig))
+        return false;
+    const struct thread *looks = t ? t : list_first(&p->threads, struct thread, process_link);
+    if (!prepare(p, looks, sig, false))
+        return false;
+    struct sigpending *pending = t ? &t->sig->pending : &p->shared_pending;
+    list_add_tail(&pending->queue, &q->link);
+    pending->set |= SIGBIT(sig);
+    complete_send(p, t, sig);
+    return true;
+}
+
 /* ---- sending ---- */
 
 int signal_send_thread(struct thread *t, int sig, const struct ksiginfo *info)
@@ -393,6 +424,17 @@ void signal_force(int sig, int code, uaddr_t addr)
 }
 
 /* ---- questions ---- */
+
+bool signal_may_kill(struct process *p, int sig)
+{
+    const struct cred *mine = current_cred();
+    if (p == current_process())
+        return true;
+    const struct cred *its = process_cred_get(p);
+    bool same = mine->euid == its->suid || mine->euid == its->uid || mine->uid == its->suid || mine->uid == its->uid;
+    cred_put(its);
+    return same || cred_capable(mine, CAP_KILL) || (sig == SIGCONT && p->sid == current_process()->sid);
+}
 
 bool signal_pending_fatal(const struct thread *t)
 {

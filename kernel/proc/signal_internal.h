@@ -14,6 +14,9 @@ struct sigqueue {
 #define STOP_TELL_CONTINUED 4u /* in process.stop_state: the parent has yet to hear CLD_CONTINUED */
 
 void sigqueue_free(struct sigqueue *q);
+struct sigqueue *sigqueue_alloc_for_timer(void *timer); /* process context; NULL: no memory */
+/* Queues a timer's own entry; false: ignored, or nobody is left (siglock held). */
+bool signal_queue_timer(struct process *p, struct thread *t, struct sigqueue *q);
 void signal_wake_thread(struct thread *t, bool fatal); /* siglock held */
 /* t NULL: to the process. force: from outside the container, or the thread's own fault. siglock held. */
 int signal_send_locked(struct process *p, struct thread *t, int sig, const struct ksiginfo *info, bool force);

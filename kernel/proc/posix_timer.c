@@ -1,0 +1,385 @@
+// SPDX-License-Identifier: MIT
+/*
+ * POSIX timers. A timer owns one queue entry: while its signal is pending, further expirations are counted, not queued; an
+ * interval timer is armed again when the signal is taken, which is where the overrun count comes from. An ignored signal
+ * arms it again at once, a tick later at the earliest.
+ *
+ * Timers are reached by id through a table of the process; table and timers are under siglock.
+ */
+#include "proc/posix_timer.h"
+
+#include "abi/errno.h"
+#include "lib/string.h"
+#include "mem/slab.h"
+#include "proc/signal_internal.h"
+
+#define TIMERS_MAX 1024u
+#define OVERRUN_MAX 0x7fffffff
+
+struct posix_timer {
+    struct timer hw;
+    struct process *process; /* lives longer: it deletes its timers when it ends */
+    struct thread *target;   /* SIGEV_THREAD_ID, with a reference; NULL: the process */
+    struct sigqueue *queue;  /* NULL: SIGEV_NONE */
+    int id, clock;
+    bool cpu;                /* on a CPU clock: compared on the tick */
+    ns_t expires, interval;  /* expires 0: off; in the hardware's or the CPU clock's time */
+    u64 overrun;             /* since the signal was queued */
+    int last_overrun;        /* of the signal last taken */
+};
+struct posix_timers {
+    u32 size;
+    struct posix_timer *slot[];
+};
+
+/* ---- expiry (siglock held) ---- */
+
+static void arm(struct posix_timer *t)
+{
+    if (t->cpu)
+        t->process->posix_cpu_timers++, t->process->cpu_armed = true;
+    else if (t->expires != NS_FOREVER)
+        timer_set(&t->hw, t->expires);
+}
+
+/* To the first expiry after now; the periods that passed in between are overruns. */
+static void advance(struct posix_timer *t, ns_t now)
+{
+    t->expires += t->interval;
+    if (t->expires > now)
+        return;
+    u64 missed = (now - t->expires) / t->interval + 1;
+    t->overrun += missed;
+    t->expires += missed * t->interval;
+}
+
+static void expire(struct posix_timer *t, ns_t now)
+{
+    bool queued = t->queue && list_empty(&t->queue->link) && signal_queue_timer(t->process, t->target, t->queue);
+    if (!t->interval) {
+        t->expires = 0;
+    } else if (!queued) {
+        advance(t, now);
+        if (!t->cpu)
+            t->expires = MAX(t->expires, now + SCHED_TICK_NS);
+        arm(t);
+    }
+}
+
+static void fires(struct timer *hw)
+{
+    struct posix_timer *t = container_of(hw, struct posix_timer, hw);
+    u64 flags = spin_lock_irqsave(&t->process->siglock);
+    ns_t now = clock_monotonic();
+    if (t->expires && t->expires <= now)
+        expire(t, now);
+    spin_unlock_irqrestore(&t->process->siglock, flags);
+}
+
+static ns_t cpu_now(const struct posix_timer *t, const struct cpu_use *u)
+{
+    (void)t;
+    return u->user + u->sys;
+}
+
+void posix_timers_tick(struct process *p, const struct cpu_use *u)
+{
+    struct posix_timers *all = p->posix_timers;
+    p->posix_cpu_timers = 0;
+    for (u32 i = 0; all && i < all->size; i++) {
+        struct posix_timer *t = all->slot[i];
+        if (!t || !t->cpu || !t->expires || (t->queue && !list_empty(&t->queue->link)))
+            continue;
+        if (cpu_now(t, u) >= t->expires)
+            expire(t, cpu_now(t, u));
+        else
+            p->posix_cpu_timers++;
+    }
+}
+
+static ns_t now_of(const struct posix_timer *t)
+{
+    if (!t->cpu)
+        return clock_monotonic();
+    struct process *p = t->process;
+    struct cpu_use u = p->dead;
+    struct thread *i;
+    list_for_each(i, &p->threads, process_link) {
+        thread_cpu_use(i, &u);
+    }
+    return cpu_now(t, &u);
+}
+
+void posix_timer_taken(struct sigqueue *q, struct ksiginfo *info)
+{
+    struct posix_timer *t = q->timer;
+    if (t->interval && t->expires) {
+        advance(t, now_of(t));
+        arm(t);
+    }
+    t->last_overrun = (int)MIN(t->overrun, (u64)OVERRUN_MAX);
+    t->overrun = 0;
+    info->si_overrun = t->last_overrun;
+}
+
+/* ---- making and finding ---- */
+
+static struct posix_timer *find(struct process *p, int id)
+{
+    struct posix_timers *all = p->posix_timers;
+    return all && (u32)id < all->size ? all->slot[id] : NULL;
+}
+
+/* Room for one more id; NULL in *out: there is a free slot. Returns the slot or an error. */
+static int reserve_slot(struct process *p, struct posix_timer *t)
+{
+    for (;;) {
+        u64 flags = spin_lock_irqsave(&p->siglock);
+        struct posix_timers *all = p->posix_timers;
+        u32 n = all ? all->size : 0, i = 0;
+        while (i < n && all->slot[i])
+            i++;
+        if (i < n) {
+            all->slot[i] = t;
+            t->id = (int)i;
+        }
+        spin_unlock_irqrestore(&p->siglock, flags);
+        if (i < n)
+            return (int)i;
+        if (n >= TIMERS_MAX)
+            return -EAGAIN;
+        u32 size = n ? n * 2 : 8;
+        struct posix_timers *new = kzalloc(sizeof(*new) + size * sizeof(new->slot[0]), MEM_WAIT), *old = NULL;
+        if (!new)
+            return -EAGAIN;
+        new->size = size;
+        flags = spin_lock_irqsave(&p->siglock);
+        if (p->posix_timers == all) {
+            if (all)
+                memcpy(new->slot, all->slot, n * sizeof(new->slot[0]));
+            old = all;
+            p->posix_timers = new;
+        } else {
+            old = new;
+        }
+        spin_unlock_irqrestore(&p->siglock, flags);
+        kfree(old);
+    }
+}
+
+static int check_clock(int clock, bool *cpu)
+{
+    *cpu = false;
+    switch (clock) {
+    case CLOCK_REALTIME:
+    case CLOCK_MONOTONIC:
+    case CLOCK_BOOTTIME:
+    case CLOCK_TAI:
+        return 0;
+    case CLOCK_REALTIME_ALARM:
+    case CLOCK_BOOTTIME_ALARM:
+        return capable(CAP_WAKE_ALARM) ? 0 : -EPERM;
+    case CLOCK_PROCESS_CPUTIME_ID:
+    case CLOCK_THREAD_CPUTIME_ID:
+        *cpu = true;
+        return 0;
+    case CLOCK_MONOTONIC_RAW:
+    case CLOCK_REALTIME_COARSE:
+    case CLOCK_MONOTONIC_COARSE:
+        return -EOPNOTSUPP;
+    default:
+        return -EINVAL;
+    }
+}
+
+static int find_target(const struct sigevent *ev, struct thread **out)
+{
+    struct thread *t = thread_find(ev->sigev_notify_thread_id);
+    if (t && t->process == current_process()) {
+        *out = t;
+        return 0;
+    }
+    if (t)
+        thread_put(t);
+    return -EINVAL;
+}
+
+static int check_event(const struct sigevent *ev)
+{
+    int notify = ev->sigev_notify & ~SIGEV_THREAD_ID;
+    if (ev->sigev_notify == SIGEV_NONE)
+        return 0;
+    if (notify != SIGEV_SIGNAL && notify != SIGEV_THREAD)
+        return -EINVAL;
+    return ev->sigev_signo < 1 || ev->sigev_signo > _NSIG ? -EINVAL : 0;
+}
+
+static void free_timer(struct posix_timer *t)
+{
+    if (t->target)
+        thread_put(t->target);
+    if (t->queue) {
+        t->queue->timer = NULL;
+        sigqueue_free(t->queue);
+    }
+    kfree(t);
+}
+
+static void fill_info(struct posix_timer *t, const struct sigevent *ev, int id)
+{
+    struct ksiginfo *info = &t->queue->info;
+    memset(info, 0, sizeof(*info));
+    info->si_signo = ev ? ev->sigev_signo : SIGALRM;
+    info->si_code = SI_TIMER;
+    info->si_tid = id;
+    if (ev)
+        info->_sifields._timer._sigval = ev->sigev_value;
+    else
+        info->_sifields._timer._sigval.sival_int = id;
+}
+
+int posix_timer_create(int clock, const struct sigevent *ev)
+{
+    struct process *p = current_process();
+    bool cpu;
+    int err = check_clock(clock, &cpu);
+    if (!err && ev)
+        err = check_event(ev);
+    if (err)
+        return err;
+    struct posix_timer *t = kzalloc(sizeof(*t), MEM_WAIT);
+    if (!t)
+        return -EAGAIN;
+    t->process = p;
+    t->clock = clock;
+    t->cpu = cpu;
+    timer_init(&t->hw, fires);
+    if (!ev || ev->sigev_notify != SIGEV_NONE) {
+        t->queue = sigqueue_alloc_for_timer(t);
+        err = t->queue ? 0 : -EAGAIN;
+    }
+    if (!err && ev && (ev->sigev_notify & SIGEV_THREAD_ID))
+        err = find_target(ev, &t->target);
+    int id = err ? err : reserve_slot(p, t);
+    if (id < 0)
+        free_timer(t);
+    else if (t->queue)
+        fill_info(t, ev, id);
+    return id;
+}
+
+/* ---- the calls ---- */
+
+static void get_locked(struct posix_timer *t, struct itimer_value *v)
+{
+    ns_t now = now_of(t), at = t->expires;
+    v->interval = t->interval;
+    if (at && at <= now && t->interval) /* fired, its signal not taken: the next expiry counts */
+        at += ((now - at) / t->interval + 1) * t->interval;
+    v->value = !at ? 0 : at > now ? at - now : 1;
+}
+
+int posix_timer_get(int id, struct itimer_value *v)
+{
+    struct process *p = current_process();
+    u64 flags = spin_lock_irqsave(&p->siglock);
+    struct posix_timer *t = find(p, id);
+    if (t)
+        get_locked(t, v);
+    spin_unlock_irqrestore(&p->siglock, flags);
+    return t ? 0 : -EINVAL;
+}
+
+static ns_t absolute_time(const struct posix_timer *t, bool absolute, ns_t value)
+{
+    ns_t now = now_of(t);
+    if (!absolute)
+        return value >= NS_FOREVER - now ? NS_FOREVER : now + value;
+    if (value == NS_FOREVER || t->cpu || (t->clock != CLOCK_REALTIME && t->clock != CLOCK_TAI))
+        return value;
+    s64 left = (s64)(value - clock_realtime());
+    return left <= 0 ? now : now + (ns_t)left;
+}
+
+/* Its pending signal goes with it, unless another of that number is queued. */
+static void unqueue(struct posix_timer *t)
+{
+    struct sigqueue *q = t->queue, *other;
+    if (!q || list_empty(&q->link))
+        return;
+    list_del_init(&q->link);
+    if (t->target && !t->target->sig)
+        return;
+    struct sigpending *pending = t->target ? &t->target->sig->pending : &t->process->shared_pending;
+    list_for_each(other, &pending->queue, link) {
+        if (other->info.si_signo == q->info.si_signo)
+            return;
+    }
+    pending->set &= ~SIGBIT(q->info.si_signo);
+}
+
+int posix_timer_set(int id, bool absolute, const struct itimer_value *v, struct itimer_value *old)
+{
+    struct process *p = current_process();
+    u64 flags = spin_lock_irqsave(&p->siglock);
+    struct posix_timer *t = find(p, id);
+    if (t) {
+        get_locked(t, old);
+        timer_cancel(&t->hw);
+        t->overrun = 0;
+        t->interval = v->value ? v->interval : 0;
+        t->expires = v->value ? absolute_time(t, absolute, v->value) : 0;
+        if (t->expires)
+            arm(t);
+    }
+    spin_unlock_irqrestore(&p->siglock, flags);
+    return t ? 0 : -EINVAL;
+}
+
+int posix_timer_overrun(int id)
+{
+    struct process *p = current_process();
+    u64 flags = spin_lock_irqsave(&p->siglock);
+    struct posix_timer *t = find(p, id);
+    int n = t ? t->last_overrun : -EINVAL;
+    spin_unlock_irqrestore(&p->siglock, flags);
+    return n;
+}
+
+static int delete(struct process *p, int id)
+{
+    u64 flags = spin_lock_irqsave(&p->siglock);
+    struct posix_timer *t = find(p, id);
+    if (t) {
+        p->posix_timers->slot[id] = NULL;
+        t->expires = 0;
+        unqueue(t);
+    }
+    spin_unlock_irqrestore(&p->siglock, flags);
+    if (!t)
+        return -EINVAL;
+    timer_cancel_sync(&t->hw);
+    free_timer(t);
+    return 0;
+}
+
+int posix_timer_delete(int id)
+{
+    return delete(current_process(), id);
+}
+
+void posix_timers_exec(struct process *p)
+{
+    struct posix_timers *all = p->posix_timers;
+    if (!all)
+        return;
+    for (u32 i = 0; i < all->size; i++)
+        (void)delete(p, (int)i);
+}
+
+void posix_timers_exit(struct process *p)
+{
+    posix_timers_exec(p);
+    kfree(p->posix_timers);
+    p->posix_timers = NULL;
+}

@@ -1,0 +1,571 @@
+// SPDX-License-Identifier: MIT
+/* Processes: making, running, ending, waiting, groups and sessions. */
+#include "abi/errno.h"
+#include "abi/fcntl.h"
+#include "abi/sched.h"
+#include "abi/wait.h"
+#include "arch/usercopy.h"
+#include "fs/vfs.h"
+#include "lib/printf.h"
+#include "lib/string.h"
+#include "mem/slab.h"
+#include "proc/exec.h"
+#include "proc/futex.h"
+#include "proc/pidfd.h"
+#include "proc/process.h"
+#include "syscall/name.h"
+#include "syscall/sys.h"
+#include "syscall/view.h"
+
+long sys_getpid(void)
+{
+    return current_process()->pid;
+}
+
+long sys_gettid(void)
+{
+    return current_thread()->tid;
+}
+
+long sys_getppid(void)
+{
+    rcu_read_lock();
+    struct process *parent = load_acquire(&current_process()->parent);
+    s32 pid = parent ? parent->pid : 0;
+    rcu_read_unlock();
+    return pid;
+}
+
+/* ---- clone ---- */
+
+long sys_fork(void)
+{
+    const struct clone_request r = {.exit_signal = SIGCHLD};
+    return process_clone(&r, user_frame());
+}
+
+long sys_vfork(void)
+{
+    const struct clone_request r = {.flags = CLONE_VFORK | CLONE_VM, .exit_signal = SIGCHLD};
+    return process_clone(&r, user_frame());
+}
+
+static int check_tls(u64 flags, u64 tls)
+{
+    return (flags & CLONE_SETTLS) && tls >= USER_END ? -EPERM : 0;
+}
+
+long sys_clone(hex64_k flags, u64 stack, ptr_k parent_tid, ptr_k child_tid, u64 tls)
+{
+    const struct clone_request r = {
+        .flags = (u32)flags & ~(u64)CSIGNAL,
+        .stack = stack,
+        .tls = tls,
+        .parent_tid = parent_tid,
+        .child_tid = child_tid,
+        .pidfd = parent_tid,
+        .exit_signal = (u32)flags & CSIGNAL,
+    };
+    if ((flags & CLONE_PIDFD) && (flags & CLONE_PARENT_SETTID))
+        return -EINVAL;
+    int err = check_tls(flags, tls);
+    return err ? err : process_clone(&r, user_frame());
+}
+
+/* A structure that may be longer than we know it: what we do not know must be zero. */
+static int copy_extensible(void *dst, size_t known, size_t least, uaddr_t src, size_t size)
+{
+    u8 rest[64];
+    if (size < least)
+        return -EINVAL;
+    if (size > PAGE_SIZE)
+        return -E2BIG;
+    memset(dst, 0, known);
+    if (copy_from_user(dst, src, MIN(size, known)))
+        return -EFAULT;
+    for (size_t off = known; off < size; off += sizeof(rest)) {
+        size_t n = MIN(size - off, sizeof(rest));
+        if (copy_from_user(rest, src + off, n))
+            return -EFAULT;
+        for (size_t i = 0; i < n; i++) {
+            if (rest[i])
+                return -E2BIG;
+        }
+    }
+    return 0;
+}
+
+#define CLONE3_KNOWN (0x1ffffff00ull | CLONE_CLEAR_SIGHAND | CLONE_NEWTIME) /* all but CSIGNAL; INTO_CGROUP is refused */
+
+static int check_clone3(const struct clone_args *a)
+{
+    if ((a->flags & (CSIGNAL | CLONE_DETACHED) & ~(u64)CLONE_NEWTIME) || (a->flags & ~CLONE3_KNOWN))
+        return -EINVAL;
+    if (a->exit_signal & ~(u64)CSIGNAL || a->exit_signal > _NSIG)
+        return -EINVAL;
+    if ((a->flags & (CLONE_THREAD | CLONE_PARENT)) && a->exit_signal)
+        return -EINVAL;
+    if ((a->flags & CLONE_CLEAR_SIGHAND) && (a->flags & CLONE_SIGHAND))
+        return -EINVAL;
+    if (!!a->stack != !!a->stack_size || !user_range_ok(a->stack, a->stack_size))
+        return -EINVAL;
+    if (a->set_tid_size > 32 || !a->set_tid != !a->set_tid_size)
+        return -EINVAL;
+    return a->set_tid_size ? -EPERM : 0; /* choosing numbers is for checkpointing */
+}
+
+long sys_clone3(ptr_k args, size_t size)
+{
+    struct clone_args a;
+    int err = copy_extensible(&a, sizeof(a), CLONE_ARGS_SIZE_VER0, args, size);
+    if (!err)
+        err = check_clone3(&a);
+    if (!err)
+        err = check_tls(a.flags, a.tls);
+    if (err)
+        return err;
+    const struct clone_request r = {
+        .flags = a.flags,
+        .stack = a.stack + a.stack_size,
+        .tls = a.tls,
+        .parent_tid = a.parent_tid,
+        .child_tid = a.child_tid,
+        .pidfd = a.pidfd,
+        .exit_signal = (u32)a.exit_signal,
+    };
+    return process_clone(&r, user_frame());
+}
+
+long sys_unshare(hex64_k flags)
+{
+    const u64 known = CLONE_THREAD | CLONE_FS | CLONE_NEWNS | CLONE_SIGHAND | CLONE_VM | CLONE_FILES | CLONE_SYSVSEM |
+                      CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWCGROUP |
+                      CLONE_NEWTIME;
+    const u64 kept = CLONE_FS | CLONE_FILES | CLONE_SYSVSEM;
+    struct thread *t = current_thread();
+    if (flags & ~known)
+        return -EINVAL;
+    if (flags & ~kept & ~(u64)(CLONE_THREAD | CLONE_SIGHAND | CLONE_VM))
+        return (flags & CLONE_NEWUSER) || capable(CAP_SYS_ADMIN) ? -EINVAL : -EPERM;
+    if ((flags & (CLONE_THREAD | CLONE_SIGHAND | CLONE_VM)) && current_process()->thread_count > 1)
+        return -EINVAL;
+    if ((flags & CLONE_FS) && ref_read(&t->fs->refs) > 1) {
+        struct fs_context *new = fs_context_copy(t->fs), *old = t->fs;
+        if (!new)
+            return -ENOMEM;
+        t->fs = new;
+        process_mm_barrier(t->process);
+        fs_context_put(old);
+    }
+    if ((flags & CLONE_FILES) && fdtable_shared(t->files)) {
+        struct fdtable *new, *old = t->files;
+        int err = fdtable_copy(old, ~0u, &new);
+        if (err)
+            return err;
+        t->files = new;
+        process_mm_barrier(t->process);
+        fdtable_put(old);
+    }
+    return 0;
+}
+
+long sys_setns(fd_k fd, int type)
+{
+    struct file *f = fd_get(current_thread()->files, (u32)fd);
+    (void)type;
+    if (!f)
+        return -EBADF;
+    file_put(f);
+    return -EINVAL;
+}
+
+/* ---- execve ---- */
+
+static int collect(struct exec_args *a, uaddr_t argv, uaddr_t envp)
+{
+    exec_args_init(a, rlimit(RLIMIT_STACK));
+    int err = exec_args_add_user(a, argv);
+    if (!err)
+        err = exec_args_end_argv(a);
+    return err ? err : exec_args_add_user(a, envp);
+}
+
+static long run(const struct exec_what *what, uaddr_t argv, uaddr_t envp)
+{
+    struct exec_args a;
+    const struct fs_view v = current_view();
+    const struct user *u = current_cred()->user;
+    if (atomic_read(&u->threads) > rlimit(RLIMIT_NPROC) && u->uid && !capable(CAP_SYS_RESOURCE))
+        return -EAGAIN;
+    int err = collect(&a, argv, envp);
+    if (!err)
+        err = exec_run(&v, what, &a);
+    exec_args_free(&a);
+    return err;
+}
+
+long sys_execve(path_k path, argv_k argv, ptr_k envp)
+{
+    struct name n;
+    int err = name_get(&n, path);
+    if (err)
+        return err;
+    const struct exec_what what = {.name = n.s, .lookup = LOOKUP_FOLLOW};
+    long ret = run(&what, argv, envp);
+    name_put(&n);
+    return ret;
+}
+
+/* "/dev/fd/N" or "/dev/fd/N/name": what a script's interpreter is to open. */
+static int show_name(char *buf, size_t size, int fd, const char *name)
+{
+    int n = snprintf(buf, size, *name ? "/dev/fd/%d/%s" : "/dev/fd/%d", fd, name);
+    return n < (int)size ? 0 : -ENAMETOOLONG;
+}
+
+static long run_at(int dfd, const char *name, int flags, uaddr_t argv, uaddr_t envp)
+{
+    struct exec_what what = {
+        .name = name,
+        .lookup = (flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW) | (flags & AT_EMPTY_PATH ? LOOKUP_EMPTY : 0),
+    };
+    if (dfd == AT_FDCWD || name[0] == '/')
+        return run(&what, argv, envp);
+    struct fdtable *files = current_thread()->files;
+    struct file *f = fd_get(files, (u32)dfd);
+    if (!f)
+        return -EBADF;
+    char *shown = kmalloc(PATH_MAX, MEM_WAIT);
+    long ret = shown ? show_name(shown, PATH_MAX, dfd, name) : -ENOMEM;
+    what.base = &f->path;
+    what.shown = shown;
+    what.fd_inaccessible = fd_get_cloexec(files, (u32)dfd) > 0;
+    if (!ret)
+        ret = run(&what, argv, envp);
+    kfree(shown);
+    file_put(f);
+    return ret;
+}
+
+long sys_execveat(fd_k dfd, path_k path, argv_k argv, ptr_k envp, int flags)
+{
+    struct name n;
+    if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
+        return -EINVAL;
+    int err = name_get(&n, path);
+    if (err)
+        return err;
+    long ret = run_at(dfd, n.s, flags, argv, envp);
+    name_put(&n);
+    return ret;
+}
+
+/* ---- the end ---- */
+
+long sys_exit(int code)
+{
+    process_exit_thread(code & 0xff);
+}
+
+long sys_exit_group(int code)
+{
+    process_exit_group(ABI_W_EXITCODE((u32)code, 0u));
+}
+
+static int put_usage(uaddr_t p, const struct cpu_use *u)
+{
+    struct rusage r;
+    rusage_fill(&r, u);
+    return copy_to_user(p, &r, sizeof(r));
+}
+
+static int wait_target(s32 pid, enum wait_target *kind, s32 *id)
+{
+    *id = pid;
+    if (pid == INT32_MIN)
+        return -ESRCH;
+    if (pid == -1) {
+        *kind = WAIT_ANY;
+    } else if (pid > 0) {
+        *kind = WAIT_PID;
+    } else {
+        *kind = WAIT_GROUP;
+        *id = pid ? -pid : current_process()->pgid;
+    }
+    return 0;
+}
+
+long sys_wait4(pid_k pid, out_k status, int options, out_k usage)
+{
+    struct wait_result r;
+    enum wait_target kind;
+    s32 id;
+    if (options & ~(WNOHANG | WUNTRACED | WCONTINUED | __WNOTHREAD | (int)__WCLONE | __WALL))
+        return -EINVAL;
+    int err = wait_target(pid, &kind, &id);
+    if (err)
+        return err;
+    long ret = process_wait(kind, id, (u32)options | WEXITED, &r);
+    if (ret <= 0)
+        return ret;
+    if (status && put_user_u32(status, r.status))
+        return -EFAULT;
+    return usage && put_usage(usage, &r.use) ? -EFAULT : ret;
+}
+
+static int waitid_pidfd(int fd, s32 *id, int *options)
+{
+    struct file *f = fd_get(current_thread()->files, (u32)fd);
+    if (!f)
+        return -EBADF;
+    struct pid *pid = pidfd_pid(f);
+    if (pid) {
+        *id = pid->nr;
+        if (f->flags & O_NONBLOCK)
+            *options |= WNOHANG | 1 << 30; /* our mark: nothing there is EAGAIN */
+    }
+    file_put(f);
+    return pid ? 0 : -EBADF;
+}
+
+static int waitid_target(int which, s32 *id, int *options, enum wait_target *kind)
+{
+    switch (which) {
+    case P_ALL:
+        *kind = WAIT_ANY;
+        return 0;
+    case P_PID:
+        *kind = WAIT_PID;
+        return *id > 0 ? 0 : -EINVAL;
+    case P_PGID:
+        *kind = WAIT_GROUP;
+        if (*id < 0)
+            return -EINVAL;
+        if (*id == 0)
+            *id = current_process()->pgid;
+        return 0;
+    case P_PIDFD:
+        *kind = WAIT_PID;
+        return *id < 0 ? -EINVAL : waitid_pidfd(*id, id, options);
+    default:
+        return -EINVAL;
+    }
+}
+
+static int put_child_info(uaddr_t p, const struct wait_result *r, bool found)
+{
+    struct ksiginfo info;
+    memset(&info, 0, sizeof(info));
+    if (found) {
+        info.si_signo = SIGCHLD;
+        info.si_code = r->code;
+        info.si_pid = r->pid;
+        info.si_uid = r->uid;
+        info.si_status = r->value;
+    }
+    return copy_to_user(p, &info, offsetof(struct ksiginfo, si_status) + sizeof(info.si_status));
+}
+
+long sys_waitid(int which, pid_k id, out_k out, int options, out_k usage)
+{
+    struct wait_result r;
+    enum wait_target kind;
+    if (options & ~(WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | __WNOTHREAD | (int)__WCLONE | __WALL))
+        return -EINVAL;
+    if (!(options & (WEXITED | WSTOPPED | WCONTINUED)))
+        return -EINVAL;
+    int asked = options, err = waitid_target(which, &id, &options, &kind);
+    if (err)
+        return err;
+    long ret = process_wait(kind, id, (u32)options & ~(1u << 30), &r);
+    if (ret < 0)
+        return ret;
+    if (ret == 0 && options != asked && !(asked & WNOHANG))
+        return -EAGAIN;
+    if (ret > 0 && usage && put_usage(usage, &r.use))
+        return -EFAULT;
+    return out && put_child_info(out, &r, ret > 0) ? -EFAULT : 0;
+}
+
+/* ---- groups and sessions ---- */
+
+long sys_setpgid(pid_k pid, pid_k pgid)
+{
+    return process_setpgid(pid, pgid);
+}
+
+static long of_process(pid_k pid, size_t field)
+{
+    if (pid == 0)
+        return *(const s32 *)(const void *)((const char *)current_process() + field);
+    struct process *p = process_find(pid);
+    if (!p)
+        return -ESRCH;
+    s32 v = *(const s32 *)(const void *)((const char *)p + field);
+    process_put(p);
+    return v;
+}
+
+long sys_getpgid(pid_k pid)
+{
+    return of_process(pid, offsetof(struct process, pgid));
+}
+
+long sys_getsid(pid_k pid)
+{
+    return of_process(pid, offsetof(struct process, sid));
+}
+
+long sys_getpgrp(void)
+{
+    return current_process()->pgid;
+}
+
+long sys_setsid(void)
+{
+    return process_setsid();
+}
+
+/* ---- what a thread leaves behind ---- */
+
+long sys_set_tid_address(ptr_k addr)
+{
+    current_thread()->clear_child_tid = addr;
+    return current_thread()->tid;
+}
+
+long sys_set_robust_list(ptr_k head, size_t len)
+{
+    if (len != sizeof(struct robust_list_head))
+        return -EINVAL;
+    current_thread()->robust_list = head;
+    return 0;
+}
+
+long sys_get_robust_list(pid_k pid, out_k head, out_k len)
+{
+    struct thread *t = current_thread();
+    uaddr_t list = t->robust_list;
+    if (pid && pid != t->tid) {
+        struct thread *other = thread_find(pid);
+        if (!other)
+            return -ESRCH;
+        bool mine = other->process == t->process;
+        list = other->robust_list;
+        thread_put(other);
+        if (!mine && !capable(CAP_SYS_PTRACE))
+            return -EPERM;
+    }
+    if (put_user_u64(len, sizeof(struct robust_list_head)) || put_user_u64(head, list))
+        return -EFAULT;
+    return 0;
+}
+
+/* ---- pidfds ---- */
+
+long sys_pidfd_open(pid_k pid, u32 flags)
+{
+    struct file *f;
+    if ((flags & ~(u32)O_NONBLOCK) || pid <= 0)
+        return -EINVAL;
+    struct pid *p = pid_find_get(pid);
+    if (!p)
+        return -ESRCH;
+    int err = p->process ? pidfd_file(p, flags & O_NONBLOCK, &f) : -EINVAL;
+    pid_put(p);
+    if (err)
+        return err;
+    int fd = fd_reserve(current_thread()->files, 0, rlimit(RLIMIT_NOFILE), true);
+    if (fd < 0)
+        file_put(f);
+    else
+        fd_install(current_thread()->files, (u32)fd, f);
+    return fd;
+}
+
+/* The file `fd` of p, as its debugger may see it. */
+static int borrow_fd(struct process *p, int fd, struct file **out)
+{
+    const struct cred *mine = current_cred(), *its = process_cred_get(p);
+    bool same = mine->fs.fsuid == its->euid && mine->fs.fsuid == its->uid && mine->fs.fsgid == its->gid;
+    bool allowed = (same && !(its->permitted & ~mine->permitted) && p->dumpable) || capable(CAP_SYS_PTRACE);
+    cred_put(its);
+    if (!allowed && p != current_process())
+        return -EPERM;
+    struct thread *t = process_thread_get(p);
+    if (!t)
+        return -ESRCH;
+    struct fdtable *files = process_files_get(t);
+    *out = files ? fd_get(files, (u32)fd) : NULL;
+    if (files)
+        fdtable_put(files);
+    thread_put(t);
+    return *out ? 0 : -EBADF;
+}
+
+static struct process *pidfd_process(int pidfd, int *err)
+{
+    struct file *f = fd_get(current_thread()->files, (u32)pidfd);
+    struct process *p = NULL;
+    *err = -EBADF;
+    if (!f)
+        return NULL;
+    struct pid *pid = pidfd_pid(f);
+    if (pid) {
+        rcu_read_lock();
+        p = load_acquire(&pid->process);
+        if (p && !ref_get_unless_zero(&p->refs))
+            p = NULL;
+        rcu_read_unlock();
+        *err = -ESRCH;
+    }
+    file_put(f);
+    return p;
+}
+
+long sys_pidfd_getfd(fd_k pidfd, fd_k fd, u32 flags)
+{
+    struct file *f;
+    int err;
+    if (flags)
+        return -EINVAL;
+    struct process *p = pidfd_process(pidfd, &err);
+    if (!p)
+        return err;
+    err = borrow_fd(p, fd, &f);
+    process_put(p);
+    if (err)
+        return err;
+    int new = fd_reserve(current_thread()->files, 0, rlimit(RLIMIT_NOFILE), true);
+    if (new < 0)
+        file_put(f);
+    else
+        fd_install(current_thread()->files, (u32)new, f);
+    return new;
+}
+
+long sys_pidfd_send_signal(fd_k pidfd, sig_k sig, ptr_k info, u32 flags)
+{
+    struct ksiginfo si;
+    int err;
+    if (flags)
+        return -EINVAL;
+    struct process *p = pidfd_process(pidfd, &err);
+    if (!p)
+        return err;
+    siginfo_init_user(&si, sig, SI_USER);
+    err = sig < 0 || sig > _NSIG ? -EINVAL : 0;
+    if (!err && info) {
+        err = siginfo_from_user(&si, info);
+        if (!err && si.si_signo != sig)
+            err = -EINVAL;
+        if (!err && (si.si_code >= 0 || si.si_code == SI_TKILL) && p != current_process())
+            err = -EPERM;
+    }
+    if (!err && !signal_may_kill(p, sig))
+        err = -EPERM;
+    if (!err && sig)
+        err = signal_send_process(p, sig, &si);
+    process_put(p);
+    return err;
+}
