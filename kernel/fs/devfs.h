@@ -9,6 +9,6 @@
 const struct file_ops *special_inode_ops(u32 mode);
 extern const struct file_ops socket_inode_ops; /* fs/open.c: -ENXIO */
 int devtmpfs_make(const char *options, struct super **out);
-void devfs_populate(void); /* boot: nodes and links that every container has, once /dev is mounted */
+void devfs_populate(const struct path *dev); /* boot: nodes, folders and links that every container has */
 
 #endif

@@ -12,8 +12,7 @@ int pipe_create(u32 flags, struct file **read_end, struct file **write_end); /* 
 bool file_is_pipe(const struct file *f);
 int pipe_get_size(struct file *f);                           /* F_GETPIPE_SZ; -EBADF: no pipe */
 int pipe_set_size(struct file *f, u64 size, bool unlimited); /* F_SETPIPE_SZ: the new size, or an error */
-/* splice(2), tee(2): bytes moved. */
-ssize_t pipe_tee(struct file *in, struct file *out, size_t n, u32 flags);
 extern const struct file_ops fifo_ops; /* of FIFO inodes */
+u64 pipes_shrink(u64 want); /* pages of empty pipes */
 
 #endif

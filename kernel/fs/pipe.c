@@ -1,0 +1,573 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Pipes and FIFOs: a ring of bytes in single pages, which come on first use and stay until the pipe is closed or memory
+ * is short. An emptied ring starts again at its first page, so that small traffic stays in one.
+ *
+ * pipe.lock covers the ring, across user copies too. Sleepers look at head, tail, readers and writers without it. A
+ * write of at most PIPE_BUF bytes goes in whole. Readers and writers wait exclusively: one wake-up wakes one, and who
+ * leaves something for the next wakes that one.
+ *
+ * With O_DIRECT at pipe2(2) the ring holds packets, each behind its length; a read takes one and drops what does not fit.
+ */
+#include "fs/pipe.h"
+
+#include "abi/errno.h"
+#include "abi/fcntl.h"
+#include "abi/ioctl.h"
+#include "abi/limits.h"
+#include "abi/stat.h"
+#include "arch/usercopy.h"
+#include "fs/dcache.h"
+#include "mem/slab.h"
+
+#include <linux/eventpoll.h>
+
+#define KEPT_PAGES 16u
+
+struct pipe {
+    struct mutex lock;       /* LOCK_PIPE: all but the queues */
+    struct waitq read_wait, write_wait;
+    u32 size;                /* bytes, a power of two */
+    union {                  /* read together, so that sleepers see a consistent pair */
+        struct {
+            u32 head, tail;  /* head - tail bytes are in the ring */
+        };
+        u64 ends;
+    };
+    u32 readers, writers;    /* open ends */
+    u32 read_opens, write_opens; /* ever: open(2) of a FIFO waits for a change */
+    u32 files;               /* (FIFOs: inode.lock) the last one frees */
+    bool packets;
+    struct page **pages;     /* size / PAGE_SIZE; NULL until used */
+    struct list link;        /* all_pipes */
+};
+
+static SLAB_CACHE(pipe_cache, "pipe", struct pipe);
+static struct spinlock pipes_lock = SPINLOCK_INIT(LOCK_LRU);
+static struct list all_pipes = LIST_INIT(all_pipes);
+
+/* ---- the ring -------------------------------------------------------------------------------------------------------- */
+
+static inline u32 used(const struct pipe *p)
+{
+    u64 ends = READ_ONCE(p->ends);
+    return (u32)ends - (u32)(ends >> 32);
+}
+
+static inline u32 space(const struct pipe *p)
+{
+    return READ_ONCE(p->size) - used(p);
+}
+
+static inline u32 chunk_at(const struct pipe *p, u32 pos, size_t n)
+{
+    (void)p;
+    return (u32)MIN(n, PAGE_SIZE - (pos & ~PAGE_MASK));
+}
+
+static u8 *page_at(struct pipe *p, u32 pos)
+{
+    struct page **slot = &p->pages[(pos & (p->size - 1)) >> PAGE_SHIFT];
+
+    if (unlikely(!*slot))
+        *slot = page_alloc(0, MEM_USER);
+    return *slot ? page_addr(*slot) : NULL;
+}
+
+/* Bytes moved; *err is set when fewer than n. */
+static size_t ring_write(struct pipe *p, struct uio *u, size_t n, int *err)
+{
+    size_t total = 0;
+
+    while (total < n) {
+        u32 len = chunk_at(p, p->head, n - total);
+        u8 *to = page_at(p, p->head);
+        size_t done = to ? uio_copy_from(u, to + (p->head & ~PAGE_MASK), len) : 0;
+        WRITE_ONCE(p->head, p->head + (u32)done);
+        total += done;
+        if (done < len) {
+            *err = to ? -EFAULT : -ENOMEM;
+            break;
+        }
+    }
+    return total;
+}
+
+static size_t ring_read(struct pipe *p, struct uio *u, size_t n, int *err)
+{
+    size_t total = 0;
+
+    while (total < n) {
+        u32 len = chunk_at(p, p->tail, n - total);
+        size_t done = uio_copy_to(u, page_at(p, p->tail) + (p->tail & ~PAGE_MASK), len);
+        WRITE_ONCE(p->tail, p->tail + (u32)done);
+        total += done;
+        if (done < len) {
+            *err = -EFAULT;
+            break;
+        }
+    }
+    return total;
+}
+
+static void drop_pages(struct pipe *p, u32 from)
+{
+    for (u32 i = from; i < p->size >> PAGE_SHIFT; i++) {
+        if (p->pages[i])
+            page_put(p->pages[i]);
+        p->pages[i] = NULL;
+    }
+}
+
+static void ring_emptied(struct pipe *p)
+{
+    WRITE_ONCE(p->ends, 0);
+    if (unlikely(p->size >> PAGE_SHIFT > KEPT_PAGES))
+        drop_pages(p, KEPT_PAGES);
+}
+
+u64 pipes_shrink(u64 want)
+{
+    struct pipe *p;
+    u64 done = 0;
+
+    spin_lock(&pipes_lock);
+    list_for_each(p, &all_pipes, link)
+    {
+        if (done >= want)
+            break;
+        if (!mutex_trylock(&p->lock))
+            continue;
+        for (u32 i = 0; !used(p) && i < p->size >> PAGE_SHIFT; i++) {
+            if (!p->pages[i])
+                continue;
+            page_put(p->pages[i]);
+            p->pages[i] = NULL;
+            done++;
+        }
+        mutex_unlock(&p->lock);
+    }
+    spin_unlock(&pipes_lock);
+    return done;
+}
+
+/* ---- packets --------------------------------------------------------------------------------------------------------- */
+
+static void put_header(struct pipe *p, u32 n) /* into pages that are there */
+{
+    for (u32 i = 0; i < sizeof(n); i++)
+        page_at(p, p->head + i)[(p->head + i) & ~PAGE_MASK] = (u8)(n >> (8 * i));
+    WRITE_ONCE(p->head, p->head + (u32)sizeof(n));
+}
+
+static u32 get_header(struct pipe *p, u32 at)
+{
+    u32 n = 0;
+
+    for (u32 i = 0; i < sizeof(n); i++)
+        n |= (u32)page_at(p, at + i)[(at + i) & ~PAGE_MASK] << (8 * i);
+    return n;
+}
+
+static size_t packet_write(struct pipe *p, struct uio *u, size_t n, int *err)
+{
+    u32 start = p->head;
+
+    if (!page_at(p, start) || !page_at(p, start + 4)) {
+        *err = -ENOMEM;
+        return 0;
+    }
+    put_header(p, (u32)n);
+    size_t done = ring_write(p, u, n, err);
+    if (done < n) { /* all or nothing */
+        WRITE_ONCE(p->head, start);
+        return 0;
+    }
+    return done;
+}
+
+static size_t packet_read(struct pipe *p, struct uio *u, int *err)
+{
+    u32 n = get_header(p, p->tail), end = p->tail + (u32)sizeof(n) + n;
+
+    WRITE_ONCE(p->tail, p->tail + (u32)sizeof(n));
+    size_t done = ring_read(p, u, MIN(n, u->resid), err);
+    WRITE_ONCE(p->tail, end);
+    return done;
+}
+
+/* ---- read and write -------------------------------------------------------------------------------------------------- */
+
+static inline bool readable(const struct pipe *p)
+{
+    return used(p) || !READ_ONCE(p->writers);
+}
+
+static ssize_t pipe_read(struct file *f, struct uio *u, s64 *pos)
+{
+    struct pipe *p = f->private;
+    size_t done = 0;
+    int err = 0;
+
+    (void)pos;
+    if (!u->resid)
+        return 0;
+    mutex_lock(&p->lock);
+    while (!used(p)) {
+        if (!p->writers || (f->flags & O_NONBLOCK)) {
+            err = p->writers ? -EAGAIN : 0;
+            mutex_unlock(&p->lock);
+            return err;
+        }
+        mutex_unlock(&p->lock);
+        if (wait_event_state(&p->read_wait, readable(p), THREAD_SLEEP_INT, NS_FOREVER, true))
+            return -ERESTARTSYS;
+        mutex_lock(&p->lock);
+    }
+    done = p->packets ? packet_read(p, u, &err) : ring_read(p, u, MIN(used(p), u->resid), &err);
+    bool more = used(p);
+    if (!more)
+        ring_emptied(p);
+    bool wake = space(p) >= PIPE_BUF;
+    mutex_unlock(&p->lock);
+    if (wake)
+        waitq_wake_poll(&p->write_wait, EPOLLOUT | EPOLLWRNORM);
+    if (unlikely(more))
+        waitq_wake_poll(&p->read_wait, EPOLLIN | EPOLLRDNORM);
+    file_accessed(f);
+    return done ? (ssize_t)done : err;
+}
+
+/* What must fit before anything is written. */
+static u32 needed(const struct pipe *p, size_t left, size_t whole)
+{
+    if (p->packets)
+        return (u32)MIN(left, (size_t)PIPE_BUF) + (u32)sizeof(u32);
+    return whole <= PIPE_BUF ? (u32)left : 1;
+}
+
+/* Waits, without the lock, until `need` bytes fit (a page at least, for large writes: each wake-up should be worth it). */
+static int wait_for_space(struct pipe *p, u32 need)
+{
+    need = MAX(need, MIN((u32)PIPE_BUF, READ_ONCE(p->size)));
+    return wait_event_state(&p->write_wait, space(p) >= need || !READ_ONCE(p->readers), THREAD_SLEEP_INT, NS_FOREVER,
+                            true);
+}
+
+static ssize_t pipe_write(struct file *f, struct uio *u, s64 *pos)
+{
+    struct pipe *p = f->private;
+    size_t whole = u->resid, total = 0;
+    int err = 0;
+
+    (void)pos;
+    if (!whole)
+        return 0;
+    mutex_lock(&p->lock);
+    while (u->resid && !err) {
+        u32 need = needed(p, u->resid, whole);
+        if (unlikely(!p->readers)) {
+            err = -EPIPE;
+        } else if (space(p) >= need) {
+            if (p->packets)
+                total += packet_write(p, u, MIN(u->resid, (size_t)PIPE_BUF), &err);
+            else
+                total += ring_write(p, u, MIN(u->resid, space(p)), &err);
+        } else if (f->flags & O_NONBLOCK) {
+            err = -EAGAIN;
+        } else {
+            mutex_unlock(&p->lock);
+            waitq_wake_poll(&p->read_wait, EPOLLIN | EPOLLRDNORM);
+            err = wait_for_space(p, need) ? -ERESTARTSYS : 0;
+            mutex_lock(&p->lock);
+        }
+    }
+    bool room = space(p) >= PIPE_BUF, wake = used(p);
+    mutex_unlock(&p->lock);
+    if (wake)
+        waitq_wake_poll(&p->read_wait, EPOLLIN | EPOLLRDNORM);
+    if (unlikely(room) && waitq_active(&p->write_wait))
+        waitq_wake(&p->write_wait, 1, EPOLLOUT | EPOLLWRNORM);
+    if (total && !(dentry_flags(f->path.dentry) & D_PSEUDO))
+        inode_touch(f->inode, ATTR_MTIME | ATTR_CTIME);
+    return total ? (ssize_t)total : err;
+}
+
+static u32 pipe_poll(struct file *f, struct poll_table *pt)
+{
+    struct pipe *p = f->private;
+    u32 events = 0;
+
+    if (f->fmode & FMODE_READ) {
+        poll_wait(pt, &p->read_wait);
+        if (used(p))
+            events |= EPOLLIN | EPOLLRDNORM;
+        if (!READ_ONCE(p->writers) && f->pos != (s64)READ_ONCE(p->write_opens))
+            events |= EPOLLHUP;
+    }
+    if (f->fmode & FMODE_WRITE) {
+        poll_wait(pt, &p->write_wait);
+        if (space(p) >= MIN((u32)PIPE_BUF, p->size))
+            events |= EPOLLOUT | EPOLLWRNORM;
+        if (!READ_ONCE(p->readers))
+            events |= EPOLLERR;
+    }
+    return events;
+}
+
+static long pipe_ioctl(struct file *f, u32 cmd, u64 arg)
+{
+    struct pipe *p = f->private;
+
+    if (cmd != FIONREAD)
+        return -ENOTTY;
+    mutex_lock(&p->lock);
+    u32 n = used(p);
+    if (p->packets) {
+        n = 0;
+        for (u32 at = p->tail; at != p->head; at += (u32)sizeof(u32) + get_header(p, at))
+            n += get_header(p, at);
+    }
+    mutex_unlock(&p->lock);
+    return put_user_u32(arg, n);
+}
+
+/* ---- life ------------------------------------------------------------------------------------------------------------ */
+
+static struct pipe *pipe_alloc(void)
+{
+    struct pipe *p = slab_alloc(&pipe_cache, MEM_WAIT);
+
+    if (!p)
+        return NULL;
+    __builtin_memset(p, 0, sizeof(*p));
+    p->size = PIPE_DEFAULT_SIZE;
+    p->pages = kcalloc(p->size >> PAGE_SHIFT, sizeof(*p->pages), MEM_WAIT);
+    if (!p->pages) {
+        slab_free(&pipe_cache, p);
+        return NULL;
+    }
+    mutex_init(&p->lock, LOCK_PIPE);
+    waitq_init(&p->read_wait);
+    waitq_init(&p->write_wait);
+    spin_lock(&pipes_lock);
+    list_add(&all_pipes, &p->link);
+    spin_unlock(&pipes_lock);
+    return p;
+}
+
+static void pipe_free(struct pipe *p)
+{
+    spin_lock(&pipes_lock);
+    list_del(&p->link);
+    spin_unlock(&pipes_lock);
+    drop_pages(p, 0);
+    kfree(p->pages);
+    slab_free(&pipe_cache, p);
+}
+
+static void close_ends(struct pipe *p, u32 fmode)
+{
+    mutex_lock(&p->lock);
+    if (fmode & FMODE_READ)
+        p->readers--;
+    if (fmode & FMODE_WRITE)
+        p->writers--;
+    bool readers = p->readers, writers = p->writers;
+    mutex_unlock(&p->lock);
+    if (!writers)
+        waitq_wake_all(&p->read_wait);
+    if (!readers)
+        waitq_wake_all(&p->write_wait);
+}
+
+static void pipe_release(struct file *f)
+{
+    struct pipe *p = f->private;
+    struct inode *i = f->inode;
+
+    close_ends(p, f->fmode);
+    mutex_lock(&i->lock);
+    bool last = --p->files == 0;
+    if (last)
+        i->pipe = NULL;
+    mutex_unlock(&i->lock);
+    if (last)
+        pipe_free(p);
+}
+
+static const struct file_ops pipe_ops = {
+    .release = pipe_release,
+    .read = pipe_read,
+    .write = pipe_write,
+    .seek = no_seek,
+    .poll = pipe_poll,
+    .ioctl = pipe_ioctl,
+};
+
+int pipe_create(u32 flags, struct file **read_end, struct file **write_end)
+{
+    struct pipe *p = pipe_alloc();
+
+    if (!p)
+        return -ENOMEM;
+    p->packets = flags & O_DIRECT;
+    p->readers = p->writers = p->write_opens = 1;
+    p->files = 2;
+    int err = file_open_pseudo("pipe", S_IFIFO | 0600, &pipe_ops, p, O_RDONLY | (flags & O_NONBLOCK), read_end);
+    if (err) {
+        pipe_free(p);
+        return err;
+    }
+    (*read_end)->inode->pipe = p;
+    err = file_open_again(*read_end, O_WRONLY | (flags & (O_NONBLOCK | O_DIRECT)), write_end);
+    if (err) {
+        p->files = 1;
+        file_put(*read_end);
+    }
+    return err;
+}
+
+/* ---- FIFOs ----------------------------------------------------------------------------------------------------------- */
+
+static int fifo_attach(struct inode *i, struct file *f)
+{
+    int err = 0;
+
+    mutex_lock(&i->lock);
+    if (!i->pipe)
+        i->pipe = pipe_alloc();
+    if (i->pipe)
+        i->pipe->files++;
+    else
+        err = -ENOMEM;
+    f->private = i->pipe;
+    mutex_unlock(&i->lock);
+    f->ops = &pipe_ops;
+    f->fmode = (f->fmode & ~(FMODE_LSEEK | FMODE_PREAD | FMODE_PWRITE)) | FMODE_STREAM;
+    return err;
+}
+
+/* Waits until the other side was opened (once is enough: it may have gone again). */
+static int wait_for_partner(struct waitq *q, const u32 *opens, u32 before)
+{
+    return wait_event_interruptible(q, READ_ONCE(*opens) != before) ? -ERESTARTSYS : 0;
+}
+
+static int fifo_open_ends(struct pipe *p, struct file *f)
+{
+    bool nonblock = f->flags & O_NONBLOCK;
+    int err = 0;
+
+    mutex_lock(&p->lock);
+    u32 read_opens = p->read_opens, write_opens = p->write_opens;
+    bool has_readers = p->readers, has_writers = p->writers;
+    if (f->fmode == 0 || ((f->fmode & FMODE_WRITE) && !(f->fmode & FMODE_READ) && nonblock && !has_readers)) {
+        mutex_unlock(&p->lock);
+        return -ENXIO;
+    }
+    if (f->fmode & FMODE_READ) {
+        p->readers++;
+        p->read_opens++;
+        f->pos = has_writers ? -1l : (s64)write_opens; /* poll: no EPOLLHUP before the first writer */
+    }
+    if (f->fmode & FMODE_WRITE) {
+        p->writers++;
+        p->write_opens++;
+    }
+    mutex_unlock(&p->lock);
+    if (f->fmode & FMODE_READ)
+        waitq_wake_all(&p->write_wait);
+    if (f->fmode & FMODE_WRITE)
+        waitq_wake_all(&p->read_wait);
+    if ((f->fmode & (FMODE_READ | FMODE_WRITE)) == (FMODE_READ | FMODE_WRITE) || nonblock)
+        return 0;
+    if ((f->fmode & FMODE_READ) && !has_writers)
+        err = wait_for_partner(&p->read_wait, &p->write_opens, write_opens);
+    else if ((f->fmode & FMODE_WRITE) && !has_readers)
+        err = wait_for_partner(&p->write_wait, &p->read_opens, read_opens);
+    if (err)
+        close_ends(p, f->fmode);
+    return err;
+}
+
+static int fifo_open(struct inode *i, struct file *f)
+{
+    int err = fifo_attach(i, f);
+
+    if (err)
+        return err;
+    struct pipe *p = f->private;
+    err = fifo_open_ends(p, f);
+    if (!err)
+        return 0;
+    mutex_lock(&i->lock);
+    bool last = --p->files == 0;
+    if (last)
+        i->pipe = NULL;
+    mutex_unlock(&i->lock);
+    if (last)
+        pipe_free(p);
+    return err;
+}
+
+const struct file_ops fifo_ops = {.open = fifo_open, .seek = no_seek};
+
+/* ---- size ------------------------------------------------------------------------------------------------------------ */
+
+bool file_is_pipe(const struct file *f)
+{
+    return f->ops == &pipe_ops;
+}
+
+int pipe_get_size(struct file *f)
+{
+    return file_is_pipe(f) ? (int)((struct pipe *)f->private)->size : -EBADF;
+}
+
+/* Moves the ring to an array of another size; only whole new arrays are ever seen. */
+static int resize(struct pipe *p, u32 size)
+{
+    struct page **pages = kcalloc(size >> PAGE_SHIFT, sizeof(*pages), MEM_WAIT);
+    u32 n = used(p), first = p->tail & (u32)PAGE_MASK;
+
+    if (!pages)
+        return -ENOMEM;
+    if (n > size || (n && ALIGN_UP(p->head, (u32)PAGE_SIZE) - first > size)) {
+        kfree(pages);
+        return -EBUSY;
+    }
+    for (u32 at = first; n && at - first < ALIGN_UP(p->head, (u32)PAGE_SIZE) - first; at += (u32)PAGE_SIZE) {
+        struct page **slot = &p->pages[(at & (p->size - 1)) >> PAGE_SHIFT];
+        pages[(at - first) >> PAGE_SHIFT] = *slot;
+        *slot = NULL;
+    }
+    drop_pages(p, 0);
+    kfree(p->pages);
+    p->pages = pages;
+    p->size = size;
+    u32 tail = n ? p->tail - first : 0;
+    WRITE_ONCE(p->ends, (u64)tail << 32 | (tail + n));
+    return 0;
+}
+
+int pipe_set_size(struct file *f, u64 size, bool unlimited)
+{
+    struct pipe *p = f->private;
+    u32 want = (u32)PAGE_SIZE;
+
+    if (!file_is_pipe(f))
+        return -EBADF;
+    if (!size || size > 1u << 31)
+        return -EINVAL;
+    while (want < size)
+        want *= 2;
+    if (want > PIPE_MAX_SIZE && !unlimited)
+        return -EPERM;
+    mutex_lock(&p->lock);
+    int err = want == p->size ? 0 : resize(p, want);
+    mutex_unlock(&p->lock);
+    if (!err)
+        waitq_wake_poll(&p->write_wait, EPOLLOUT | EPOLLWRNORM);
+    return err ? err : (int)want;
+}
