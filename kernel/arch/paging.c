@@ -10,6 +10,7 @@
 #include "arch/cpu.h"
 #include "arch/hooks.h"
 #include "arch/spinlock.h"
+#include "arch/thread.h"
 #include "lib/printf.h"
 #include "lib/string.h"
 
@@ -17,6 +18,10 @@
 #define DIRECT_SLOT 273
 #define KMAP_SLOT 402
 #define GIB (1ul << 30)
+/* Second half of the kernel mappings' 512 GiB: stacks, each above a guard as large as itself. */
+#define KSTACK_AREA (KMAP_BASE + 256 * GIB)
+#define KSTACK_AREA_END (KMAP_BASE + 512 * GIB)
+#define KSTACK_SLOT (2 * KSTACK_SIZE)
 
 extern pte_t boot_pml4[512], boot_pdpt_direct[512], boot_pdpt_kernel[512], boot_pd_kernel[512];
 extern char _text_end[], _rodata_end[], _init_text_start[], _init_text_end[], _init_data_start[], _init_data_end[];
@@ -29,9 +34,22 @@ static u64 nx; /* PTE_NX when the CPU has it */
 static struct spinlock kmap_lock = SPINLOCK_INIT(LOCK_KMAP);
 static u64 kmap_next = KMAP_BASE; /* (kmap_lock) never goes back */
 
+static bool in_kstack_area(u64 a)
+{
+    return a >= KSTACK_AREA && a < KSTACK_AREA_END;
+}
+
+/* Of a stack in the area, or an address in it. */
+static paddr_t kstack_to_phys(u64 a)
+{
+    return (a - KSTACK_AREA) / KSTACK_SLOT * KSTACK_SIZE + a % KSTACK_SIZE;
+}
+
 paddr_t virt_to_phys(const void *v)
 {
     u64 a = (u64)v;
+    if (unlikely(in_kstack_area(a)))
+        return kstack_to_phys(a);
     ASSERT(a >= KERNEL_BASE || (a >= DIRECT_MAP && a < KMAP_BASE));
     return a >= KERNEL_BASE ? a - KERNEL_BASE : a - DIRECT_MAP;
 }
@@ -157,4 +175,23 @@ void *mmio_map(paddr_t p, size_t len)
     kmap_next = va + size + PAGE_SIZE;
     spin_unlock(&kmap_lock);
     return (void *)(va + (p - first));
+}
+
+u64 kstack_map(void *pages)
+{
+    paddr_t p = virt_to_phys(pages);
+    u64 va = KSTACK_AREA + p / KSTACK_SIZE * KSTACK_SLOT + KSTACK_SIZE;
+    if (!IS_ALIGNED(p, KSTACK_SIZE) || va >= KSTACK_AREA_END)
+        return (u64)pages;
+    spin_lock(&kmap_lock);
+    pte_t *e = kmap_entry(va);
+    for (u64 i = 0; e && !e[i] && i < KSTACK_SIZE / PAGE_SIZE; i++)
+        e[i] = (p + i * PAGE_SIZE) | nx | PTE_P | PTE_W | PTE_A | PTE_D | PTE_G;
+    spin_unlock(&kmap_lock);
+    return e ? va : (u64)pages;
+}
+
+void *kstack_pages(u64 kstack)
+{
+    return phys_to_virt(virt_to_phys((void *)kstack));
 }

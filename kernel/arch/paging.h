@@ -50,6 +50,12 @@ extern paddr_t kernel_pgd; /* physical; used by idle and kernel threads before a
 
 void *mmio_map(paddr_t p, size_t len); /* uncached; never unmapped; NULL: out of memory */
 
+/* A kernel stack made of `pages` (KSTACK_SIZE, naturally aligned) at an address above a guard, where running over the end
+ * faults. The address belongs to these pages for ever, so nothing is flushed or undone when they are freed. Without memory
+ * for tables: the pages' own address. */
+u64 kstack_map(void *pages);
+void *kstack_pages(u64 kstack);
+
 /* Invalidates [start, end) (end - start > 64 pages or all=true: everything) of the address space whose CPUs are in
  * `cpumask`, on all of them. May be called with interrupts on only, holding no lock that is taken with interrupts off.
  * Returns when every CPU has done it. */

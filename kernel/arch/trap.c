@@ -186,8 +186,8 @@ struct trapframe *trap_bad_iret(struct trapframe *f)
 static __noreturn void double_fault(struct trapframe *f)
 {
     struct arch_thread *t = (struct arch_thread *)current_thread();
-    u64 low = t ? t->kstack : 0;
-    if (low && f->rsp - (low - PAGE_SIZE) < PAGE_SIZE + 512)
+    u64 low = t ? t->kstack : 0, guard = low - KSTACK_SIZE;
+    if (low && (f->rsp - guard < KSTACK_SIZE || read_cr2() - guard < KSTACK_SIZE))
         panic_frame(f, "kernel stack overflow (stack 0x%lx–0x%lx)", low, low + KSTACK_SIZE);
     panic_frame(f, "double fault (address 0x%lx)", read_cr2());
 }

@@ -54,9 +54,9 @@ enum lock_class {
     LOCK_RUNQ = 560,         /* i runq.lock; nests by CPU number */
     LOCK_RCU = 570,          /* i per-CPU callback lists */
     /* leaves */
+    LOCK_KMAP = 590,         /* s kernel virtual ranges; allocates tables */
     LOCK_SLAB = 600,         /* i slab node lists; interrupt handlers may free */
     LOCK_BUDDY = 610,        /* i zone lock */
-    LOCK_KMAP = 620,         /* s kernel virtual ranges */
     LOCK_TLB = 630,          /* i shootdown requests */
     LOCK_IDS = 640,          /* i pid bitmap, ino counters */
     LOCK_RANDOM = 650,       /* i generator state */

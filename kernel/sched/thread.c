@@ -31,9 +31,10 @@ static void *stack_alloc(void)
     if (s)
         return s;
     s = pages_alloc(2, MEM_WAIT);
-    if (s)
-        atomic_add(&mem_count.kstack, KSTACK_SIZE / PAGE_SIZE);
-    return s;
+    if (!s)
+        return NULL;
+    atomic_add(&mem_count.kstack, KSTACK_SIZE / PAGE_SIZE);
+    return (void *)kstack_map(s);
 }
 
 void thread_free_stack(struct thread *t)
@@ -50,7 +51,7 @@ void thread_free_stack(struct thread *t)
     irq_restore(flags);
     if (!kept) {
         atomic_sub(&mem_count.kstack, KSTACK_SIZE / PAGE_SIZE);
-        pages_free(s, 2);
+        pages_free(kstack_pages((u64)s), 2);
     }
 }
 
