@@ -84,7 +84,7 @@ static void processors(void) {
     CHECK(getcpu(&cpu, &node) == 0 && cpu < 99 && node == 0, "getcpu");
     CPU_ZERO(&set);
     CHECK(syscall(SYS_sched_getaffinity, 0, sizeof set, &set) >= 8 && CPU_COUNT(&set) >= 1, "sched_getaffinity");
-    CHECK(CPU_COUNT(&set) == sysconf(_SC_NPROCESSORS_ONLN), "it agrees with the number of processors online");
+    CHECK(CPU_COUNT(&set) <= sysconf(_SC_NPROCESSORS_ONLN), "it is not more than the number of processors online");
     int good = 1;
     for (int i = 0; i < CPU_SETSIZE; i++)
         if (CPU_ISSET(i, &set)) {
