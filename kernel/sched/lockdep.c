@@ -40,10 +40,11 @@ void lockdep_acquire(const void *lock, enum lock_class cls, bool sleeping)
     if (cls == LOCK_NONE || !t)
         return;
     u64 flags = irq_save();
-    bool nest = nest_next[cpu_id()];
-    nest_next[cpu_id()] = 0;
-    if (this_cpu()->irq_depth == 0)
+    if (this_cpu()->irq_depth == 0) { /* a handler must not use up the mark of the thread it interrupted */
+        bool nest = nest_next[cpu_id()];
+        nest_next[cpu_id()] = 0;
         check_order(t, (u16)cls, sleeping, nest);
+    }
     if (t->held_count >= MAX_HELD)
         panic("lock order: too many locks held");
     t->held[t->held_count].lock = lock;
