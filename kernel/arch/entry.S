@@ -49,13 +49,17 @@
     popq %rdi
 .endm
 
-/* A CPU without SMAP has no clac: boot overwrites these sites with a NOP (cpu.c). */
+/* AC is still as in the interrupted code: set inside a user copy, or by a user. The test is cheaper than the instruction.
+ * A CPU without SMAP has no clac: boot overwrites these sites with a NOP (cpu.c). */
 .macro CLOSE_USER
+    testl $0x40000, FRAME_RFLAGS(%rsp)
+    jz .Lclosed\@
 .Lclac\@:
     clac
     .pushsection .smap_sites, "a"
     .long .Lclac\@ - 0xffffffff80000000
     .popsection
+.Lclosed\@:
 .endm
 
     .section .entry.text, "ax"
@@ -248,22 +252,27 @@ syscall_entry: /* flags masked by SFMASK: interrupts off, TF DF NT AC IOPL clear
     cmpq %rcx, %gs:PERCPU_FPU_OWNER
     jne 2f
 1:  /* SYSRET loads RIP from %rcx and RFLAGS from %r11, and fixed selectors. On Intel a non-canonical RIP faults in
-     * the kernel with the user's stack pointer; RF and TF would be wrong. */
+     * the kernel with the user's stack pointer; RF and TF would be wrong. One branch for all of it. */
     movq FRAME_RCX(%rsp), %rcx
     movq FRAME_R11(%rsp), %r11
-    cmpq %rcx, FRAME_RIP(%rsp)
-    jne restore_and_iret
-    cmpq %r11, FRAME_RFLAGS(%rsp)
-    jne restore_and_iret
     movq %rcx, %rax
-    shrq $47, %rax
+    xorq FRAME_RIP(%rsp), %rax
+    movq %r11, %rdx
+    xorq FRAME_RFLAGS(%rsp), %rdx
+    orq %rdx, %rax
+    movq %rcx, %rdx
+    shrq $47, %rdx
+    orq %rdx, %rax
+    movl %r11d, %edx
+    andl $0x10100, %edx
+    orq %rdx, %rax
+    movq FRAME_CS(%rsp), %rdx
+    xorq $SEL_USER_CS, %rdx
+    orq %rdx, %rax
+    movq FRAME_SS(%rsp), %rdx
+    xorq $SEL_USER_SS, %rdx
+    orq %rdx, %rax
     jnz restore_and_iret
-    testq $0x10100, %r11
-    jnz restore_and_iret
-    cmpq $SEL_USER_CS, FRAME_CS(%rsp)
-    jne restore_and_iret
-    cmpq $SEL_USER_SS, FRAME_SS(%rsp)
-    jne restore_and_iret
     popq %r15
     popq %r14
     popq %r13
