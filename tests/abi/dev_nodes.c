@@ -12,12 +12,15 @@
 
 static char buf[8192], other[8192];
 
-static int is_device(const char *path, int major, int minor, mode_t mode) {
+static int is_device(const char *path, int major, int minor, mode_t mode)
+{
     struct stat st;
-    return stat(path, &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == makedev(major, minor) && (st.st_mode & 0777) == mode;
+    return stat(path, &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == makedev(major, minor) &&
+           (st.st_mode & 0777) == mode;
 }
 
-static void nodes(void) {
+static void nodes(void)
+{
     CHECK(is_device("/dev/null", 1, 3, 0666), "/dev/null is 1:3, for all");
     CHECK(is_device("/dev/zero", 1, 5, 0666), "/dev/zero is 1:5");
     CHECK(is_device("/dev/full", 1, 7, 0666), "/dev/full is 1:7");
@@ -26,7 +29,8 @@ static void nodes(void) {
     CHECK(is_device("/dev/tty", 5, 0, 0666), "/dev/tty is 5:0");
 }
 
-static void null(void) {
+static void null(void)
+{
     int fd = open("/dev/null", O_RDWR);
     struct pollfd p = {fd, POLLIN | POLLOUT, 0};
     CHECK(read(fd, buf, 100) == 0, "/dev/null is at its end");
@@ -42,14 +46,16 @@ static void null(void) {
     close(fd);
 }
 
-static int zero(const char *p, size_t n) {
+static int zero(const char *p, size_t n)
+{
     for (size_t i = 0; i < n; i++)
         if (p[i])
             return 0;
     return 1;
 }
 
-static void zeros(void) {
+static void zeros(void)
+{
     int fd = open("/dev/zero", O_RDWR);
     memset(buf, 1, sizeof buf);
     CHECK(read(fd, buf, sizeof buf) == sizeof buf && zero(buf, sizeof buf), "/dev/zero gives zeros");
@@ -66,12 +72,14 @@ static void zeros(void) {
     close(fd);
 }
 
-static void random_devices(void) {
+static void random_devices(void)
+{
     static const char *const names[] = {"/dev/random", "/dev/urandom"};
     int good = 1, written = 1;
     for (int i = 0; i < 2; i++) {
         int fd = open(names[i], O_RDWR);
-        good &= read(fd, buf, 4096) == 4096 && read(fd, other, 4096) == 4096 && memcmp(buf, other, 4096) && !zero(buf, 16);
+        good &=
+            read(fd, buf, 4096) == 4096 && read(fd, other, 4096) == 4096 && memcmp(buf, other, 4096) && !zero(buf, 16);
         written &= write(fd, "seed", 4) == 4;
         struct pollfd p = {fd, POLLIN, 0};
         good &= poll(&p, 1, 0) == 1;
@@ -81,15 +89,18 @@ static void random_devices(void) {
     CHECK(written, "they take bytes");
 }
 
-static void descriptors(void) {
+static void descriptors(void)
+{
     char path[64], target[64] = "";
     struct stat a, b;
     put_text("f", "content");
     int fd = open("f", O_RDWR);
     snprintf(path, sizeof path, "/dev/fd/%d", fd);
     CHECK(stat(path, &a) == 0 && fstat(fd, &b) == 0 && a.st_ino == b.st_ino, "/dev/fd/N is the descriptor's file");
-    CHECK(readlink("/dev/fd", target, sizeof target) > 0 && !strncmp(target, "/proc/self/fd", 13), "/dev/fd is /proc/self/fd");
-    CHECK(lstat("/dev/stdin", &a) == 0 && S_ISLNK(a.st_mode) && lstat("/dev/stdout", &a) == 0 && lstat("/dev/stderr", &a) == 0,
+    CHECK(readlink("/dev/fd", target, sizeof target) > 0 && !strncmp(target, "/proc/self/fd", 13),
+          "/dev/fd is /proc/self/fd");
+    CHECK(lstat("/dev/stdin", &a) == 0 && S_ISLNK(a.st_mode) && lstat("/dev/stdout", &a) == 0 &&
+              lstat("/dev/stderr", &a) == 0,
           "/dev/stdin, stdout and stderr are symlinks");
     read(fd, buf, 3);
     int again = open(path, O_RDWR);
@@ -99,7 +110,8 @@ static void descriptors(void) {
     CHECK_ERRNO(open(path, O_RDWR), ENOENT, "a closed one is not there");
 }
 
-static void shared_memory(void) {
+static void shared_memory(void)
+{
     struct stat st;
     if (stat("/dev/shm", &st) < 0) {
         SKIP("/dev/shm is a directory for all, sticky", "no /dev/shm");
@@ -113,22 +125,33 @@ static void shared_memory(void) {
     REQ(fd >= 0 && ftruncate(fd, PAGE) == 0);
     char *p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     p[0] = 's';
-    CHECK(pread(fd, buf, 1, 0) == 1 && buf[0] == 's' && unlink(path) == 0, "a file in it can be made, mapped and removed");
+    CHECK(pread(fd, buf, 1, 0) == 1 && buf[0] == 's' && unlink(path) == 0,
+          "a file in it can be made, mapped and removed");
     munmap(p, PAGE);
     close(fd);
 }
 
-static void refusals(void) {
+static void refusals(void)
+{
     CHECK_ERRNO(open("/dev/absent", O_RDONLY), ENOENT, "a device that is not there");
     CHECK_ERRNO(open("/dev/null/x", O_RDONLY), ENOTDIR, "a name below a device");
     CHECK_ERRNO(open("/dev/null", O_RDONLY | O_DIRECTORY), ENOTDIR, "a device opened as a directory");
-    CHECK_CHILD("a user may write /dev/null and read /dev/urandom", drop_root(); int fd = open("/dev/null", O_WRONLY);
-                REQ(fd >= 0 && write(fd, "x", 1) == 1); fd = open("/dev/urandom", O_RDONLY); REQ(read(fd, buf, 8) == 8));
-    CHECK_CHILD("a user makes no devices", drop_root(); REQ(mknod("/dev/abi", S_IFCHR | 0600, makedev(1, 3)) == -1);
-                REQ(errno == EACCES || errno == EPERM));
+    CHECK_CHILD("a user may write /dev/null and read /dev/urandom", {
+        drop_root();
+        int fd = open("/dev/null", O_WRONLY);
+        REQ(fd >= 0 && write(fd, "x", 1) == 1);
+        fd = open("/dev/urandom", O_RDONLY);
+        REQ(read(fd, buf, 8) == 8);
+    });
+    CHECK_CHILD("a user makes no devices", {
+        drop_root();
+        REQ(mknod("/dev/abi", S_IFCHR | 0600, makedev(1, 3)) == -1);
+        REQ(errno == EACCES || errno == EPERM);
+    });
 }
 
-int main(void) {
+int main(void)
+{
     nodes();
     null();
     zeros();

@@ -7,12 +7,14 @@
 #include <poll.h>
 #include <sys/time.h>
 
-static int events(int fd) {
+static int events(int fd)
+{
     struct pollfd p = {fd, POLLIN | POLLOUT, 0};
     return poll(&p, 1, 0) < 0 ? -1 : p.revents;
 }
 
-static void opening(void) {
+static void opening(void)
+{
     char c;
     REQ(mkfifo("f", 0600) == 0);
     CHECK_ERRNO(open("f", O_WRONLY | O_NONBLOCK), ENXIO, "a writer that will not wait finds no reader");
@@ -35,7 +37,8 @@ static void opening(void) {
     close(b);
 }
 
-static void meeting(void) {
+static void meeting(void)
+{
     char buf[8];
     pid_t pid = tap_fork();
     if (pid == 0) {
@@ -59,20 +62,26 @@ static void meeting(void) {
 
 static volatile sig_atomic_t ticks;
 
-static void on_alarm(int sig) {
+static void on_alarm(int sig)
+{
     (void)sig;
     ticks++;
 }
 
-static void interrupted(void) {
-    CHECK_CHILD("a signal interrupts a waiting open",
-                struct sigaction sa = {.sa_handler = on_alarm}; sigaction(SIGALRM, &sa, NULL);
-                struct itimerval it = {{0, 20000}, {0, 20000}}; setitimer(ITIMER_REAL, &it, NULL);
-                REQ(open("f", O_RDONLY) == -1 && errno == EINTR && ticks > 0));
+static void interrupted(void)
+{
+    CHECK_CHILD("a signal interrupts a waiting open", {
+        struct sigaction sa = {.sa_handler = on_alarm};
+        sigaction(SIGALRM, &sa, NULL);
+        struct itimerval it = {{0, 20000}, {0, 20000}};
+        setitimer(ITIMER_REAL, &it, NULL);
+        REQ(open("f", O_RDONLY) == -1 && errno == EINTR && ticks > 0);
+    });
 }
 
 /* What one writer wrote and nobody read goes when the last end is closed. */
-static void forgetting(void) {
+static void forgetting(void)
+{
     char c;
     int b = open("f", O_RDWR);
     REQ(write(b, "left", 4) == 4 && close(b) == 0);
@@ -83,21 +92,27 @@ static void forgetting(void) {
     CHECK(stat("f", &st) == 0 && S_ISFIFO(st.st_mode) && st.st_size == 0, "stat tells a FIFO of size 0");
 }
 
-static void unlinked(void) {
+static void unlinked(void)
+{
     char c;
     int b = open("f", O_RDWR);
     REQ(unlink("f") == 0 && mkfifo("f", 0600) == 0);
     int other = open("f", O_RDWR | O_NONBLOCK);
-    CHECK(write(b, "1", 1) == 1 && read(other, &c, 1) == -1 && errno == EAGAIN, "a new FIFO of the old name is another");
+    CHECK(write(b, "1", 1) == 1 && read(other, &c, 1) == -1 && errno == EAGAIN,
+          "a new FIFO of the old name is another");
     CHECK(read(b, &c, 1) == 1 && c == '1', "the unlinked one works on");
     close(b);
     close(other);
-    CHECK_CHILD("permissions count", REQ(chmod(".", 0755) == 0); drop_root();
-                REQ(open("f", O_RDWR) == -1 && errno == EACCES));
+    CHECK_CHILD("permissions count", {
+        REQ(chmod(".", 0755) == 0);
+        drop_root();
+        REQ(open("f", O_RDWR) == -1 && errno == EACCES);
+    });
 }
 
 /* Twenty writers come and go; the reader that stays open in both directions gets every message whole. */
-static void coming_and_going(void) {
+static void coming_and_going(void)
+{
     int b = open("f", O_RDWR), good = 1;
     pid_t pid[20];
     for (int i = 0; i < 20; i++)
@@ -120,7 +135,8 @@ static void coming_and_going(void) {
     close(b);
 }
 
-int main(void) {
+int main(void)
+{
     umask(0);
     opening();
     meeting();

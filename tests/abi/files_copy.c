@@ -9,7 +9,8 @@
 enum { N = 100000 };
 static unsigned char data[N], back[N];
 
-static void sending(void) {
+static void sending(void)
+{
     int in = open("in", O_RDONLY), out = open("out", O_RDWR | O_CREAT | O_TRUNC, 0600), p[2];
     off_t off = 0;
     CHECK(sendfile(out, in, NULL, N + 50) == N && lseek(in, 0, SEEK_CUR) == N, "sendfile copies up to the end");
@@ -40,14 +41,16 @@ static void sending(void) {
     close(p[1]);
 }
 
-static void ranges(void) {
+static void ranges(void)
+{
     int in = open("in", O_RDONLY), out = open("out2", O_RDWR | O_CREAT | O_TRUNC, 0600);
     off_t from = 100, to = 50;
     CHECK(copy_file_range(in, &from, out, &to, 60000, 0) == 60000 && from == 60100 && to == 60050,
           "copy_file_range copies and moves both offsets");
     CHECK(pread(out, back, N, 0) == 60050 && !memcmp(back + 50, data + 100, 60000) && !back[0] && !back[49],
           "the copy is the same, the gap before it zeros");
-    CHECK(copy_file_range(in, NULL, out, NULL, 10, 0) == 10 && lseek(in, 0, SEEK_CUR) == 10, "without offsets it moves the positions");
+    CHECK(copy_file_range(in, NULL, out, NULL, 10, 0) == 10 && lseek(in, 0, SEEK_CUR) == 10,
+          "without offsets it moves the positions");
     from = N;
     CHECK(copy_file_range(in, &from, out, NULL, 10, 0) == 0, "at the end it copies nothing");
     CHECK_ERRNO(copy_file_range(in, NULL, out, NULL, 10, 1), EINVAL, "copy_file_range with a flag");
@@ -68,7 +71,8 @@ static void ranges(void) {
     close(p[1]);
 }
 
-static void splicing(void) {
+static void splicing(void)
+{
     int in = open("in", O_RDONLY), out = open("out3", O_RDWR | O_CREAT | O_TRUNC, 0600), p[2], q[2];
     make_pipe(p);
     make_pipe(q);
@@ -91,7 +95,8 @@ static void splicing(void) {
     close(q[1]);
 }
 
-int main(void) {
+int main(void)
+{
     for (int i = 0; i < N; i++)
         data[i] = i * 13 + i / 257;
     put_file("in", data, N);

@@ -16,12 +16,14 @@ struct record {
 
 static char buf[32768];
 
-static long getdents(int fd, void *into, size_t size) {
+static long getdents(int fd, void *into, size_t size)
+{
     return syscall(SYS_getdents64, fd, into, size);
 }
 
 /* Counts the entries of the directory named as `prefix` plus a number below `n`; each must come exactly once. */
-static int complete(int fd, const char *prefix, int n, size_t size) {
+static int complete(int fd, const char *prefix, int n, size_t size)
+{
     static unsigned char seen[2000];
     memset(seen, 0, sizeof seen);
     int count = 0;
@@ -41,7 +43,8 @@ static int complete(int fd, const char *prefix, int n, size_t size) {
     return count == n;
 }
 
-static void fill(const char *dir, int n) {
+static void fill(const char *dir, int n)
+{
     char path[64];
     REQ(mkdir(dir, 0755) == 0);
     for (int i = 0; i < n; i++) {
@@ -50,8 +53,10 @@ static void fill(const char *dir, int n) {
     }
 }
 
-static void records(void) {
-    REQ(mkdir("r", 0755) == 0 && mkdir("r/dir", 0755) == 0 && symlink("x", "r/link") == 0 && mkfifo("r/pipe", 0600) == 0);
+static void records(void)
+{
+    REQ(mkdir("r", 0755) == 0 && mkdir("r/dir", 0755) == 0 && symlink("x", "r/link") == 0 &&
+        mkfifo("r/pipe", 0600) == 0);
     put_text("r/file", "");
     REQ(mknod("r/sock", S_IFSOCK | 0600, 0) == 0 && mknod("r/chr", S_IFCHR, 259) == 0);
     int fd = open("r", O_RDONLY), found = 0, types = 1, inodes = 1, shape = 1;
@@ -74,7 +79,8 @@ static void records(void) {
     close(fd);
 }
 
-static void errors(void) {
+static void errors(void)
+{
     int dir = open("r", O_RDONLY), file = open("r/file", O_RDONLY);
     CHECK_ERRNO(getdents(dir, buf, 10), EINVAL, "a buffer too small for one record");
     CHECK_ERRNO(getdents(-1, buf, sizeof buf), EBADF, "getdents64 of -1");
@@ -89,7 +95,8 @@ static void errors(void) {
     close(file);
 }
 
-static void many(void) {
+static void many(void)
+{
     fill("m", 1000);
     int fd = open("m", O_RDONLY);
     CHECK(complete(fd, "entry", 1000, sizeof buf), "1000 entries come once each, in large pieces");
@@ -99,7 +106,8 @@ static void many(void) {
 }
 
 /* Remembers d_off of the i-th entry, seeks there later, and reads the entry that followed it. */
-static void positions(void) {
+static void positions(void)
+{
     DIR *d = opendir("m");
     long at[50];
     char next[50][32];
@@ -122,7 +130,8 @@ static void positions(void) {
     closedir(d);
 }
 
-static void removed_while_read(void) {
+static void removed_while_read(void)
+{
     fill("x", 500);
     char path[300];
     int fd = open("x", O_RDONLY), removed = 0, good = 1;
@@ -141,7 +150,8 @@ static void removed_while_read(void) {
 }
 
 /* Entries that are there from the beginning to the end must come once, whatever happens to others. */
-static void changed_while_read(void) {
+static void changed_while_read(void)
+{
     fill("c", 300);
     char path[64];
     int fd = open("c", O_RDONLY), churn = 0;
@@ -165,7 +175,8 @@ static void changed_while_read(void) {
     close(fd);
 }
 
-static void appears(void) {
+static void appears(void)
+{
     REQ(mkdir("a", 0755) == 0);
     put_text("a/one", "");
     int fd = open("a", O_RDONLY);
@@ -182,7 +193,8 @@ static void appears(void) {
     close(fd);
 }
 
-int main(void) {
+int main(void)
+{
     umask(0);
     records();
     errors();

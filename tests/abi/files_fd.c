@@ -8,7 +8,8 @@
 #include <sys/file.h>
 #include <sys/ioctl.h>
 
-static void duplicates(void) {
+static void duplicates(void)
+{
     int fd = open("f", O_RDWR | O_CREAT | O_CLOEXEC, 0600), d = dup(fd);
     CHECK(d >= 0 && fcntl(d, F_GETFD) == 0, "dup clears close-on-exec");
     CHECK(dup2(fd, 100) == 100 && fcntl(100, F_GETFD) == 0, "dup2 to a number");
@@ -35,7 +36,8 @@ static void duplicates(void) {
     close(p[0]);
 }
 
-static void flags(void) {
+static void flags(void)
+{
     int fd = open("f", O_RDWR);
     CHECK(fcntl(fd, F_SETFD, FD_CLOEXEC) == 0 && fcntl(fd, F_GETFD) == FD_CLOEXEC, "F_SETFD sets close-on-exec");
     CHECK(fcntl(fd, F_SETFD, 0) == 0 && fcntl(fd, F_GETFD) == 0, "and clears it");
@@ -64,45 +66,66 @@ static void flags(void) {
     close(fd);
 }
 
-static int open_fds(int from, int to) {
+static int open_fds(int from, int to)
+{
     int n = 0;
     for (int fd = from; fd <= to; fd++)
         n += fcntl(fd, F_GETFD) >= 0;
     return n;
 }
 
-static void ranges(void) {
-    CHECK_CHILD("close_range closes a range", for (int i = 300; i < 310; i++) REQ(dup2(0, i) == i);
-                REQ(syscall(SYS_close_range, 302, 306, 0) == 0);
-                REQ(open_fds(300, 309) == 5 && open_fds(302, 306) == 0));
-    CHECK_CHILD("CLOSE_RANGE_CLOEXEC marks it", for (int i = 300; i < 310; i++) REQ(dup2(0, i) == i);
-                REQ(syscall(SYS_close_range, 305, ~0u, CLOSE_RANGE_CLOEXEC) == 0);
-                REQ(fcntl(304, F_GETFD) == 0 && fcntl(305, F_GETFD) == FD_CLOEXEC && fcntl(309, F_GETFD) == FD_CLOEXEC));
+static void ranges(void)
+{
+    CHECK_CHILD("close_range closes a range", {
+        for (int i = 300; i < 310; i++)
+            REQ(dup2(0, i) == i);
+        REQ(syscall(SYS_close_range, 302, 306, 0) == 0);
+        REQ(open_fds(300, 309) == 5 && open_fds(302, 306) == 0);
+    });
+    CHECK_CHILD("CLOSE_RANGE_CLOEXEC marks it", {
+        for (int i = 300; i < 310; i++)
+            REQ(dup2(0, i) == i);
+        REQ(syscall(SYS_close_range, 305, ~0u, CLOSE_RANGE_CLOEXEC) == 0);
+        REQ(fcntl(304, F_GETFD) == 0 && fcntl(305, F_GETFD) == FD_CLOEXEC && fcntl(309, F_GETFD) == FD_CLOEXEC);
+    });
     CHECK_ERRNO(syscall(SYS_close_range, 10, 5, 0), EINVAL, "close_range backwards");
     CHECK_ERRNO(syscall(SYS_close_range, 3, 5, 0x80), EINVAL, "close_range with an unknown flag");
 }
 
-static struct flock lock(short type, off_t from, off_t len) {
+static struct flock lock(short type, off_t from, off_t len)
+{
     return (struct flock){.l_type = type, .l_whence = SEEK_SET, .l_start = from, .l_len = len};
 }
 
-static void record_locks(void) {
+static void record_locks(void)
+{
     int fd = open("l", O_RDWR | O_CREAT, 0600), other = open("l", O_RDWR);
     struct flock l = lock(F_WRLCK, 10, 10);
     CHECK(fcntl(fd, F_SETLK, &l) == 0, "F_SETLK locks a range");
     l = lock(F_WRLCK, 0, 0);
     CHECK(fcntl(other, F_GETLK, &l) == 0 && l.l_type == F_UNLCK, "one's own lock is no obstacle");
     pid_t parent = getpid();
-    CHECK_CHILD("another process sees whose it is", l = lock(F_RDLCK, 0, 0);
-                REQ(fcntl(fd, F_GETLK, &l) == 0 && l.l_type == F_WRLCK && l.l_start == 10 && l.l_len == 10);
-                REQ(l.l_pid == parent));
-    CHECK_CHILD("and cannot lock over it", l = lock(F_RDLCK, 15, 1);
-                REQ(fcntl(fd, F_SETLK, &l) == -1 && (errno == EAGAIN || errno == EACCES)); l = lock(F_WRLCK, 20, 5);
-                REQ(fcntl(fd, F_SETLK, &l) == 0));
+    CHECK_CHILD("another process sees whose it is", {
+        l = lock(F_RDLCK, 0, 0);
+        REQ(fcntl(fd, F_GETLK, &l) == 0 && l.l_type == F_WRLCK && l.l_start == 10 && l.l_len == 10);
+        REQ(l.l_pid == parent);
+    });
+    CHECK_CHILD("and cannot lock over it", {
+        l = lock(F_RDLCK, 15, 1);
+        REQ(fcntl(fd, F_SETLK, &l) == -1 && (errno == EAGAIN || errno == EACCES));
+        l = lock(F_WRLCK, 20, 5);
+        REQ(fcntl(fd, F_SETLK, &l) == 0);
+    });
     l = lock(F_UNLCK, 12, 2);
     CHECK(fcntl(fd, F_SETLK, &l) == 0, "unlocking the middle");
-    CHECK_CHILD("splits it", l = lock(F_WRLCK, 12, 2); REQ(fcntl(fd, F_SETLK, &l) == 0); l = lock(F_WRLCK, 11, 1);
-                REQ(fcntl(fd, F_SETLK, &l) == -1); l = lock(F_WRLCK, 14, 1); REQ(fcntl(fd, F_SETLK, &l) == -1));
+    CHECK_CHILD("splits it", {
+        l = lock(F_WRLCK, 12, 2);
+        REQ(fcntl(fd, F_SETLK, &l) == 0);
+        l = lock(F_WRLCK, 11, 1);
+        REQ(fcntl(fd, F_SETLK, &l) == -1);
+        l = lock(F_WRLCK, 14, 1);
+        REQ(fcntl(fd, F_SETLK, &l) == -1);
+    });
     int go[2];
     make_pipe(go);
     pid_t pid = tap_fork();
@@ -126,7 +149,8 @@ static void record_locks(void) {
     close(fd);
 }
 
-static void whole_file_locks(void) {
+static void whole_file_locks(void)
+{
     int a = open("l", O_RDWR), b = open("l", O_RDWR), c = dup(a);
     CHECK(flock(a, LOCK_EX) == 0, "flock");
     CHECK_ERRNO(flock(b, LOCK_SH | LOCK_NB), EWOULDBLOCK, "a second open of the file is another holder");
@@ -147,7 +171,8 @@ static void whole_file_locks(void) {
     close(d);
 }
 
-int main(void) {
+int main(void)
+{
     duplicates();
     flags();
     ranges();

@@ -6,13 +6,15 @@
 
 #include <sys/sysmacros.h>
 
-static struct stat st_of(const char *path) {
+static struct stat st_of(const char *path)
+{
     struct stat st = {0};
     lstat(path, &st);
     return st;
 }
 
-static void linking(void) {
+static void linking(void)
+{
     put_text("f", "file");
     REQ(mkdir("d", 0755) == 0 && symlink("f", "s") == 0 && symlink("nowhere", "dangling") == 0);
     CHECK(link("f", "g") == 0 && st_of("f").st_ino == st_of("g").st_ino && st_of("f").st_nlink == 2,
@@ -38,7 +40,8 @@ static void linking(void) {
           "unlink lowers the link count");
 }
 
-static void unlinking(void) {
+static void unlinking(void)
+{
     struct stat st;
     char buf[8];
     put_text("u", "still");
@@ -59,7 +62,8 @@ static void unlinking(void) {
     CHECK(unlink("s2") == 0 && exists("f"), "unlink of a symlink leaves its target");
 }
 
-static void directories(void) {
+static void directories(void)
+{
     CHECK(mkdir("m", 0751) == 0 && (st_of("m").st_mode & 07777) == 0751, "mkdir makes a directory with its mode");
     CHECK(st_of("m").st_nlink == 2, "an empty directory has two links");
     CHECK(mkdir("m/sub", 0700) == 0 && st_of("m").st_nlink == 3, "each subdirectory adds one");
@@ -85,7 +89,8 @@ static void directories(void) {
     close(fd);
 }
 
-static void symlinks(void) {
+static void symlinks(void)
+{
     char buf[64];
     CHECK(symlink("some/where", "l") == 0 && st_of("l").st_size == 10 && S_ISLNK(st_of("l").st_mode),
           "symlink makes a link as long as its target");
@@ -106,7 +111,8 @@ static void symlinks(void) {
     CHECK(symlink(longest, "long") == 0 && st_of("long").st_size == 4000, "a target of 4000 bytes");
 }
 
-static void renaming(void) {
+static void renaming(void)
+{
     put_text("r1", "one");
     put_text("r2", "two");
     ino_t ino = st_of("r1").st_ino;
@@ -136,11 +142,13 @@ static void renaming(void) {
           "a directory that moves gets its new parent as ..");
 }
 
-static int renameat2_(const char *a, const char *b, unsigned flags) {
+static int renameat2_(const char *a, const char *b, unsigned flags)
+{
     return syscall(SYS_renameat2, AT_FDCWD, a, AT_FDCWD, b, flags);
 }
 
-static void renaming2(void) {
+static void renaming2(void)
+{
     put_text("n1", "one");
     put_text("n2", "two");
     CHECK_ERRNO(renameat2_("n1", "n2", RENAME_NOREPLACE), EEXIST, "RENAME_NOREPLACE onto an existing name");
@@ -154,7 +162,8 @@ static void renaming2(void) {
     CHECK_ERRNO(renameat2_("n3", "x", 0x100), EINVAL, "an unknown flag");
 }
 
-static void nodes(void) {
+static void nodes(void)
+{
     CHECK(mknod("nf", S_IFREG | 0600, 0) == 0 && S_ISREG(st_of("nf").st_mode), "mknod of a file");
     CHECK(mknod("nz", 0600, 0) == 0 && S_ISREG(st_of("nz").st_mode), "mknod without a type makes a file");
     CHECK(mknod("np", S_IFIFO | 0600, 0) == 0 && S_ISFIFO(st_of("np").st_mode), "mknod of a FIFO");
@@ -172,12 +181,15 @@ static void nodes(void) {
     CHECK_ERRNO(mknod("nf", S_IFREG | 0600, 0), EEXIST, "mknod of an existing name");
     CHECK_ERRNO(mknod("ne", S_IFLNK | 0600, 0), EINVAL, "mknod of a symlink");
     CHECK(chmod(".", 0777) == 0, "let anybody write here");
-    CHECK_CHILD("mknod of a device needs root", drop_root();
-                REQ(mknod("user", S_IFCHR | 0600, makedev(1, 3)) == -1 && errno == EPERM);
-                REQ(mknod("userpipe", S_IFIFO | 0600, 0) == 0));
+    CHECK_CHILD("mknod of a device needs root", {
+        drop_root();
+        REQ(mknod("user", S_IFCHR | 0600, makedev(1, 3)) == -1 && errno == EPERM);
+        REQ(mknod("userpipe", S_IFIFO | 0600, 0) == 0);
+    });
 }
 
-int main(void) {
+int main(void)
+{
     umask(0);
     linking();
     unlinking();

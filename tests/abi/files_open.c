@@ -6,11 +6,13 @@
 
 #include <sys/ioctl.h>
 
-static int fl(int fd) {
+static int fl(int fd)
+{
     return fcntl(fd, F_GETFL);
 }
 
-static void create_flags(void) {
+static void create_flags(void)
+{
     int fd = open("new", O_RDWR | O_CREAT | O_EXCL, 0640);
     struct stat st;
     CHECK(fd >= 0, "O_CREAT|O_EXCL makes a new file");
@@ -34,7 +36,8 @@ static void create_flags(void) {
     close(fd);
 }
 
-static void access_modes(void) {
+static void access_modes(void)
+{
     char c;
     int r = open("new", O_RDONLY), w = open("new", O_WRONLY), b = open("new", O_RDWR), n = open("new", 3);
     CHECK_ERRNO(write(r, "x", 1), EBADF, "write to a file opened for reading");
@@ -51,7 +54,8 @@ static void access_modes(void) {
     close(n);
 }
 
-static void truncating(void) {
+static void truncating(void)
+{
     put_text("t", "0123456789");
     int fd = open("t", O_WRONLY | O_TRUNC);
     CHECK(fd >= 0 && file_size("t") == 0, "O_TRUNC empties the file");
@@ -64,7 +68,8 @@ static void truncating(void) {
     CHECK_ERRNO(open(".", O_RDONLY | O_TRUNC), EISDIR, "O_TRUNC on a directory");
 }
 
-static void appending(void) {
+static void appending(void)
+{
     put_text("a", "abc");
     int fd = open("a", O_WRONLY | O_APPEND), other = open("a", O_WRONLY | O_APPEND);
     CHECK(write(fd, "1", 1) == 1 && write(other, "2", 1) == 1 && write(fd, "3", 1) == 1 && file_is("a", "abc123"),
@@ -79,7 +84,8 @@ static void appending(void) {
     close(other);
 }
 
-static void directories(void) {
+static void directories(void)
+{
     REQ(mkdir("d", 0755) == 0);
     char c;
     int fd = open("d", O_RDONLY | O_DIRECTORY);
@@ -95,7 +101,8 @@ static void directories(void) {
     CHECK_ERRNO(open("d", O_RDONLY | O_CREAT | O_EXCL, 0600), EEXIST, "O_EXCL on a directory");
 }
 
-static void links(void) {
+static void links(void)
+{
     REQ(symlink("new", "to_new") == 0 && symlink("d", "to_d") == 0 && symlink("fresh", "to_fresh") == 0);
     CHECK_ERRNO(open("to_new", O_RDONLY | O_NOFOLLOW), ELOOP, "O_NOFOLLOW on a symlink");
     CHECK_ERRNO(open("to_d", O_RDONLY | O_NOFOLLOW | O_DIRECTORY), ENOTDIR,
@@ -111,7 +118,8 @@ static void links(void) {
     CHECK_ERRNO(open("to_new", O_RDWR | O_CREAT | O_NOFOLLOW, 0600), ELOOP, "O_CREAT|O_NOFOLLOW on a symlink");
 }
 
-static void path_only(void) {
+static void path_only(void)
+{
     char c;
     int n;
     struct stat st;
@@ -141,7 +149,8 @@ static void path_only(void) {
     close(fd);
 }
 
-static void unnamed(void) {
+static void unnamed(void)
+{
     struct stat st;
     int fd = open(".", O_TMPFILE | O_RDWR, 0600);
     CHECK(fd >= 0 && fstat(fd, &st) == 0 && st.st_nlink == 0 && S_ISREG(st.st_mode),
@@ -162,7 +171,8 @@ static void unnamed(void) {
     close(fd);
 }
 
-static void close_on_exec(void) {
+static void close_on_exec(void)
+{
     int a = open("new", O_RDONLY | O_CLOEXEC), b = open("new", O_RDONLY);
     CHECK(fcntl(a, F_GETFD) == FD_CLOEXEC && fcntl(b, F_GETFD) == 0, "O_CLOEXEC sets the descriptor's flag");
     CHECK((fl(a) & O_CLOEXEC) == 0, "O_CLOEXEC is not a flag of the file");
@@ -170,7 +180,8 @@ static void close_on_exec(void) {
     close(b);
 }
 
-static void relative_to(void) {
+static void relative_to(void)
+{
     int dir = open("d", O_RDONLY), file = open("new", O_RDONLY), fd;
     CHECK((fd = openat(dir, "f", O_RDONLY)) >= 0 && close(fd) == 0, "openat is relative to a directory");
     CHECK((fd = openat(AT_FDCWD, "new", O_RDONLY)) >= 0 && close(fd) == 0, "AT_FDCWD is the working directory");
@@ -186,7 +197,8 @@ static void relative_to(void) {
     close(file);
 }
 
-static void lowest_descriptor(void) {
+static void lowest_descriptor(void)
+{
     int a = open("new", O_RDONLY), b = open("new", O_RDONLY), c = open("new", O_RDONLY);
     close(b);
     int again = open("new", O_RDONLY);
@@ -199,7 +211,8 @@ static void lowest_descriptor(void) {
     CHECK(syscall(SYS_close, 0x100000000L + open("new", O_RDONLY)) == 0, "descriptors are 32 bits wide");
 }
 
-static void busy_text(void) {
+static void busy_text(void)
+{
     copy_file("/proc/self/exe", "prog");
     int go[2], fd;
     make_pipe(go);
@@ -224,7 +237,8 @@ static void busy_text(void) {
     close(go[1]);
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char **argv)
+{
     if (argc == 3) {
         token_send(atoi(argv[2]));
         pause();

@@ -6,7 +6,8 @@
 
 #include <sys/statfs.h>
 
-static void lengths(void) {
+static void lengths(void)
+{
     char name[300], path[5000];
     struct stat st;
     memset(name, 'n', sizeof name);
@@ -30,7 +31,8 @@ static void lengths(void) {
     CHECK_ERRNO(open(path, O_RDONLY), ENAMETOOLONG, "a path of 4999 bytes");
 }
 
-static void deep(void) {
+static void deep(void)
+{
     int good = 1, depth = 0, top = open(".", O_RDONLY);
     for (; depth < 100; depth++)
         good &= mkdir("a-directory-name-of-some-forty-characters", 0755) == 0 &&
@@ -46,7 +48,8 @@ static void deep(void) {
     close(top);
 }
 
-static void loops(void) {
+static void loops(void)
+{
     struct stat st;
     char from[16], to[16];
     REQ(symlink("me", "me") == 0 && symlink("ping", "pong") == 0 && symlink("pong", "ping") == 0);
@@ -64,13 +67,15 @@ static void loops(void) {
     CHECK_ERRNO(stat("c41", &st), ELOOP, "41 symlinks in a chain");
 }
 
-static void dots(void) {
+static void dots(void)
+{
     struct stat here, st;
     REQ(mkdir("d", 0755) == 0 && mkdir("d/e", 0755) == 0 && symlink("d/e", "le") == 0 && stat(".", &here) == 0);
     put_text("f", "file");
     CHECK(stat("d/e/../..", &st) == 0 && st.st_ino == here.st_ino, ".. goes up");
     CHECK(stat("le/..", &st) == 0 && st.st_ino != here.st_ino, ".. after a symlink is the target's parent");
-    CHECK(stat("/../../..", &st) == 0 && stat("/", &here) == 0 && st.st_ino == here.st_ino, ".. at the root is the root");
+    CHECK(stat("/../../..", &st) == 0 && stat("/", &here) == 0 && st.st_ino == here.st_ino,
+          ".. at the root is the root");
     CHECK(stat(".//d///e/./", &st) == 0 && S_ISDIR(st.st_mode), "slashes and dots add nothing");
     CHECK_ERRNO(stat("f/", &st), ENOTDIR, "a slash after a file");
     CHECK_ERRNO(stat("f/.", &st), ENOTDIR, "a dot after a file");
@@ -84,18 +89,21 @@ static void dots(void) {
     CHECK_ERRNO(stat(at_addr(8), &st), EFAULT, "a path at a bad address");
 }
 
-static void absolute_links(void) {
+static void absolute_links(void)
+{
     char cwd[4096], target[4200];
     struct stat a, b;
     REQ(getcwd(cwd, sizeof cwd));
     snprintf(target, sizeof target, "%s/d", cwd);
     REQ(symlink(target, "abs") == 0);
-    CHECK(stat("abs/e", &a) == 0 && stat("d/e", &b) == 0 && a.st_ino == b.st_ino, "an absolute symlink starts at the root");
+    CHECK(stat("abs/e", &a) == 0 && stat("d/e", &b) == 0 && a.st_ino == b.st_ino,
+          "an absolute symlink starts at the root");
     REQ(symlink("../d/e", "d/up") == 0);
     CHECK(stat("d/up", &a) == 0 && a.st_ino == b.st_ino, "a relative symlink starts at its own directory");
 }
 
-static void working_directory(void) {
+static void working_directory(void)
+{
     char top[4096], cwd[4096];
     struct stat st;
     REQ(getcwd(top, sizeof top));
@@ -116,33 +124,49 @@ static void working_directory(void) {
     int fd = open("f", O_RDONLY);
     CHECK_ERRNO(fchdir(fd), ENOTDIR, "fchdir to a file");
     close(fd);
-    CHECK_CHILD("a removed working directory", REQ(mkdir("rm", 0755) == 0 && chdir("rm") == 0 && rmdir("../rm") == 0);
-                REQ(syscall(SYS_getcwd, cwd, sizeof cwd) == -1 && errno == ENOENT);
-                REQ(open("x", O_CREAT | O_RDWR, 0600) == -1 && errno == ENOENT);
-                REQ(stat(".", &st) == 0 && st.st_nlink == 0); REQ(stat("..", &st) == 0));
+    CHECK_CHILD("a removed working directory", {
+        REQ(mkdir("rm", 0755) == 0 && chdir("rm") == 0 && rmdir("../rm") == 0);
+        REQ(syscall(SYS_getcwd, cwd, sizeof cwd) == -1 && errno == ENOENT);
+        REQ(open("x", O_CREAT | O_RDWR, 0600) == -1 && errno == ENOENT);
+        REQ(stat(".", &st) == 0 && st.st_nlink == 0);
+        REQ(stat("..", &st) == 0);
+    });
     CHECK_CHILD("a child's chdir is its own", REQ(chdir("/") == 0));
     CHECK(getcwd(cwd, sizeof cwd) && !strcmp(cwd, top), "and not its parent's");
 }
 
-static void new_root(void) {
+static void new_root(void)
+{
     char cwd[64];
     struct stat inside, st;
     REQ(mkdir("jail", 0755) == 0 && mkdir("jail/sub", 0755) == 0 && symlink("/sub", "jail/abs") == 0);
     REQ(stat("jail/sub", &inside) == 0);
-    CHECK_CHILD("chroot moves / and absolute symlinks", REQ(chroot("jail") == 0 && chdir("/") == 0);
-                REQ(stat("/sub", &st) == 0 && st.st_ino == inside.st_ino);
-                REQ(stat("/abs", &st) == 0 && st.st_ino == inside.st_ino); REQ(getcwd(cwd, 64) && !strcmp(cwd, "/"));
-                REQ(stat("/../../sub", &st) == 0 && st.st_ino == inside.st_ino));
-    CHECK_CHILD("a working directory outside the new root is unreachable", REQ(chroot("jail") == 0);
-                REQ(syscall(SYS_getcwd, cwd, 64) > 0 && !strncmp(cwd, "(unreachable)", 13)));
-    CHECK_CHILD("an open directory leads out of the root", int out = open(".", O_RDONLY);
-                REQ(chroot("jail") == 0 && fchdir(out) == 0); REQ(stat("jail", &st) == 0));
+    CHECK_CHILD("chroot moves / and absolute symlinks", {
+        REQ(chroot("jail") == 0 && chdir("/") == 0);
+        REQ(stat("/sub", &st) == 0 && st.st_ino == inside.st_ino);
+        REQ(stat("/abs", &st) == 0 && st.st_ino == inside.st_ino);
+        REQ(getcwd(cwd, 64) && !strcmp(cwd, "/"));
+        REQ(stat("/../../sub", &st) == 0 && st.st_ino == inside.st_ino);
+    });
+    CHECK_CHILD("a working directory outside the new root is unreachable", {
+        REQ(chroot("jail") == 0);
+        REQ(syscall(SYS_getcwd, cwd, 64) > 0 && !strncmp(cwd, "(unreachable)", 13));
+    });
+    CHECK_CHILD("an open directory leads out of the root", {
+        int out = open(".", O_RDONLY);
+        REQ(chroot("jail") == 0 && fchdir(out) == 0);
+        REQ(stat("jail", &st) == 0);
+    });
     CHECK_ERRNO(chroot("f"), ENOTDIR, "chroot to a file");
     CHECK_ERRNO(chroot("absent"), ENOENT, "chroot to an absent name");
-    CHECK_CHILD("chroot needs root", drop_root(); REQ(chroot("jail") == -1 && errno == EPERM));
+    CHECK_CHILD("chroot needs root", {
+        drop_root();
+        REQ(chroot("jail") == -1 && errno == EPERM);
+    });
 }
 
-int main(void) {
+int main(void)
+{
     umask(0);
     REQ(chmod(".", 0755) == 0);
     lengths();

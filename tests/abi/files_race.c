@@ -15,7 +15,8 @@ struct pair {
     int who, wins;
 };
 
-static void *racer(void *arg) {
+static void *racer(void *arg)
+{
     struct pair *p = arg;
     pin(p->who);
     for (int i = 0; i < ROUNDS; i++) {
@@ -27,7 +28,8 @@ static void *racer(void *arg) {
 }
 
 /* Runs `act` in two threads at once, ROUNDS times; the number of successes of both. */
-static int race(int (*act)(int, int)) {
+static int race(int (*act)(int, int))
+{
     struct pair p[2] = {{act, 0, 0}, {act, 1, 0}};
     pthread_t t[2];
     for (int i = 0; i < 2; i++)
@@ -37,7 +39,8 @@ static int race(int (*act)(int, int)) {
     return p[0].wins + p[1].wins;
 }
 
-static int make_exclusive(int who, int i) {
+static int make_exclusive(int who, int i)
+{
     char name[32];
     (void)who;
     snprintf(name, sizeof name, "x%d", i);
@@ -49,7 +52,8 @@ static int make_exclusive(int who, int i) {
     return fd >= 0;
 }
 
-static int remove_one(int who, int i) {
+static int remove_one(int who, int i)
+{
     char name[32];
     (void)who;
     snprintf(name, sizeof name, "x%d", i);
@@ -58,7 +62,8 @@ static int remove_one(int who, int i) {
     return r == 0;
 }
 
-static int make_dir(int who, int i) {
+static int make_dir(int who, int i)
+{
     char name[32];
     (void)who;
     snprintf(name, sizeof name, "d%d", i);
@@ -67,7 +72,8 @@ static int make_dir(int who, int i) {
     return r == 0;
 }
 
-static int fill_or_remove(int who, int i) {
+static int fill_or_remove(int who, int i)
+{
     char name[32], in[40];
     snprintf(name, sizeof name, "d%d", i);
     snprintf(in, sizeof in, "d%d/f", i);
@@ -79,19 +85,22 @@ static int fill_or_remove(int who, int i) {
     return fd >= 0;
 }
 
-static int link_or_rename(int who, int i) {
+static int link_or_rename(int who, int i)
+{
     char from[32], to[32];
     snprintf(from, sizeof from, "n%d", i);
     snprintf(to, sizeof to, "m%d.%d", i, who);
     return rename(from, to) == 0;
 }
 
-static int cross_rename(int who, int i) {
+static int cross_rename(int who, int i)
+{
     (void)i;
     return rename(who ? "A/b" : "B/a", who ? "B/a/b" : "A/b/a") == 0;
 }
 
-static int append_byte(int who, int i) {
+static int append_byte(int who, int i)
+{
     (void)i;
     static int fd[2] = {-1, -1};
     if (fd[who] < 0)
@@ -101,14 +110,16 @@ static int append_byte(int who, int i) {
 
 static int shared_file = -1;
 
-static int shared_write(int who, int i) {
+static int shared_write(int who, int i)
+{
     char rec[8];
     (void)i;
     memset(rec, 'a' + who, sizeof rec);
     return write(shared_file, rec, sizeof rec) == sizeof rec;
 }
 
-static void creation(void) {
+static void creation(void)
+{
     CHECK(race(make_exclusive) == ROUNDS, "O_CREAT|O_EXCL has one winner");
     CHECK(race(remove_one) == ROUNDS, "unlink has one winner");
     CHECK(race(make_dir) == ROUNDS, "mkdir has one winner");
@@ -121,12 +132,14 @@ static void creation(void) {
     CHECK(race(link_or_rename) == ROUNDS, "rename of one name has one winner");
 }
 
-static void directories(void) {
+static void directories(void)
+{
     REQ(mkdir("A", 0700) == 0 && mkdir("B", 0700) == 0 && mkdir("A/b", 0700) == 0 && mkdir("B/a", 0700) == 0);
     CHECK(race(cross_rename) == 1, "two directories never move into each other");
 }
 
-static void writes(void) {
+static void writes(void)
+{
     REQ(close(creat("append", 0600)) == 0);
     CHECK(race(append_byte) == 2 * ROUNDS && file_size("append") == 2 * ROUNDS, "no append overwrites another");
     shared_file = open("shared", O_RDWR | O_CREAT, 0600);
@@ -144,7 +157,8 @@ static void writes(void) {
 /* While one thread replaces a name by rename, the other must always find it, whole. */
 static volatile int stop;
 
-static void *replacer(void *arg) {
+static void *replacer(void *arg)
+{
     (void)arg;
     pin(1);
     for (int i = 0; i < 300; i++) {
@@ -155,7 +169,8 @@ static void *replacer(void *arg) {
     return NULL;
 }
 
-static void replacing(void) {
+static void replacing(void)
+{
     put_text("target", "odd-odd");
     pthread_t t;
     int good = 1;
@@ -173,7 +188,8 @@ static void replacing(void) {
 }
 
 /* One truncates and extends, the other reads: each byte is the one written or zero, never another file's. */
-static void *resizer(void *arg) {
+static void *resizer(void *arg)
+{
     int fd = *(int *)arg;
     char full[8192];
     memset(full, 'D', sizeof full);
@@ -184,7 +200,8 @@ static void *resizer(void *arg) {
     return NULL;
 }
 
-static void resizing(void) {
+static void resizing(void)
+{
     int fd = open("resize", O_RDWR | O_CREAT, 0600), good = 1;
     char buf[16384];
     pthread_t t;
@@ -201,7 +218,8 @@ static void resizing(void) {
     close(fd);
 }
 
-int main(void) {
+int main(void)
+{
     umask(0);
     pthread_barrier_init(&gate, NULL, 2);
     creation();

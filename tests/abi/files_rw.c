@@ -6,7 +6,8 @@
 
 #include <sys/uio.h>
 
-static void positions(void) {
+static void positions(void)
+{
     char buf[32];
     int fd = open("p", O_RDWR | O_CREAT | O_TRUNC, 0644);
     CHECK(write(fd, "0123456789", 10) == 10 && lseek(fd, 0, SEEK_CUR) == 10, "write moves the position");
@@ -25,7 +26,8 @@ static void positions(void) {
     close(fd);
 }
 
-static void positioned(void) {
+static void positioned(void)
+{
     char buf[16];
     int fd = open("q", O_RDWR | O_CREAT | O_TRUNC, 0644);
     CHECK(pwrite(fd, "abcdef", 6, 2) == 6 && lseek(fd, 0, SEEK_CUR) == 0, "pwrite leaves the position");
@@ -44,7 +46,8 @@ static void positioned(void) {
     close(fd);
 }
 
-static void vectors(void) {
+static void vectors(void)
+{
     char a[3], b[4];
     struct iovec out[3] = {{"one", 3}, {"", 0}, {"four", 4}}, in[2] = {{a, 3}, {b, 4}};
     int fd = open("v", O_RDWR | O_CREAT | O_TRUNC, 0644);
@@ -63,7 +66,8 @@ static void vectors(void) {
     close(fd);
 }
 
-static void flags2(void) {
+static void flags2(void)
+{
     char a[8];
     struct iovec io = {a, 2};
     int fd = open("v2", O_RDWR | O_CREAT | O_TRUNC, 0644);
@@ -78,7 +82,8 @@ static void flags2(void) {
     close(fd);
 }
 
-static void bad_descriptors(void) {
+static void bad_descriptors(void)
+{
     char c;
     struct iovec io = {&c, 1};
     CHECK_ERRNO(read(-1, &c, 1), EBADF, "read of -1");
@@ -88,7 +93,8 @@ static void bad_descriptors(void) {
     CHECK_ERRNO(lseek(-1, 0, SEEK_SET), EBADF, "lseek of -1");
 }
 
-static void bad_buffers(void) {
+static void bad_buffers(void)
+{
     int fd = open("q", O_RDWR);
     CHECK_ERRNO(read(fd, at_addr(16), 4), EFAULT, "read into an unmapped address");
     CHECK_ERRNO(write(fd, at_addr(16), 4), EFAULT, "write from an unmapped address");
@@ -99,7 +105,8 @@ static void bad_buffers(void) {
 }
 
 /* A block of 300,000 bytes whose value depends on the offset, written and read in pieces that straddle pages. */
-static void large(void) {
+static void large(void)
+{
     enum { N = 300000 };
     static unsigned char w[N], r[N];
     for (int i = 0; i < N; i++)
@@ -116,12 +123,14 @@ static void large(void) {
     for (at = 0, good = 1; at < N; at += 4095)
         good &= pread(fd, r + at, at + 4095 < N ? 4095 : N - at, at) > 0;
     CHECK(good && !memcmp(r, w, N), "they read back in pieces of 4095");
-    CHECK(pwrite(fd, "!", 1, 8191) == 1 && pread(fd, r, 3, 8190) == 3 && r[0] == w[8190] && r[1] == '!' && r[2] == w[8192],
+    CHECK(pwrite(fd, "!", 1, 8191) == 1 && pread(fd, r, 3, 8190) == 3 && r[0] == w[8190] && r[1] == '!' &&
+              r[2] == w[8192],
           "one byte at the end of a page leaves its neighbours");
     close(fd);
 }
 
-static void shared_position(void) {
+static void shared_position(void)
+{
     put_text("s", "abcdefgh");
     int fd = open("s", O_RDONLY), other = open("s", O_RDONLY), copy = dup(fd);
     char c;
@@ -135,7 +144,8 @@ static void shared_position(void) {
 }
 
 /* Two processes append 200 records each of 16 bytes: none is lost or torn. */
-static void append_race(void) {
+static void append_race(void)
+{
     enum { N = 200 };
     REQ(close(creat("race", 0644)) == 0);
     pid_t pid[2];
@@ -162,7 +172,8 @@ static void append_race(void) {
     fclose(f);
 }
 
-int main(void) {
+int main(void)
+{
     positions();
     positioned();
     vectors();

@@ -7,13 +7,15 @@
 #include <sys/mman.h>
 #include <sys/statfs.h>
 
-static int all_zero(int fd, off_t at, size_t len) {
+static int all_zero(int fd, off_t at, size_t len)
+{
     static char buf[65536], zero[65536];
     memset(buf, 1, len);
     return pread(fd, buf, len, at) == (ssize_t)len && !memcmp(buf, zero, len);
 }
 
-static void truncating(void) {
+static void truncating(void)
+{
     char buf[16];
     int fd = open("t", O_RDWR | O_CREAT | O_TRUNC, 0644), ro = open("t", O_RDONLY);
     REQ(write(fd, "0123456789", 10) == 10);
@@ -21,7 +23,8 @@ static void truncating(void) {
     CHECK(lseek(fd, 0, SEEK_CUR) == 10, "ftruncate leaves the position");
     CHECK(ftruncate(fd, 10) == 0 && pread(fd, buf, 10, 0) == 10 && !memcmp(buf, "0123\0\0\0\0\0\0", 10),
           "bytes cut off and given back are zeros");
-    CHECK(truncate("t", 100000) == 0 && file_size("t") == 100000 && all_zero(fd, 4, 60000), "truncate grows with zeros");
+    CHECK(truncate("t", 100000) == 0 && file_size("t") == 100000 && all_zero(fd, 4, 60000),
+          "truncate grows with zeros");
     CHECK(ftruncate(fd, 0) == 0 && file_size("t") == 0, "ftruncate to nothing");
     CHECK_ERRNO(ftruncate(fd, -1), EINVAL, "a negative size");
     CHECK_ERRNO(truncate("t", -1), EINVAL, "a negative size by name");
@@ -38,7 +41,8 @@ static void truncating(void) {
     close(ro);
 }
 
-static void stale_bytes(void) {
+static void stale_bytes(void)
+{
     static char fill[3 * 4096];
     memset(fill, 'x', sizeof fill);
     int fd = open("s", O_RDWR | O_CREAT | O_TRUNC, 0644);
@@ -50,7 +54,8 @@ static void stale_bytes(void) {
     close(fd);
 }
 
-static void holes(void) {
+static void holes(void)
+{
     int fd = open("h", O_RDWR | O_CREAT | O_TRUNC, 0644);
     REQ(ftruncate(fd, 1 << 20) == 0 && pwrite(fd, "data", 4, 512 << 10) == 4);
     CHECK(lseek(fd, 0, SEEK_DATA) == 512 << 10, "SEEK_DATA finds the data behind a hole");
@@ -68,7 +73,8 @@ static void holes(void) {
     close(fd);
 }
 
-static void sparse_costs_little(void) {
+static void sparse_costs_little(void)
+{
     struct stat st;
     int fd = open("sp", O_RDWR | O_CREAT | O_TRUNC, 0644);
     CHECK(ftruncate(fd, 1LL << 40) == 0 && fstat(fd, &st) == 0 && st.st_size == 1LL << 40 && st.st_blocks == 0,
@@ -80,7 +86,8 @@ static void sparse_costs_little(void) {
     close(fd);
 }
 
-static void allocating(void) {
+static void allocating(void)
+{
     struct stat st;
     int fd = open("fa", O_RDWR | O_CREAT | O_TRUNC, 0644), ro = open("fa", O_RDONLY);
     CHECK(fallocate(fd, 0, 0, 10000) == 0 && file_size("fa") == 10000, "fallocate grows the file");
@@ -118,7 +125,8 @@ static void allocating(void) {
     close(ro);
 }
 
-static void syncing(void) {
+static void syncing(void)
+{
     int fd = open("fs", O_RDWR | O_CREAT | O_TRUNC, 0644), d = open(".", O_RDONLY), p[2];
     make_pipe(p);
     CHECK(fsync(fd) == 0 && fdatasync(fd) == 0, "fsync and fdatasync of a file");
@@ -133,7 +141,8 @@ static void syncing(void) {
     close(p[1]);
 }
 
-static void statfs_facts(void) {
+static void statfs_facts(void)
+{
     struct statfs a, b;
     int fd = open(".", O_RDONLY);
     CHECK(statfs(".", &a) == 0 && a.f_bsize >= 512 && a.f_namelen == 255, "statfs: block size and longest name");
@@ -146,7 +155,8 @@ static void statfs_facts(void) {
     close(fd);
 }
 
-int main(void) {
+int main(void)
+{
     truncating();
     stale_bytes();
     holes();

@@ -8,13 +8,15 @@
 #include <sys/time.h>
 #include <sys/xattr.h>
 
-static struct stat st_of(const char *path) {
+static struct stat st_of(const char *path)
+{
     struct stat st = {0};
     lstat(path, &st);
     return st;
 }
 
-static void stat_family(void) {
+static void stat_family(void)
+{
     struct stat a, b;
     put_text("f", "12345");
     REQ(symlink("f", "l") == 0);
@@ -36,7 +38,8 @@ static void stat_family(void) {
     close(fd);
 }
 
-static void statx_facts(void) {
+static void statx_facts(void)
+{
     struct statx x;
     struct stat st = st_of("f");
     CHECK(statx(AT_FDCWD, "f", 0, STATX_BASIC_STATS, &x) == 0 && (x.stx_mask & STATX_BASIC_STATS) == STATX_BASIC_STATS,
@@ -57,7 +60,8 @@ static void statx_facts(void) {
     CHECK_ERRNO(statx(AT_FDCWD, "f", 0, STATX_TYPE, at_addr(8)), EFAULT, "statx into a bad address");
 }
 
-static void modes(void) {
+static void modes(void)
+{
     int fd = open("f", O_RDONLY);
     CHECK(chmod("f", 06754) == 0 && (st_of("f").st_mode & 07777) == 06754, "chmod sets all twelve bits");
     CHECK(chmod("f", 0170644) == 0 && (st_of("f").st_mode) == (S_IFREG | 0644), "chmod leaves the type");
@@ -66,19 +70,26 @@ static void modes(void) {
     CHECK(fchmodat(AT_FDCWD, "f", 0644, 0) == 0 && (st_of("f").st_mode & 07777) == 0644, "fchmodat");
     CHECK_ERRNO(chmod("absent", 0600), ENOENT, "chmod of an absent file");
     CHECK_ERRNO(fchmod(-1, 0600), EBADF, "fchmod of -1");
-    CHECK_CHILD("chmod of another's file", drop_root(); REQ(chmod("f", 0777) == -1 && errno == EPERM));
+    CHECK_CHILD("chmod of another's file", {
+        drop_root();
+        REQ(chmod("f", 0777) == -1 && errno == EPERM);
+    });
     close(fd);
     REQ(mkdir("sg", 02777) == 0 && chown("sg", 0, 4242) == 0 && chmod("sg", 02777) == 0);
     put_text("sg/f", "x");
     REQ(mkdir("sg/d", 0755) == 0);
     CHECK(st_of("sg/f").st_gid == 4242, "a file in a set-group-ID directory gets its group");
     CHECK(st_of("sg/d").st_gid == 4242 && (st_of("sg/d").st_mode & S_ISGID), "a directory also inherits the bit");
-    CHECK_CHILD("S_ISGID goes when the owner is not in the group", REQ(chown("f", NOBODY, 4242) == 0); drop_root();
-                REQ(chmod("f", 02755) == 0 && (st_of("f").st_mode & 07777) == 0755));
+    CHECK_CHILD("S_ISGID goes when the owner is not in the group", {
+        REQ(chown("f", NOBODY, 4242) == 0);
+        drop_root();
+        REQ(chmod("f", 02755) == 0 && (st_of("f").st_mode & 07777) == 0755);
+    });
     REQ(chown("f", 0, 0) == 0 && chmod("f", 0644) == 0);
 }
 
-static void masks(void) {
+static void masks(void)
+{
     mode_t old = umask(027);
     CHECK(umask(027) == 027, "umask returns the one before");
     int fd = open("um", O_CREAT | O_RDWR, 0666);
@@ -92,7 +103,8 @@ static void masks(void) {
     CHECK(umask(old) == 0, "and not its parent's");
 }
 
-static void owners(void) {
+static void owners(void)
+{
     struct stat st;
     REQ(chmod("f", 06755) == 0);
     CHECK(chown("f", 1000, 2000) == 0 && (st = st_of("f"), st.st_uid == 1000 && st.st_gid == 2000), "chown");
@@ -108,28 +120,38 @@ static void owners(void) {
     CHECK_ERRNO(fchownat(AT_FDCWD, "f", 0, 0, 0x40000000), EINVAL, "fchownat with an unknown flag");
     CHECK_ERRNO(chown("absent", 0, 0), ENOENT, "chown of an absent file");
     REQ(chown("f", NOBODY, NOBODY) == 0);
-    CHECK_CHILD("an owner cannot give a file away", drop_root(); REQ(chown("f", 1, -1) == -1 && errno == EPERM);
-                REQ(chown("f", -1, 1) == -1 && errno == EPERM); REQ(chown("f", NOBODY, NOBODY) == 0));
+    CHECK_CHILD("an owner cannot give a file away", {
+        drop_root();
+        REQ(chown("f", 1, -1) == -1 && errno == EPERM);
+        REQ(chown("f", -1, 1) == -1 && errno == EPERM);
+        REQ(chown("f", NOBODY, NOBODY) == 0);
+    });
     REQ(chown("f", 0, 0) == 0);
 }
 
-static int close_to_now(struct timespec t) {
+static int close_to_now(struct timespec t)
+{
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     return llabs((long long)(now.tv_sec - t.tv_sec)) <= 10;
 }
 
-static void times(void) {
+static void times(void)
+{
     struct timespec set[2] = {{1000000001, 5}, {1000000002, 999999999}}, omit[2] = {{7, 0}, {0, UTIME_OMIT}};
     struct timespec now[2] = {{0, UTIME_NOW}, {0, UTIME_OMIT}}, bad[2] = {{0, 1000000000}, {0, 0}};
     struct stat st;
-    CHECK(utimensat(AT_FDCWD, "f", set, 0) == 0 && (st = st_of("f"), st.st_atim.tv_sec == 1000000001 &&
-          st.st_mtim.tv_sec == 1000000002 && st.st_mtim.tv_nsec == 999999999), "utimensat sets both, in nanoseconds");
+    CHECK(utimensat(AT_FDCWD, "f", set, 0) == 0 &&
+              (st = st_of("f"),
+               st.st_atim.tv_sec == 1000000001 && st.st_mtim.tv_sec == 1000000002 && st.st_mtim.tv_nsec == 999999999),
+          "utimensat sets both, in nanoseconds");
     CHECK(close_to_now(st.st_ctim), "and the change time is now");
-    CHECK(utimensat(AT_FDCWD, "f", omit, 0) == 0 && (st = st_of("f"), st.st_atim.tv_sec == 7 &&
-          st.st_mtim.tv_sec == 1000000002), "UTIME_OMIT leaves one");
-    CHECK(utimensat(AT_FDCWD, "f", now, 0) == 0 && (st = st_of("f"), close_to_now(st.st_atim) &&
-          st.st_mtim.tv_sec == 1000000002), "UTIME_NOW");
+    CHECK(utimensat(AT_FDCWD, "f", omit, 0) == 0 &&
+              (st = st_of("f"), st.st_atim.tv_sec == 7 && st.st_mtim.tv_sec == 1000000002),
+          "UTIME_OMIT leaves one");
+    CHECK(utimensat(AT_FDCWD, "f", now, 0) == 0 &&
+              (st = st_of("f"), close_to_now(st.st_atim) && st.st_mtim.tv_sec == 1000000002),
+          "UTIME_NOW");
     CHECK(utimensat(AT_FDCWD, "l", set, AT_SYMLINK_NOFOLLOW) == 0 && st_of("l").st_mtim.tv_sec == 1000000002,
           "utimensat of a symlink");
     CHECK(utimensat(AT_FDCWD, "f", NULL, 0) == 0 && close_to_now(st_of("f").st_mtim), "no times mean now");
@@ -147,14 +169,18 @@ static void times(void) {
     REQ(utimensat(AT_FDCWD, "td", set, 0) == 0 && unlink("td/x") == 0);
     CHECK(close_to_now(st_of("td").st_mtim), "a removed name too");
     REQ(chmod("f", 0666) == 0);
-    CHECK_CHILD("who may write may set the times to now, not to others", drop_root();
-                REQ(utimensat(AT_FDCWD, "f", NULL, 0) == 0);
-                REQ(utimensat(AT_FDCWD, "f", set, 0) == -1 && errno == EPERM));
+    CHECK_CHILD("who may write may set the times to now, not to others", {
+        drop_root();
+        REQ(utimensat(AT_FDCWD, "f", NULL, 0) == 0);
+        REQ(utimensat(AT_FDCWD, "f", set, 0) == -1 && errno == EPERM);
+    });
 }
 
-static void attributes(void) {
+static void attributes(void)
+{
     char buf[64];
-    CHECK(setxattr("f", "user.a", "value", 5, 0) == 0 && getxattr("f", "user.a", buf, 64) == 5 && !memcmp(buf, "value", 5),
+    CHECK(setxattr("f", "user.a", "value", 5, 0) == 0 && getxattr("f", "user.a", buf, 64) == 5 &&
+              !memcmp(buf, "value", 5),
           "setxattr and getxattr");
     CHECK(getxattr("f", "user.a", NULL, 0) == 5, "a size of 0 asks for the length");
     CHECK_ERRNO(getxattr("f", "user.a", buf, 3), ERANGE, "a value that does not fit");
@@ -170,12 +196,15 @@ static void attributes(void) {
     CHECK_ERRNO(removexattr("f", "user.a"), ENODATA, "removing it again");
     CHECK_ERRNO(lsetxattr("l", "user.a", "x", 1, 0), EPERM, "user attributes on a symlink");
     CHECK(setxattr("f", "trusted.t", "x", 1, 0) == 0, "root sets a trusted attribute");
-    CHECK_CHILD("others do not see it", drop_root();
-                REQ(getxattr("f", "trusted.t", buf, 64) == -1 && errno == ENODATA);
-                REQ(listxattr("f", buf, 64) == 8));
+    CHECK_CHILD("others do not see it", {
+        drop_root();
+        REQ(getxattr("f", "trusted.t", buf, 64) == -1 && errno == ENODATA);
+        REQ(listxattr("f", buf, 64) == 8);
+    });
 }
 
-int main(void) {
+int main(void)
+{
     umask(0);
     REQ(chmod(".", 0755) == 0);
     stat_family();

@@ -24,7 +24,8 @@ static char *ro;   /* a page that is only readable */
 static uintptr_t kinds[10];
 static int nkinds;
 
-static void make_kinds(void) {
+static void make_kinds(void)
+{
     char *p = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     REQ(mprotect(p + PAGE, PAGE, PROT_NONE) == 0);
     edge = p + PAGE;
@@ -41,7 +42,8 @@ static int failed;
 static uintptr_t failed_at;
 static long failed_ret;
 
-static void judge(long r, uintptr_t at) {
+static void judge(long r, uintptr_t at)
+{
     if (r == -1 && errno == EFAULT)
         return;
     failed = 1;
@@ -50,35 +52,36 @@ static void judge(long r, uintptr_t at) {
 }
 
 /* `call` uses P, an integer, in the place of the pointer: each kind must give EFAULT. */
-#define EFAULTS(name, call)                                                                                            \
-    do {                                                                                                               \
-        failed = 0;                                                                                                    \
-        for (int k_ = 0; k_ < nkinds; k_++) {                                                                          \
-            uintptr_t P = kinds[k_];                                                                                   \
-            judge(call, P);                                                                                            \
-        }                                                                                                              \
-        if (failed)                                                                                                    \
-            dprintf(1, "# %s at %lx gave %ld\n", name, (long)failed_at, failed_ret);                                   \
-        CHECK(!failed, name);                                                                                          \
+#define EFAULTS(name, call)                                                          \
+    do {                                                                             \
+        failed = 0;                                                                  \
+        for (int k_ = 0; k_ < nkinds; k_++) {                                        \
+            uintptr_t P = kinds[k_];                                                 \
+            judge(call, P);                                                          \
+        }                                                                            \
+        if (failed)                                                                  \
+            dprintf(1, "# %s at %lx gave %ld\n", name, (long)failed_at, failed_ret); \
+        CHECK(!failed, name);                                                        \
     } while (0)
 
 /* As EFAULTS, and also for an object of `size` bytes whose last ones are out of reach. */
-#define EFAULTS_SIZE(name, size, call)                                                                                 \
-    do {                                                                                                               \
-        kinds[nkinds++] = (uintptr_t)edge - (size) + 1;                                                                \
-        EFAULTS(name, call);                                                                                           \
-        nkinds--;                                                                                                      \
+#define EFAULTS_SIZE(name, size, call)                  \
+    do {                                                \
+        kinds[nkinds++] = (uintptr_t)edge - (size) + 1; \
+        EFAULTS(name, call);                            \
+        nkinds--;                                       \
     } while (0)
 
 /* As EFAULTS_SIZE, for what the kernel writes: also on a page that is only readable. */
-#define EFAULTS_OUT(name, size, call)                                                                                  \
-    do {                                                                                                               \
-        kinds[nkinds++] = (uintptr_t)ro;                                                                               \
-        EFAULTS_SIZE(name, size, call);                                                                                \
-        nkinds--;                                                                                                      \
+#define EFAULTS_OUT(name, size, call)    \
+    do {                                 \
+        kinds[nkinds++] = (uintptr_t)ro; \
+        EFAULTS_SIZE(name, size, call);  \
+        nkinds--;                        \
     } while (0)
 
-static void paths(void) {
+static void paths(void)
+{
     memset(edge - 16, 'a', 16); /* a name without its NUL before the edge */
     kinds[nkinds++] = (uintptr_t)edge - 16;
     EFAULTS("open", syscall(SYS_open, P, O_RDONLY));
@@ -111,14 +114,18 @@ static void paths(void) {
     nkinds--;
 }
 
-static void data_in(void) {
+static void data_in(void)
+{
     int fd = open("f", O_RDWR), p[2];
     make_pipe(p);
     EFAULTS("write to a file", syscall(SYS_write, fd, P, 100));
     EFAULTS("write to a pipe", syscall(SYS_write, p[1], P, 100));
     EFAULTS("pwrite", syscall(SYS_pwrite64, fd, P, 100, 0));
     EFAULTS_SIZE("writev, vectors", 16, syscall(SYS_writev, fd, P, 1));
-    EFAULTS("writev, data", ({ struct iovec v = {(void *)P, 100}; syscall(SYS_writev, fd, &v, 1); }));
+    EFAULTS("writev, data", ({
+                struct iovec v = {(void *)P, 100};
+                syscall(SYS_writev, fd, &v, 1);
+            }));
     EFAULTS_SIZE("utimensat, times", 32, syscall(SYS_utimensat, AT_FDCWD, "f", P, 0));
     EFAULTS_SIZE("nanosleep", 16, syscall(SYS_nanosleep, P, NULL));
     EFAULTS_SIZE("clock_nanosleep", 16, syscall(SYS_clock_nanosleep, CLOCK_MONOTONIC, 0, P, NULL));
@@ -143,14 +150,18 @@ static void data_in(void) {
     close(fd);
 }
 
-static void data_out(void) {
+static void data_out(void)
+{
     int fd = open("f", O_RDWR), p[2], dir = open(".", O_RDONLY);
     make_pipe(p);
     REQ(write(p[1], "0123456789", 10) == 10);
     kinds[nkinds++] = (uintptr_t)ro;
     EFAULTS("read of a file", syscall(SYS_pread64, fd, P, 100, 0));
     EFAULTS("read of a pipe", syscall(SYS_read, p[0], P, 10));
-    EFAULTS("readv, data", ({ struct iovec v = {(void *)P, 100}; syscall(SYS_preadv, fd, &v, 1, 0, 0); }));
+    EFAULTS("readv, data", ({
+                struct iovec v = {(void *)P, 100};
+                syscall(SYS_preadv, fd, &v, 1, 0, 0);
+            }));
     EFAULTS("getdents64", syscall(SYS_getdents64, dir, P, 500));
     EFAULTS("getcwd", syscall(SYS_getcwd, P, 4096));
     EFAULTS("readlink, buffer", syscall(SYS_readlink, "/proc/self/exe", P, 100));
@@ -187,7 +198,8 @@ static void data_out(void) {
 }
 
 /* A transfer that fails in its middle reports what it did. */
-static void partly(void) {
+static void partly(void)
+{
     int fd = open("f", O_RDWR), p[2], zero = open("/dev/zero", O_RDONLY);
     make_pipe(p);
     memset(edge - 50, 'e', 50);
@@ -204,7 +216,8 @@ static void partly(void) {
     close(fd);
 }
 
-int main(void) {
+int main(void)
+{
     static char content[4096];
     put_file("f", content, sizeof content);
     make_kinds();

@@ -12,32 +12,37 @@
 
 static sigjmp_buf jump;
 
-static void on_fault(int sig) {
+static void on_fault(int sig)
+{
     siglongjmp(jump, sig);
 }
 
 /* The signal that reading (or writing) this byte raises, or 0. */
-static int reads(volatile char *p) {
+static int reads(volatile char *p)
+{
     int sig = sigsetjmp(jump, 1);
     if (!sig)
         (void)*p;
     return sig;
 }
 
-static int writes(volatile char *p) {
+static int writes(volatile char *p)
+{
     int sig = sigsetjmp(jump, 1);
     if (!sig)
         *p = 1;
     return sig;
 }
 
-static char *anon(size_t len) {
+static char *anon(size_t len)
+{
     char *p = mmap(NULL, len, RW, ANON, -1, 0);
     REQ(p != MAP_FAILED);
     return p;
 }
 
-static void anonymous(void) {
+static void anonymous(void)
+{
     char *p = anon(3 * PAGE);
     int zero = 1;
     CHECK((long)p % PAGE == 0, "a mapping begins at a page");
@@ -54,7 +59,8 @@ static void anonymous(void) {
     CHECK(munmap(a, 64 << 20) == 0, "64 MiB cost nothing until touched");
 }
 
-static void splitting(void) {
+static void splitting(void)
+{
     char *p = anon(7 * PAGE);
     for (int i = 0; i < 7; i++)
         p[i * PAGE] = i + 1;
@@ -67,13 +73,15 @@ static void splitting(void) {
     CHECK(munmap(p, 7 * PAGE) == 0 && reads(p + 4 * PAGE) == SIGSEGV, "one munmap over several mappings and gaps");
 }
 
-static void placing(void) {
+static void placing(void)
+{
     char *p = anon(4 * PAGE);
     p[0] = p[PAGE] = 9;
     char *q = mmap(p + PAGE, PAGE, RW, ANON | MAP_FIXED, -1, 0);
     CHECK(q == p + PAGE && q[0] == 0 && p[0] == 9, "MAP_FIXED replaces what was there");
     CHECK_ERRNO((long)mmap(p + 1, PAGE, RW, ANON | MAP_FIXED, -1, 0), EINVAL, "MAP_FIXED at an unaligned address");
-    CHECK_ERRNO((long)mmap(p, PAGE, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0), EEXIST, "MAP_FIXED_NOREPLACE where something is");
+    CHECK_ERRNO((long)mmap(p, PAGE, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0), EEXIST,
+                "MAP_FIXED_NOREPLACE where something is");
     munmap(p + 2 * PAGE, 2 * PAGE);
     q = mmap(p + 2 * PAGE, PAGE, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0);
     CHECK(q == p + 2 * PAGE, "MAP_FIXED_NOREPLACE where nothing is");
@@ -86,13 +94,18 @@ static void placing(void) {
     CHECK(r != MAP_FAILED && (unsigned long)r + PAGE <= 0x80000000UL, "MAP_32BIT stays below 2 GiB");
     munmap(r, PAGE);
     munmap(p, 4 * PAGE);
-    CHECK_ERRNO((long)mmap(at_addr(0x7ffffffff000), PAGE, RW, ANON | MAP_FIXED, -1, 0), ENOMEM, "MAP_FIXED at the top page");
-    CHECK_ERRNO((long)mmap(at_addr(0xffff800000000000), PAGE, RW, ANON | MAP_FIXED, -1, 0), ENOMEM, "MAP_FIXED in the kernel's half");
-    CHECK_CHILD("the lowest addresses are not for users", drop_root();
-                REQ(mmap(NULL, PAGE, RW, ANON | MAP_FIXED, -1, 0) == MAP_FAILED && (errno == EPERM || errno == EACCES)));
+    CHECK_ERRNO((long)mmap(at_addr(0x7ffffffff000), PAGE, RW, ANON | MAP_FIXED, -1, 0), ENOMEM,
+                "MAP_FIXED at the top page");
+    CHECK_ERRNO((long)mmap(at_addr(0xffff800000000000), PAGE, RW, ANON | MAP_FIXED, -1, 0), ENOMEM,
+                "MAP_FIXED in the kernel's half");
+    CHECK_CHILD("the lowest addresses are not for users", {
+        drop_root();
+        REQ(mmap(NULL, PAGE, RW, ANON | MAP_FIXED, -1, 0) == MAP_FAILED && (errno == EPERM || errno == EACCES));
+    });
 }
 
-static void errors(void) {
+static void errors(void)
+{
     int rd = open("f", O_RDONLY | O_CREAT, 0600), wr = open("f", O_WRONLY), both = open("f", O_RDWR), p[2];
     make_pipe(p);
     CHECK_ERRNO((long)mmap(NULL, 0, RW, ANON, -1, 0), EINVAL, "no length");
@@ -101,7 +114,8 @@ static void errors(void) {
     CHECK_ERRNO((long)mmap(NULL, PAGE, RW, MAP_ANONYMOUS, -1, 0), EINVAL, "neither private nor shared");
     CHECK_ERRNO((long)mmap(NULL, PAGE, RW, MAP_PRIVATE, -1, 0), EBADF, "a file that is not open");
     CHECK_ERRNO((long)mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, wr, 0), EACCES, "a file open for writing only");
-    CHECK_ERRNO((long)mmap(NULL, PAGE, RW, MAP_SHARED, rd, 0), EACCES, "shared and writable, the file open for reading");
+    CHECK_ERRNO((long)mmap(NULL, PAGE, RW, MAP_SHARED, rd, 0), EACCES,
+                "shared and writable, the file open for reading");
     CHECK((long)mmap(NULL, PAGE, RW, MAP_PRIVATE, rd, 0) > 0, "private and writable is allowed");
     CHECK_ERRNO((long)mmap(NULL, PAGE, PROT_READ, MAP_SHARED, both, 100), EINVAL, "an unaligned offset");
     CHECK_ERRNO((long)mmap(NULL, PAGE, PROT_READ, MAP_SHARED, p[0], 0), ENODEV, "a pipe");
@@ -111,7 +125,8 @@ static void errors(void) {
     CHECK_ERRNO(munmap(at_addr(1), PAGE), EINVAL, "munmap of an unaligned address");
     CHECK_ERRNO(munmap(at_addr(PAGE), 0), EINVAL, "munmap of no length");
     CHECK_ERRNO(munmap(at_addr(0x7ffffffff000), 2 * PAGE), EINVAL, "munmap beyond the user half");
-    CHECK_ERRNO((long)mmap(NULL, PAGE, RW, MAP_SHARED_VALIDATE | 0x1000000, both, 0), EOPNOTSUPP, "MAP_SHARED_VALIDATE with an unknown flag");
+    CHECK_ERRNO((long)mmap(NULL, PAGE, RW, MAP_SHARED_VALIDATE | 0x1000000, both, 0), EOPNOTSUPP,
+                "MAP_SHARED_VALIDATE with an unknown flag");
     close(dir);
     close(path);
     close(rd);
@@ -121,7 +136,8 @@ static void errors(void) {
     close(p[1]);
 }
 
-static void files(void) {
+static void files(void)
+{
     char data[3 * 4096];
     for (int i = 0; i < 3 * PAGE; i++)
         data[i] = i * 7 + (i >> 8);
@@ -137,11 +153,13 @@ static void files(void) {
     CHECK(pread(fd, &c, 1, 10) == 1 && c == 'S', "a shared store is read by read");
     CHECK(pwrite(fd, "W", 1, 11) == 1 && s[11] == 'W', "a write is seen in the mapping");
     t[1] = 'P';
-    CHECK(pread(fd, &c, 1, 2 * PAGE + 1) == 1 && c == data[2 * PAGE + 1] && s[2 * PAGE + 1] == c, "a private store stays private");
+    CHECK(pread(fd, &c, 1, 2 * PAGE + 1) == 1 && c == data[2 * PAGE + 1] && s[2 * PAGE + 1] == c,
+          "a private store stays private");
     CHECK(ftruncate(fd, PAGE + 10) == 0 && reads(s + 2 * PAGE) == SIGBUS && reads(s + PAGE) == 0 && s[PAGE + 10] == 0,
           "a shrunk file: SIGBUS behind its last page, zeros on it");
     CHECK(reads(t) == SIGBUS, "also for private copies");
-    CHECK(ftruncate(fd, 3 * PAGE) == 0 && reads(s + 2 * PAGE) == 0 && s[2 * PAGE] == 0, "grown it is there again, as zeros");
+    CHECK(ftruncate(fd, 3 * PAGE) == 0 && reads(s + 2 * PAGE) == 0 && s[2 * PAGE] == 0,
+          "grown it is there again, as zeros");
     CHECK(pread(fd, s + PAGE, 100, 0) == 100 && !memcmp(s, s + PAGE, 100), "read from a file into its own mapping");
     CHECK(pwrite(fd, s, 100, 2 * PAGE) == 100 && !memcmp(s, s + 2 * PAGE, 100), "write to a file from its own mapping");
     CHECK(unlink("g") == 0 && s[10] == 'S', "a mapping outlives the name");
@@ -151,7 +169,8 @@ static void files(void) {
 }
 
 /* Finds the line of /proc/self/maps for this address; true when it has these bounds and this text in it. */
-static int maps_say(char *at, size_t len, const char *text) {
+static int maps_say(char *at, size_t len, const char *text)
+{
     char line[512], want[64];
     FILE *f = fopen("/proc/self/maps", "r");
     int found = 0;
@@ -163,7 +182,8 @@ static int maps_say(char *at, size_t len, const char *text) {
     return found;
 }
 
-static void listing(void) {
+static void listing(void)
+{
     char *p = mmap(NULL, 5 * PAGE, PROT_NONE, ANON, -1, 0);
     REQ(mprotect(p + PAGE, PAGE, RW) == 0 && mprotect(p + 3 * PAGE, PAGE, PROT_READ | PROT_EXEC) == 0);
     CHECK(maps_say(p + PAGE, PAGE, "rw-p 00000000 00:00 0"), "/proc/self/maps lists a private area");
@@ -178,7 +198,8 @@ static void listing(void) {
 }
 
 /* Areas that touch and are alike become one. */
-static void merging(void) {
+static void merging(void)
+{
     char *p = mmap(NULL, 5 * PAGE, PROT_NONE, ANON, -1, 0);
     REQ(mprotect(p + PAGE, PAGE, RW) == 0 && mprotect(p + 3 * PAGE, PAGE, RW) == 0);
     REQ(mprotect(p + 2 * PAGE, PAGE, RW) == 0);
@@ -186,7 +207,8 @@ static void merging(void) {
     munmap(p, 5 * PAGE);
 }
 
-static void many(void) {
+static void many(void)
+{
     enum { N = 2000 };
     char *p = mmap(NULL, 2 * N * PAGE, PROT_NONE, ANON | MAP_NORESERVE, -1, 0);
     int good = 1;
@@ -198,14 +220,17 @@ static void many(void) {
     CHECK(munmap(p, 2 * N * PAGE) == 0 && reads(p + 2 * 97 * PAGE) == SIGSEGV, "and all of them gone");
 }
 
-static void populated(void) {
+static void populated(void)
+{
     unsigned char vec[4];
     char *p = mmap(NULL, 4 * PAGE, RW, ANON | MAP_POPULATE, -1, 0);
-    CHECK(p != MAP_FAILED && mincore(p, 4 * PAGE, vec) == 0 && (vec[0] & vec[1] & vec[2] & vec[3] & 1), "MAP_POPULATE brings the pages in");
+    CHECK(p != MAP_FAILED && mincore(p, 4 * PAGE, vec) == 0 && (vec[0] & vec[1] & vec[2] & vec[3] & 1),
+          "MAP_POPULATE brings the pages in");
     munmap(p, 4 * PAGE);
 }
 
-int main(void) {
+int main(void)
+{
     signal(SIGSEGV, on_fault);
     signal(SIGBUS, on_fault);
     REQ(chmod(".", 0755) == 0);

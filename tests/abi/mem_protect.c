@@ -13,38 +13,44 @@
 
 static sigjmp_buf jump;
 
-static void on_fault(int sig) {
+static void on_fault(int sig)
+{
     siglongjmp(jump, sig);
 }
 
-static int reads(volatile char *p) {
+static int reads(volatile char *p)
+{
     int sig = sigsetjmp(jump, 1);
     if (!sig)
         (void)*p;
     return sig;
 }
 
-static int writes(volatile char *p) {
+static int writes(volatile char *p)
+{
     int sig = sigsetjmp(jump, 1);
     if (!sig)
         *p = 1;
     return sig;
 }
 
-static int runs(char *p) {
+static int runs(char *p)
+{
     int sig = sigsetjmp(jump, 1);
     if (!sig)
         ((void (*)(void))p)();
     return sig;
 }
 
-static char *anon(size_t len) {
+static char *anon(size_t len)
+{
     char *p = mmap(NULL, len, RW, ANON, -1, 0);
     REQ(p != MAP_FAILED);
     return p;
 }
 
-static void protecting(void) {
+static void protecting(void)
+{
     char *p = anon(4 * PAGE);
     memset(p, 7, 4 * PAGE);
     CHECK(mprotect(p + PAGE, PAGE, PROT_READ) == 0 && writes(p + PAGE) == SIGSEGV && reads(p + PAGE) == 0, "PROT_READ");
@@ -61,7 +67,8 @@ static void protecting(void) {
     munmap(p, 4 * PAGE);
 }
 
-static void executing(void) {
+static void executing(void)
+{
     char *p = anon(PAGE);
     p[0] = (char)0xc3;
     CHECK(runs(p) == SIGSEGV, "data cannot be executed");
@@ -79,7 +86,8 @@ static void executing(void) {
     CHECK(writes((char *)&constant) == SIGSEGV, "nor its constants");
 }
 
-static void remapping(void) {
+static void remapping(void)
+{
     char *p = anon(4 * PAGE), *q;
     for (int i = 0; i < 4; i++)
         p[i * PAGE] = i + 1;
@@ -90,7 +98,8 @@ static void remapping(void) {
     char *wall = mmap(p + 4 * PAGE, PAGE, PROT_NONE, ANON | MAP_FIXED, -1, 0);
     CHECK_ERRNO((long)mremap(p, 4 * PAGE, 6 * PAGE, 0), ENOMEM, "where there is none it fails");
     q = mremap(p, 4 * PAGE, 6 * PAGE, MREMAP_MAYMOVE);
-    CHECK(q != MAP_FAILED && q != p && q[0] == 1 && q[PAGE] == 2 && q[5 * PAGE] == 0 && reads(p) == SIGSEGV, "or moves");
+    CHECK(q != MAP_FAILED && q != p && q[0] == 1 && q[PAGE] == 2 && q[5 * PAGE] == 0 && reads(p) == SIGSEGV,
+          "or moves");
     char *r = anon(8 * PAGE);
     char *s = mremap(q, 6 * PAGE, 6 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, r + PAGE);
     CHECK(s == r + PAGE && s[PAGE] == 2 && r[0] == 0 && reads(q) == SIGSEGV, "MREMAP_FIXED goes where it is told");
@@ -99,7 +108,8 @@ static void remapping(void) {
     CHECK_ERRNO((long)mremap(r + 1, PAGE, PAGE, 0), EINVAL, "an unaligned address");
     CHECK_ERRNO((long)mremap(r, PAGE, 0, 0), EINVAL, "no new length");
     CHECK_ERRNO((long)mremap(r, PAGE, 2 * PAGE, MREMAP_FIXED, s), EINVAL, "MREMAP_FIXED without MREMAP_MAYMOVE");
-    CHECK_ERRNO((long)mremap(r, 2 * PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, r + PAGE), EINVAL, "the new place over the old");
+    CHECK_ERRNO((long)mremap(r, 2 * PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, r + PAGE), EINVAL,
+                "the new place over the old");
     CHECK_ERRNO((long)mremap(at_addr(0x1000), PAGE, 2 * PAGE, MREMAP_MAYMOVE), EFAULT, "where nothing is mapped");
     munmap(wall, PAGE);
     munmap(r, 8 * PAGE);
@@ -116,7 +126,8 @@ static void remapping(void) {
     close(fd);
 }
 
-static void breaking(void) {
+static void breaking(void)
+{
     char *start = sbrk(0);
     CHECK(start != (void *)-1 && sbrk(3 * PAGE) == start && sbrk(0) == start + 3 * PAGE, "sbrk grows the heap");
     int zero = 1;
@@ -126,23 +137,31 @@ static void breaking(void) {
     memset(start, 1, 3 * PAGE);
     CHECK(brk(start) == 0 && sbrk(0) == start, "brk takes it back");
     CHECK(sbrk(PAGE) == start && start[PAGE - 1] == 0, "and given anew it is zeros again");
-    CHECK(syscall(SYS_brk, 0) == (long)sbrk(0) && syscall(SYS_brk, 1) == (long)sbrk(0), "the call itself returns the break as it is when refused");
+    CHECK(syscall(SYS_brk, 0) == (long)sbrk(0) && syscall(SYS_brk, 1) == (long)sbrk(0),
+          "the call itself returns the break as it is when refused");
     CHECK(syscall(SYS_brk, 0x7fffffffffffUL) == (long)sbrk(0), "a break beyond reach is refused");
     brk(start);
-    CHECK_CHILD("RLIMIT_DATA bounds it", struct rlimit r = {1 << 20, 1 << 20}; REQ(setrlimit(RLIMIT_DATA, &r) == 0);
-                REQ(sbrk(8 << 20) == (void *)-1 && errno == ENOMEM));
+    CHECK_CHILD("RLIMIT_DATA bounds it", {
+        struct rlimit r = {1 << 20, 1 << 20};
+        REQ(setrlimit(RLIMIT_DATA, &r) == 0);
+        REQ(sbrk(8 << 20) == (void *)-1 && errno == ENOMEM);
+    });
 }
 
-static void advising(void) {
+static void advising(void)
+{
     char *p = anon(4 * PAGE);
     unsigned char vec[4] = {9, 9, 9, 9};
     memset(p, 5, 4 * PAGE);
-    CHECK(madvise(p + PAGE, 2 * PAGE, MADV_DONTNEED) == 0 && p[0] == 5 && p[PAGE] == 0 && p[2 * PAGE] == 0 && p[3 * PAGE] == 5,
+    CHECK(madvise(p + PAGE, 2 * PAGE, MADV_DONTNEED) == 0 && p[0] == 5 && p[PAGE] == 0 && p[2 * PAGE] == 0 &&
+              p[3 * PAGE] == 5,
           "MADV_DONTNEED empties pages");
     memset(p, 6, 4 * PAGE);
     REQ(madvise(p + PAGE, PAGE, MADV_DONTNEED) == 0);
-    CHECK(mincore(p, 4 * PAGE, vec) == 0 && (vec[0] & 1) && !(vec[1] & 1) && (vec[2] & 1), "mincore tells which are there");
-    CHECK(madvise(p, 4 * PAGE, MADV_NORMAL) == 0 && madvise(p, PAGE, MADV_WILLNEED) == 0 && madvise(p, PAGE, MADV_SEQUENTIAL) == 0,
+    CHECK(mincore(p, 4 * PAGE, vec) == 0 && (vec[0] & 1) && !(vec[1] & 1) && (vec[2] & 1),
+          "mincore tells which are there");
+    CHECK(madvise(p, 4 * PAGE, MADV_NORMAL) == 0 && madvise(p, PAGE, MADV_WILLNEED) == 0 &&
+              madvise(p, PAGE, MADV_SEQUENTIAL) == 0,
           "harmless advice");
     CHECK(madvise(p, PAGE, MADV_FREE) == 0 && (p[0] == 6 || p[0] == 0), "MADV_FREE");
     CHECK_ERRNO(madvise(p, PAGE, 9999), EINVAL, "unknown advice");
@@ -163,21 +182,29 @@ static void advising(void) {
 
 /* ---- the stack ---- */
 
-__attribute__((noinline)) static int deep(int n) {
+__attribute__((noinline)) static int deep(int n)
+{
     volatile char frame[2000];
     frame[0] = n;
     return n == 0 ? 0 : deep(n - 1) + (frame[0] == (char)n ? 0 : 1);
 }
 
-static void stack(void) {
+static void stack(void)
+{
     CHECK(deep(2000) == 0, "the stack grows by 4 MB");
     char here;
     char *far_below = (char *)((long)&here & -PAGE) - (6 << 20);
     CHECK(writes(far_below) == 0, "also by one far touch within its limit");
-    CHECK_CHILD("not beyond its limit", struct rlimit r = {1 << 20, 8 << 20}; REQ(setrlimit(RLIMIT_STACK, &r) == 0);
-                static char alt[65536]; stack_t ss = {alt, 0, sizeof alt}; sigaltstack(&ss, NULL);
-                struct sigaction sa = {.sa_handler = on_fault, .sa_flags = SA_ONSTACK}; sigaction(SIGSEGV, &sa, NULL);
-                REQ(writes((char *)((long)&here & -PAGE) - (12 << 20)) == SIGSEGV));
+    CHECK_CHILD("not beyond its limit", {
+        struct rlimit r = {1 << 20, 8 << 20};
+        REQ(setrlimit(RLIMIT_STACK, &r) == 0);
+        static char alt[65536];
+        stack_t ss = {alt, 0, sizeof alt};
+        sigaltstack(&ss, NULL);
+        struct sigaction sa = {.sa_handler = on_fault, .sa_flags = SA_ONSTACK};
+        sigaction(SIGSEGV, &sa, NULL);
+        REQ(writes((char *)((long)&here & -PAGE) - (12 << 20)) == SIGSEGV);
+    });
     char *p = mmap(NULL, 64 * PAGE, PROT_NONE, ANON, -1, 0);
     munmap(p, 64 * PAGE);
     p = mmap(p + 60 * PAGE, PAGE, RW, ANON | MAP_FIXED | MAP_GROWSDOWN, -1, 0);
@@ -185,7 +212,8 @@ static void stack(void) {
     munmap(p - 3 * PAGE, 4 * PAGE);
 }
 
-int main(void) {
+int main(void)
+{
     signal(SIGSEGV, on_fault);
     signal(SIGBUS, on_fault);
     signal(SIGILL, on_fault);

@@ -17,12 +17,14 @@ static __thread sigjmp_buf jump;
 static volatile int stop, phase, bad;
 static volatile char *volatile page;
 
-static void on_fault(int sig) {
+static void on_fault(int sig)
+{
     siglongjmp(jump, sig);
 }
 
 /* Writes to the page all the time. While phase is odd the page is protected: a store that succeeds is an error. */
-static void *writer(void *arg) {
+static void *writer(void *arg)
+{
     pin(1);
     while (!stop) {
         int before = phase;
@@ -35,23 +37,27 @@ static void *writer(void *arg) {
     return arg;
 }
 
-static void start(pthread_t *t, void *(*fn)(void *)) {
+static void start(pthread_t *t, void *(*fn)(void *))
+{
     stop = phase = bad = 0;
     REQ(pthread_create(t, NULL, fn, NULL) == 0);
     pin(0);
 }
 
-static void finish(pthread_t t) {
+static void finish(pthread_t t)
+{
     stop = 1;
     pthread_join(t, NULL);
 }
 
-static void pause_briefly(void) {
+static void pause_briefly(void)
+{
     for (volatile int i = 0; i < 300; i++)
         ;
 }
 
-static void protecting(void) {
+static void protecting(void)
+{
     pthread_t t;
     char *p = mmap(NULL, PAGE, RW, ANON, -1, 0);
     page = p;
@@ -69,7 +75,8 @@ static void protecting(void) {
     munmap(p, PAGE);
 }
 
-static void unmapping(void) {
+static void unmapping(void)
+{
     pthread_t t;
     char *p = mmap(NULL, PAGE, RW, ANON, -1, 0);
     page = p;
@@ -88,7 +95,8 @@ static void unmapping(void) {
 }
 
 /* A page that was given up and taken by somebody else must not be written through the old mapping. */
-static void *marker(void *arg) {
+static void *marker(void *arg)
+{
     pin(1);
     while (!stop)
         if (sigsetjmp(jump, 1) == 0)
@@ -96,7 +104,8 @@ static void *marker(void *arg) {
     return arg;
 }
 
-static void reuse(void) {
+static void reuse(void)
+{
     pthread_t t;
     char *p = mmap(NULL, PAGE, RW, ANON, -1, 0);
     int good = 1;
@@ -120,7 +129,8 @@ static void reuse(void) {
     munmap(p, PAGE);
 }
 
-static void emptying(void) {
+static void emptying(void)
+{
     pthread_t t;
     char *p = mmap(NULL, 16 * PAGE, RW, ANON, -1, 0);
     page = p;
@@ -143,7 +153,8 @@ enum { TOUCH = 500 };
 static char *area;
 static pthread_barrier_t gate;
 
-static void *toucher(void *arg) {
+static void *toucher(void *arg)
+{
     long me = (long)arg;
     pin(me & 1);
     pthread_barrier_wait(&gate);
@@ -152,7 +163,8 @@ static void *toucher(void *arg) {
     return NULL;
 }
 
-static void touching(void) {
+static void touching(void)
+{
     pthread_t t[4];
     int good = 1;
     area = mmap(NULL, TOUCH * PAGE, RW, ANON, -1, 0);
@@ -167,7 +179,8 @@ static void touching(void) {
     munmap(area, TOUCH * PAGE);
 }
 
-static void *mapper(void *arg) {
+static void *mapper(void *arg)
+{
     long me = (long)arg, good = 1;
     pin(me & 1);
     for (int i = 0; i < 200; i++) {
@@ -183,7 +196,8 @@ static void *mapper(void *arg) {
     return (void *)good;
 }
 
-static void mapping(void) {
+static void mapping(void)
+{
     pthread_t t[4];
     long good = 1;
     for (long i = 0; i < 4; i++)
@@ -197,7 +211,8 @@ static void mapping(void) {
 }
 
 /* fork while another thread writes: the child's copy is of one moment, each page whole. */
-static void *counter(void *arg) {
+static void *counter(void *arg)
+{
     long *p = (long *)area;
     pin(1);
     for (long n = 1; !stop; n++) {
@@ -207,14 +222,20 @@ static void *counter(void *arg) {
     return arg;
 }
 
-static void forking(void) {
+static void forking(void)
+{
     pthread_t t;
     area = mmap(NULL, PAGE, RW, ANON, -1, 0);
     start(&t, counter);
     int good = 1;
     for (int i = 0; i < 30; i++)
-        good &= CHILD(volatile long *p = (long *)area; long a = p[0]; long b = p[1]; sched_yield();
-                      REQ(a - b <= 1 && a >= b && p[0] == a && p[1] == b)) == 0;
+        good &= CHILD({
+                    volatile long *p = (long *)area;
+                    long a = p[0];
+                    long b = p[1];
+                    sched_yield();
+                    REQ(a - b <= 1 && a >= b && p[0] == a && p[1] == b);
+                }) == 0;
     CHECK(good, "after fork the parent's threads no longer change the child's pages");
     long before = ((volatile long *)area)[0];
     msleep(5);
@@ -223,7 +244,8 @@ static void forking(void) {
     munmap(area, PAGE);
 }
 
-int main(void) {
+int main(void)
+{
     struct sigaction sa = {.sa_handler = on_fault};
     sigaction(SIGSEGV, &sa, NULL);
     protecting();

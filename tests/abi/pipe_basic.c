@@ -11,17 +11,20 @@
 
 static volatile sig_atomic_t pipes_broken;
 
-static void on_sigpipe(int sig) {
+static void on_sigpipe(int sig)
+{
     (void)sig;
     pipes_broken++;
 }
 
-static int events(int fd) {
+static int events(int fd)
+{
     struct pollfd p = {fd, POLLIN | POLLOUT | POLLRDHUP, 0};
     return poll(&p, 1, 0) < 0 ? -1 : p.revents;
 }
 
-static void making(void) {
+static void making(void)
+{
     int p[2], q[2];
     struct stat st;
     CHECK(pipe(p) == 0 && fcntl(p[0], F_GETFD) == 0 && fcntl(p[1], F_GETFD) == 0, "pipe");
@@ -42,11 +45,13 @@ static void making(void) {
     }
 }
 
-static void moving(void) {
+static void moving(void)
+{
     char buf[32];
     int p[2], n;
     make_pipe(p);
-    CHECK(write(p[1], "one", 3) == 3 && write(p[1], "two", 3) == 3 && read(p[0], buf, 32) == 6 && !memcmp(buf, "onetwo", 6),
+    CHECK(write(p[1], "one", 3) == 3 && write(p[1], "two", 3) == 3 && read(p[0], buf, 32) == 6 &&
+              !memcmp(buf, "onetwo", 6),
           "writes run together");
     REQ(write(p[1], "abcdef", 6) == 6);
     CHECK(read(p[0], buf, 2) == 2 && ioctl(p[0], FIONREAD, &n) == 0 && n == 4, "a read takes what it asks for");
@@ -55,11 +60,13 @@ static void moving(void) {
     struct iovec v[3] = {{"a", 1}, {"bc", 2}, {"def", 3}};
     CHECK(writev(p[1], v, 3) == 6 && read(p[0], buf, 32) == 6 && !memcmp(buf, "abcdef", 6), "writev to a pipe");
     close(p[1]);
-    CHECK(read(p[0], buf, 32) == 0 && read(p[0], buf, 32) == 0, "with no writer left it is at its end, again and again");
+    CHECK(read(p[0], buf, 32) == 0 && read(p[0], buf, 32) == 0,
+          "with no writer left it is at its end, again and again");
     close(p[0]);
 }
 
-static void nonblocking(void) {
+static void nonblocking(void)
+{
     char c;
     static char big[70000];
     int p[2];
@@ -75,7 +82,8 @@ static void nonblocking(void) {
     close(p[1]);
 }
 
-static void breaking(void) {
+static void breaking(void)
+{
     int p[2];
     struct sigaction sa = {.sa_handler = on_sigpipe}, old;
     make_pipe(p);
@@ -106,7 +114,8 @@ static void breaking(void) {
     sigaction(SIGPIPE, &old, NULL);
 }
 
-static void events_of_ends(void) {
+static void events_of_ends(void)
+{
     int p[2];
     static char big[65536];
     make_pipe(p);
@@ -131,7 +140,8 @@ static void events_of_ends(void) {
     close(p[1]);
 }
 
-static void waiting(void) {
+static void waiting(void)
+{
     int p[2], q[2];
     char c;
     make_pipe(p);
@@ -163,13 +173,15 @@ static void waiting(void) {
 }
 
 /* The ends kept by a descriptor's duplicates and by children count. */
-static void counting(void) {
+static void counting(void)
+{
     int p[2];
     char c;
     make_pipe(p);
     int copy = dup(p[1]);
     close(p[1]);
-    CHECK(fcntl(p[0], F_SETFL, O_NONBLOCK) == 0 && read(p[0], &c, 1) == -1 && errno == EAGAIN, "a duplicate keeps the end open");
+    CHECK(fcntl(p[0], F_SETFL, O_NONBLOCK) == 0 && read(p[0], &c, 1) == -1 && errno == EAGAIN,
+          "a duplicate keeps the end open");
     pid_t pid = tap_fork();
     if (pid == 0) {
         close(p[0]);
@@ -183,12 +195,14 @@ static void counting(void) {
     char path[40];
     snprintf(path, sizeof path, "/proc/self/fd/%d", p[0]);
     int w = open(path, O_WRONLY);
-    CHECK(w >= 0 && write(w, "z", 1) == 1 && read(p[0], &c, 1) == 1 && c == 'z', "/proc/self/fd opens a new writing end");
+    CHECK(w >= 0 && write(w, "z", 1) == 1 && read(p[0], &c, 1) == 1 && c == 'z',
+          "/proc/self/fd opens a new writing end");
     close(w);
     close(p[0]);
 }
 
-int main(void) {
+int main(void)
+{
     making();
     moving();
     nonblocking();

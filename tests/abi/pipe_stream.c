@@ -6,25 +6,29 @@
 
 #include <limits.h>
 
-static uint32_t next_random(uint32_t *s) {
+static uint32_t next_random(uint32_t *s)
+{
     *s = *s * 1664525 + 1013904223;
     return *s >> 8;
 }
 
-static void sum(uint64_t *a, const unsigned char *p, long n) {
+static void sum(uint64_t *a, const unsigned char *p, long n)
+{
     for (long i = 0; i < n; i++)
         *a = *a * 31 + p[i];
 }
 
 enum { TOTAL = 4 << 20 };
 
-static void fill(unsigned char *p, long at, long n) {
+static void fill(unsigned char *p, long at, long n)
+{
     for (long i = 0; i < n; i++)
         p[i] = (at + i) * 7 + ((at + i) >> 10);
 }
 
 /* Writes TOTAL bytes in pieces of changing size; the reader asks for other sizes. */
-static void large(void) {
+static void large(void)
+{
     static unsigned char buf[80000], want[80000];
     int p[2];
     make_pipe(p);
@@ -56,7 +60,8 @@ static void large(void) {
 }
 
 /* Records of PIPE_BUF bytes from two writers must not mix. */
-static void two_writers(void) {
+static void two_writers(void)
+{
     enum { RECORDS = 150 };
     static char rec[PIPE_BUF];
     int p[2], count[2] = {0, 0}, whole = 1;
@@ -83,7 +88,8 @@ static void two_writers(void) {
 }
 
 /* Each byte goes to exactly one of two readers. */
-static void two_readers(void) {
+static void two_readers(void)
+{
     enum { BYTES = 20000 };
     int p[2], out[2];
     make_pipe(p);
@@ -124,7 +130,8 @@ static void two_readers(void) {
 }
 
 /* cat | cat | cat | cat: each process copies its input to its output. */
-static void chain(void) {
+static void chain(void)
+{
     enum { LINKS = 4, BYTES = 1 << 18 };
     int first[2], in;
     static unsigned char buf[8192];
@@ -170,7 +177,8 @@ static void chain(void) {
 }
 
 /* A byte goes back and forth between two processes. */
-static void round_trips(void) {
+static void round_trips(void)
+{
     enum { TRIPS = 1000 };
     int there[2], back[2], good = 1;
     make_pipe(there);
@@ -197,7 +205,8 @@ static void round_trips(void) {
     close(back[1]);
 }
 
-int main(void) {
+int main(void)
+{
     large();
     two_writers();
     two_readers();

@@ -9,11 +9,13 @@
 #include <sys/select.h>
 #include <sys/time.h>
 
-static void poll_results(void) {
+static void poll_results(void)
+{
     int p[2], q[2], file = open("f", O_RDWR | O_CREAT, 0600);
     make_pipe(p);
     make_pipe(q);
-    struct pollfd s[5] = {{p[0], POLLIN, 0}, {q[0], POLLIN, 0}, {-1, POLLIN, 7}, {999, POLLIN, 0}, {file, POLLIN | POLLOUT, 0}};
+    struct pollfd s[5] = {
+        {p[0], POLLIN, 0}, {q[0], POLLIN, 0}, {-1, POLLIN, 7}, {999, POLLIN, 0}, {file, POLLIN | POLLOUT, 0}};
     CHECK(poll(s, 2, 0) == 0 && !s[0].revents && !s[1].revents, "nothing is ready");
     REQ(write(q[1], "x", 1) == 1);
     CHECK(poll(s, 2, -1) == 1 && !s[0].revents && s[1].revents == POLLIN, "one is");
@@ -28,9 +30,14 @@ static void poll_results(void) {
     CHECK(poll(twice, 2, 0) == 2, "a descriptor may stand twice");
     CHECK(poll(NULL, 0, 1) == 0, "no descriptors: a sleep");
     CHECK_ERRNO(poll(at_addr(8), 1, 0), EFAULT, "poll of a bad address");
-    CHECK_CHILD("more entries than RLIMIT_NOFILE", struct rlimit r = {16, 16}; REQ(setrlimit(RLIMIT_NOFILE, &r) == 0);
-                struct pollfd many[17]; memset(many, -1, sizeof many);
-                REQ(poll(many, 17, 0) == -1 && errno == EINVAL); REQ(poll(many, 16, 0) == 0));
+    CHECK_CHILD("more entries than RLIMIT_NOFILE", {
+        struct rlimit r = {16, 16};
+        REQ(setrlimit(RLIMIT_NOFILE, &r) == 0);
+        struct pollfd many[17];
+        memset(many, -1, sizeof many);
+        REQ(poll(many, 17, 0) == -1 && errno == EINVAL);
+        REQ(poll(many, 16, 0) == 0);
+    });
     close(file);
     for (int i = 0; i < 2; i++) {
         close(p[i]);
@@ -38,7 +45,8 @@ static void poll_results(void) {
     }
 }
 
-static void timeouts(void) {
+static void timeouts(void)
+{
     int p[2];
     make_pipe(p);
     struct pollfd s = {p[0], POLLIN, 0};
@@ -61,14 +69,16 @@ static void timeouts(void) {
     left = (struct timeval){100, 0};
     FD_SET(p[0], &r);
     REQ(write(p[1], "x", 1) == 1);
-    CHECK(select(p[0] + 1, &r, NULL, NULL, &left) == 1 && (left.tv_sec == 99 || left.tv_sec == 100), "ready: the time left");
+    CHECK(select(p[0] + 1, &r, NULL, NULL, &left) == 1 && (left.tv_sec == 99 || left.tv_sec == 100),
+          "ready: the time left");
     left = (struct timeval){-1, 0};
     CHECK_ERRNO(select(0, NULL, NULL, NULL, &left), EINVAL, "select with a negative time");
     close(p[0]);
     close(p[1]);
 }
 
-static void select_results(void) {
+static void select_results(void)
+{
     int p[2], q[2];
     fd_set r, w, e;
     make_pipe(p);
@@ -83,7 +93,8 @@ static void select_results(void) {
     FD_SET(p[1], &w);
     FD_SET(p[0], &e);
     CHECK(select(64, &r, &w, &e, &zero) == 2, "select counts ready bits over all sets");
-    CHECK(FD_ISSET(p[0], &r) && !FD_ISSET(q[0], &r) && FD_ISSET(p[1], &w) && !FD_ISSET(p[0], &e), "and leaves only those");
+    CHECK(FD_ISSET(p[0], &r) && !FD_ISSET(q[0], &r) && FD_ISSET(p[1], &w) && !FD_ISSET(p[0], &e),
+          "and leaves only those");
     FD_ZERO(&r);
     FD_SET(p[0], &r);
     CHECK(select(p[0], &r, NULL, NULL, &zero) == 0, "a bit at nfds and above is not looked at");
@@ -103,46 +114,90 @@ static void select_results(void) {
 
 static volatile sig_atomic_t got;
 
-static void on_signal(int sig) {
+static void on_signal(int sig)
+{
     got = sig;
 }
 
-static void ticking(void) {
+static void ticking(void)
+{
     struct sigaction sa = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
     struct itimerval it = {{0, 20000}, {0, 20000}};
     REQ(sigaction(SIGALRM, &sa, NULL) == 0 && setitimer(ITIMER_REAL, &it, NULL) == 0);
 }
 
-static void interrupted(void) {
-    CHECK_CHILD("a signal interrupts poll in spite of SA_RESTART", ticking();
-                REQ(poll(NULL, 0, -1) == -1 && errno == EINTR && got == SIGALRM));
-    CHECK_CHILD("and select, whose sets stay as they were", ticking(); int p[2]; make_pipe(p); fd_set r; FD_ZERO(&r);
-                FD_SET(p[0], &r); REQ(select(64, &r, NULL, NULL, NULL) == -1 && errno == EINTR); REQ(FD_ISSET(p[0], &r)));
-    CHECK_CHILD("and ppoll", ticking(); REQ(ppoll(NULL, 0, NULL, NULL) == -1 && errno == EINTR));
+static void interrupted(void)
+{
+    CHECK_CHILD("a signal interrupts poll in spite of SA_RESTART", {
+        ticking();
+        REQ(poll(NULL, 0, -1) == -1 && errno == EINTR && got == SIGALRM);
+    });
+    CHECK_CHILD("and select, whose sets stay as they were", {
+        ticking();
+        int p[2];
+        make_pipe(p);
+        fd_set r;
+        FD_ZERO(&r);
+        FD_SET(p[0], &r);
+        REQ(select(64, &r, NULL, NULL, NULL) == -1 && errno == EINTR);
+        REQ(FD_ISSET(p[0], &r));
+    });
+    CHECK_CHILD("and ppoll", {
+        ticking();
+        REQ(ppoll(NULL, 0, NULL, NULL) == -1 && errno == EINTR);
+    });
 }
 
-static void masks(void) {
-    CHECK_CHILD("ppoll's mask lets a pending signal in, and the old mask comes back",
-                struct sigaction sa = {.sa_handler = on_signal}; sigset_t block, none, now; sigaction(SIGUSR1, &sa, NULL);
-                sigemptyset(&none); sigemptyset(&block); sigaddset(&block, SIGUSR1);
-                sigprocmask(SIG_BLOCK, &block, NULL); raise(SIGUSR1); REQ(!got);
-                REQ(ppoll(NULL, 0, NULL, &none) == -1 && errno == EINTR && got == SIGUSR1);
-                sigprocmask(SIG_SETMASK, NULL, &now); REQ(sigismember(&now, SIGUSR1)));
-    CHECK_CHILD("pselect's mask too",
-                struct sigaction sa = {.sa_handler = on_signal}; sigset_t block, none, now; sigaction(SIGUSR1, &sa, NULL);
-                sigemptyset(&none); sigemptyset(&block); sigaddset(&block, SIGUSR1);
-                sigprocmask(SIG_BLOCK, &block, NULL); raise(SIGUSR1);
-                REQ(pselect(0, NULL, NULL, NULL, NULL, &none) == -1 && errno == EINTR && got == SIGUSR1);
-                sigprocmask(SIG_SETMASK, NULL, &now); REQ(sigismember(&now, SIGUSR1)));
-    CHECK_CHILD("ppoll's mask keeps a signal out",
-                struct sigaction sa = {.sa_handler = on_signal}; sigset_t block; sigaction(SIGUSR1, &sa, NULL);
-                sigemptyset(&block); sigaddset(&block, SIGUSR1); struct timespec ts = {0, 30000000};
-                if (fork() == 0) { kill(getppid(), SIGUSR1); _exit(0); }
-                int r = ppoll(NULL, 0, &ts, &block); REQ(r == 0 || got == SIGUSR1); wait(NULL); REQ(got == SIGUSR1));
+static void masks(void)
+{
+    CHECK_CHILD("ppoll's mask lets a pending signal in, and the old mask comes back", {
+        struct sigaction sa = {.sa_handler = on_signal};
+        sigset_t block, none, now;
+        sigaction(SIGUSR1, &sa, NULL);
+        sigemptyset(&none);
+        sigemptyset(&block);
+        sigaddset(&block, SIGUSR1);
+        sigprocmask(SIG_BLOCK, &block, NULL);
+        raise(SIGUSR1);
+        REQ(!got);
+        REQ(ppoll(NULL, 0, NULL, &none) == -1 && errno == EINTR && got == SIGUSR1);
+        sigprocmask(SIG_SETMASK, NULL, &now);
+        REQ(sigismember(&now, SIGUSR1));
+    });
+    CHECK_CHILD("pselect's mask too", {
+        struct sigaction sa = {.sa_handler = on_signal};
+        sigset_t block, none, now;
+        sigaction(SIGUSR1, &sa, NULL);
+        sigemptyset(&none);
+        sigemptyset(&block);
+        sigaddset(&block, SIGUSR1);
+        sigprocmask(SIG_BLOCK, &block, NULL);
+        raise(SIGUSR1);
+        REQ(pselect(0, NULL, NULL, NULL, NULL, &none) == -1 && errno == EINTR && got == SIGUSR1);
+        sigprocmask(SIG_SETMASK, NULL, &now);
+        REQ(sigismember(&now, SIGUSR1));
+    });
+    CHECK_CHILD("ppoll's mask keeps a signal out", {
+        struct sigaction sa = {.sa_handler = on_signal};
+        sigset_t block;
+        sigaction(SIGUSR1, &sa, NULL);
+        sigemptyset(&block);
+        sigaddset(&block, SIGUSR1);
+        struct timespec ts = {0, 30000000};
+        if (fork() == 0) {
+            kill(getppid(), SIGUSR1);
+            _exit(0);
+        }
+        int r = ppoll(NULL, 0, &ts, &block);
+        REQ(r == 0 || got == SIGUSR1);
+        wait(NULL);
+        REQ(got == SIGUSR1);
+    });
     CHECK_ERRNO(syscall(SYS_ppoll, NULL, 0, NULL, &got, 4), EINVAL, "a mask of a wrong size");
 }
 
-static void waking(void) {
+static void waking(void)
+{
     int p[2], q[2];
     make_pipe(p);
     make_pipe(q);
@@ -181,7 +236,8 @@ static void waking(void) {
 }
 
 /* Ping-pong through poll: a wake-up lost anywhere hangs here. */
-static void no_lost_wakeups(void) {
+static void no_lost_wakeups(void)
+{
     enum { TRIPS = 300 };
     int a[2], b[2], good = 1;
     make_pipe(a);
@@ -207,7 +263,8 @@ static void no_lost_wakeups(void) {
     }
 }
 
-int main(void) {
+int main(void)
+{
     poll_results();
     timeouts();
     select_results();

@@ -15,11 +15,16 @@ static char self[4096];
 static char *no_env[] = {NULL};
 
 /* Re-executes this program; the wait status. */
-static int run(char *const argv[], char *const envp[]) {
-    return CHILD(execve(self, argv, envp); _exit(200 + errno % 50));
+static int run(char *const argv[], char *const envp[])
+{
+    return CHILD({
+        execve(self, argv, envp);
+        _exit(200 + errno % 50);
+    });
 }
 
-static int run1(const char *what) {
+static int run1(const char *what)
+{
     char *argv[] = {"prog", (char *)what, NULL};
     return run(argv, no_env);
 }
@@ -28,7 +33,8 @@ static int run1(const char *what) {
 
 extern char **environ;
 
-static int sees_args(int argc, char **argv) {
+static int sees_args(int argc, char **argv)
+{
     REQ(argc == 5 && !strcmp(argv[0], "name of its own") && !strcmp(argv[2], "") && !strcmp(argv[3], "a b\nc"));
     REQ(strlen(argv[4]) == 10000 && argv[5] == NULL);
     REQ(!strcmp(environ[0], "A=1") && !strcmp(environ[1], "not a pair") && !strcmp(environ[2], "A=2") && !environ[3]);
@@ -37,7 +43,8 @@ static int sees_args(int argc, char **argv) {
 }
 
 /* What stands behind the environment; glibc's getauxval(AT_HWCAP) gives another value than the kernel's. */
-static uint64_t raw_auxval(uint64_t type) {
+static uint64_t raw_auxval(uint64_t type)
+{
     uint64_t *v = (uint64_t *)environ;
     while (*v++)
         ;
@@ -46,7 +53,8 @@ static uint64_t raw_auxval(uint64_t type) {
     return v[1];
 }
 
-static int sees_auxv(void) {
+static int sees_auxv(void)
+{
     extern const ElfW(Ehdr) __ehdr_start;
     REQ(getauxval(AT_PAGESZ) == 4096 && getauxval(AT_CLKTCK) == 100);
     REQ(getauxval(AT_PHENT) == sizeof(ElfW(Phdr)) && getauxval(AT_PHNUM) == __ehdr_start.e_phnum);
@@ -64,7 +72,8 @@ static int sees_auxv(void) {
     return 0;
 }
 
-static int sees_stack(char **argv) {
+static int sees_stack(char **argv)
+{
     uintptr_t sp = (uintptr_t)(argv - 1);
     REQ(sp % 16 == 0 && *(long *)sp == 2);
     uint64_t *v = (uint64_t *)(environ);
@@ -77,7 +86,8 @@ static int sees_stack(char **argv) {
     return 0;
 }
 
-static int sees_fresh_state(void) {
+static int sees_fresh_state(void)
+{
     struct sigaction sa;
     sigset_t set;
     stack_t ss;
@@ -93,7 +103,8 @@ static int sees_fresh_state(void) {
     return 0;
 }
 
-static int sees_limits(void) {
+static int sees_limits(void)
+{
     struct rlimit r;
     REQ(getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur == 333 && getpriority(PRIO_PROCESS, 0) == 3);
     return 0;
@@ -101,7 +112,8 @@ static int sees_limits(void) {
 
 /* ---- the facts ---- */
 
-static void arguments(void) {
+static void arguments(void)
+{
     static char big[10001];
     memset(big, 'b', 10000);
     char *argv[] = {"name of its own", "args", "", "a b\nc", big, NULL}, *envp[] = {"A=1", "not a pair", "A=2", NULL};
@@ -113,7 +125,8 @@ static void arguments(void) {
     CHECK(tap_exited(CHILD(syscall(SYS_execve, self, NULL, NULL)), 77), "so does argv NULL");
 }
 
-static void limits(void) {
+static void limits(void)
+{
     enum { MAX = 131072 };
     char *big = malloc(MAX + 1), *argv[40] = {"prog", "argc", NULL};
     memset(big, 'x', MAX);
@@ -122,9 +135,13 @@ static void limits(void) {
     CHECK_ERRNO(execve(self, argv, no_env), E2BIG, "an argument of 128 KiB");
     big[MAX - 1] = 0;
     CHECK(tap_exited(run(argv, no_env), 3), "an argument one byte shorter");
-    CHECK_CHILD("arguments beyond a quarter of the stack limit", struct rlimit r = {1 << 20, 1 << 20};
-                REQ(setrlimit(RLIMIT_STACK, &r) == 0); for (int i = 2; i < 6; i++) argv[i] = big;
-                REQ(execve(self, argv, no_env) == -1 && errno == E2BIG));
+    CHECK_CHILD("arguments beyond a quarter of the stack limit", {
+        struct rlimit r = {1 << 20, 1 << 20};
+        REQ(setrlimit(RLIMIT_STACK, &r) == 0);
+        for (int i = 2; i < 6; i++)
+            argv[i] = big;
+        REQ(execve(self, argv, no_env) == -1 && errno == E2BIG);
+    });
     for (int i = 2; i < 12; i++)
         argv[i] = big;
     CHECK(tap_exited(run(argv, no_env), 12), "1.3 MB of arguments within the usual limit");
@@ -136,7 +153,8 @@ static void limits(void) {
     free(big);
 }
 
-static void refusals(void) {
+static void refusals(void)
+{
     char *argv[] = {"x", NULL};
     put_text("text", "no program at all\n");
     put_text("empty", "");
@@ -165,19 +183,20 @@ static void refusals(void) {
 }
 
 /* A copy of this program with one header field changed. */
-static void headers(void) {
+static void headers(void)
+{
     char *argv[] = {"x", NULL};
     ElfW(Ehdr) h;
     int fd = open("prog", O_RDWR);
     REQ(read(fd, &h, sizeof h) == sizeof h);
-#define WITH(field, value)                                                                                             \
-    ({                                                                                                                 \
-        ElfW(Ehdr) bad_ = h;                                                                                           \
-        bad_.field = value;                                                                                            \
-        int fd_ = open("prog", O_WRONLY);                                                                              \
-        REQ(pwrite(fd_, &bad_, sizeof bad_, 0) == sizeof bad_);                                                        \
-        close(fd_);                                                                                                    \
-        execve("prog", argv, no_env);                                                                                  \
+#define WITH(field, value)                                      \
+    ({                                                          \
+        ElfW(Ehdr) bad_ = h;                                    \
+        bad_.field = value;                                     \
+        int fd_ = open("prog", O_WRONLY);                       \
+        REQ(pwrite(fd_, &bad_, sizeof bad_, 0) == sizeof bad_); \
+        close(fd_);                                             \
+        execve("prog", argv, no_env);                           \
     })
     close(fd);
     CHECK_ERRNO(WITH(e_machine, EM_AARCH64), ENOEXEC, "a program for another machine");
@@ -187,34 +206,58 @@ static void headers(void) {
     CHECK_ERRNO(WITH(e_ident[0], 'x'), ENOEXEC, "a wrong magic");
 }
 
-static void nothing(int sig) {
+static void nothing(int sig)
+{
     (void)sig;
 }
 
-static void kept_and_reset(void) {
+static void kept_and_reset(void)
+{
     char *argv[] = {"prog", "state", NULL};
     CHECK_CHILD("an exec resets handlers, alternate stack and close-on-exec files; keeps mask, pending, ignored, umask",
-                struct sigaction sa = {.sa_handler = nothing}; sigaction(SIGUSR1, &sa, NULL); signal(SIGUSR2, SIG_IGN);
-                sigset_t s; sigemptyset(&s); sigaddset(&s, SIGHUP); sigprocmask(SIG_BLOCK, &s, NULL); raise(SIGHUP);
-                static char alt[16384]; stack_t ss = {alt, 0, sizeof alt}; REQ(sigaltstack(&ss, NULL) == 0);
-                REQ(dup2(1, 100) == 100 && dup3(1, 101, O_CLOEXEC) == 101); umask(0135);
-                REQ(prctl(PR_SET_NAME, "other") == 0); execve(self, argv, no_env));
+                {
+                    struct sigaction sa = {.sa_handler = nothing};
+                    sigaction(SIGUSR1, &sa, NULL);
+                    signal(SIGUSR2, SIG_IGN);
+                    sigset_t s;
+                    sigemptyset(&s);
+                    sigaddset(&s, SIGHUP);
+                    sigprocmask(SIG_BLOCK, &s, NULL);
+                    raise(SIGHUP);
+                    static char alt[16384];
+                    stack_t ss = {alt, 0, sizeof alt};
+                    REQ(sigaltstack(&ss, NULL) == 0);
+                    REQ(dup2(1, 100) == 100 && dup3(1, 101, O_CLOEXEC) == 101);
+                    umask(0135);
+                    REQ(prctl(PR_SET_NAME, "other") == 0);
+                    execve(self, argv, no_env);
+                });
     argv[1] = "limits";
-    CHECK_CHILD("it keeps limits and nice", struct rlimit r = {333, 333};
-                REQ(setrlimit(RLIMIT_NOFILE, &r) == 0 && setpriority(PRIO_PROCESS, 0, 3) == 0);
-                execve(self, argv, no_env));
+    CHECK_CHILD("it keeps limits and nice", {
+        struct rlimit r = {333, 333};
+        REQ(setrlimit(RLIMIT_NOFILE, &r) == 0 && setpriority(PRIO_PROCESS, 0, 3) == 0);
+        execve(self, argv, no_env);
+    });
     argv[1] = "alarm";
-    CHECK_CHILD("it keeps an alarm", alarm(1000); execve(self, argv, no_env));
+    CHECK_CHILD("it keeps an alarm", {
+        alarm(1000);
+        execve(self, argv, no_env);
+    });
 }
 
-static void same_process(void) {
+static void same_process(void)
+{
     char num[16], *argv[] = {"prog", "pid", num, NULL};
-    CHECK_CHILD("the process id stays", snprintf(num, sizeof num, "%d", getpid()); execve(self, argv, no_env));
+    CHECK_CHILD("the process id stays", {
+        snprintf(num, sizeof num, "%d", getpid());
+        execve(self, argv, no_env);
+    });
     char *twice[] = {"prog", "again", "20", NULL};
     CHECK_CHILD("exec twenty times in a row", execve(self, twice, no_env));
 }
 
-static void by_descriptor(void) {
+static void by_descriptor(void)
+{
     char *argv[] = {"prog", "argc", NULL}, *zero[] = {"prog", "exit0", NULL};
     int fd = open(self, O_RDONLY | O_CLOEXEC), path = open(self, O_PATH), dir = open(".", O_RDONLY);
     CHECK(tap_exited(CHILD(syscall(SYS_execveat, fd, "", argv, no_env, AT_EMPTY_PATH)), 2), "execveat of a descriptor");
@@ -231,7 +274,8 @@ static void by_descriptor(void) {
     close(dir);
 }
 
-static int child_main(int argc, char **argv) {
+static int child_main(int argc, char **argv)
+{
     if (argc == 1)
         return argv[0][0] ? 1 : 77;
     if (!strcmp(argv[1], "args"))
@@ -258,7 +302,8 @@ static int child_main(int argc, char **argv) {
     return 0;
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char **argv)
+{
     ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
     REQ(n > 0);
     if (argc > 1 || !argv[0][0])

@@ -7,7 +7,8 @@
 #include <sys/ioctl.h>
 #include <termios.h>
 
-static pid_t sleeper(void) {
+static pid_t sleeper(void)
+{
     int p[2];
     make_pipe(p);
     pid_t pid = tap_fork();
@@ -22,12 +23,14 @@ static pid_t sleeper(void) {
     return pid;
 }
 
-static void end(pid_t pid) {
+static void end(pid_t pid)
+{
     kill(pid, SIGKILL);
     tap_wait(pid);
 }
 
-static void groups(void) {
+static void groups(void)
+{
     pid_t a = sleeper(), b = sleeper();
     CHECK(getpgid(a) == getpgrp() && getpgid(0) == getpgrp(), "a child is in its parent's group");
     CHECK(setpgid(a, 0) == 0 && getpgid(a) == a, "setpgid makes a group");
@@ -44,7 +47,8 @@ static void groups(void) {
     CHECK_ERRNO(kill(-a, 0), ESRCH, "the group is gone with them");
 }
 
-static void group_outlives_leader(void) {
+static void group_outlives_leader(void)
+{
     pid_t a = sleeper(), b = sleeper();
     REQ(setpgid(a, a) == 0 && setpgid(b, a) == 0);
     end(a);
@@ -52,7 +56,8 @@ static void group_outlives_leader(void) {
     end(b);
 }
 
-static void after_exec(void) {
+static void after_exec(void)
+{
     int p[2];
     make_pipe(p);
     pid_t pid = tap_fork();
@@ -70,16 +75,25 @@ static void after_exec(void) {
     close(p[1]);
 }
 
-static void sessions(void) {
+static void sessions(void)
+{
     CHECK(getsid(0) == getsid(getpid()) && getsid(0) > 0, "getsid");
     CHECK_ERRNO(getsid(0x7ffffff), ESRCH, "getsid of nobody");
-    CHECK_CHILD("setsid makes session and group", pid_t me = getpid(); REQ(setsid() == me);
-                REQ(getsid(0) == me && getpgrp() == me));
+    CHECK_CHILD("setsid makes session and group", {
+        pid_t me = getpid();
+        REQ(setsid() == me);
+        REQ(getsid(0) == me && getpgrp() == me);
+    });
     CHECK_CHILD("a group leader cannot", REQ(setpgid(0, 0) == 0 && setsid() == -1 && errno == EPERM));
     CHECK_CHILD("nor a session leader again", REQ(setsid() > 0 && setsid() == -1 && errno == EPERM));
     CHECK_CHILD("a session leader cannot change its group", REQ(setsid() > 0 && setpgid(0, 0) == -1 && errno == EPERM));
-    CHECK_CHILD("nobody moves into a group of another session", pid_t old = getpgrp(); REQ(setsid() > 0); pid_t c = sleeper();
-                REQ(setpgid(c, old) == -1 && errno == EPERM); end(c));
+    CHECK_CHILD("nobody moves into a group of another session", {
+        pid_t old = getpgrp();
+        REQ(setsid() > 0);
+        pid_t c = sleeper();
+        REQ(setpgid(c, old) == -1 && errno == EPERM);
+        end(c);
+    });
     int p[2];
     make_pipe(p);
     pid_t pid = tap_fork();
@@ -96,8 +110,12 @@ static void sessions(void) {
     close(p[1]);
 }
 
-static void no_terminal(void) {
-    CHECK_CHILD("without a terminal /dev/tty is ENXIO", REQ(setsid() > 0); REQ(open("/dev/tty", O_RDWR) == -1 && errno == ENXIO));
+static void no_terminal(void)
+{
+    CHECK_CHILD("without a terminal /dev/tty is ENXIO", {
+        REQ(setsid() > 0);
+        REQ(open("/dev/tty", O_RDWR) == -1 && errno == ENXIO);
+    });
     int null = open("/dev/null", O_RDWR), p[2];
     struct termios t;
     make_pipe(p);
@@ -113,9 +131,14 @@ static void no_terminal(void) {
 }
 
 /* Stops of a group whose members have no parent outside it in the session ("orphaned"). */
-static void orphaned_groups(void) {
-    CHECK_CHILD("terminal stop signals do nothing to an orphaned group", REQ(setsid() > 0); raise(SIGTSTP); raise(SIGTTIN);
-                raise(SIGTTOU));
+static void orphaned_groups(void)
+{
+    CHECK_CHILD("terminal stop signals do nothing to an orphaned group", {
+        REQ(setsid() > 0);
+        raise(SIGTSTP);
+        raise(SIGTTIN);
+        raise(SIGTTOU);
+    });
     int p[2];
     char c = 0;
     make_pipe(p);
@@ -141,16 +164,23 @@ static void orphaned_groups(void) {
     close(p[0]);
 }
 
-static void broadcast(void) {
+static void broadcast(void)
+{
     pid_t a = sleeper();
     REQ(setpgid(a, a) == 0);
-    CHECK_CHILD("kill(0) reaches one's own group and no other", REQ(setpgid(0, 0) == 0); pid_t b = sleeper(); signal(SIGTERM, SIG_IGN);
-                REQ(kill(0, SIGTERM) == 0); REQ(tap_killed(tap_wait(b), SIGTERM)));
+    CHECK_CHILD("kill(0) reaches one's own group and no other", {
+        REQ(setpgid(0, 0) == 0);
+        pid_t b = sleeper();
+        signal(SIGTERM, SIG_IGN);
+        REQ(kill(0, SIGTERM) == 0);
+        REQ(tap_killed(tap_wait(b), SIGTERM));
+    });
     CHECK(waitpid(a, NULL, WNOHANG) == 0, "a process of another group lives on");
     end(a);
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char **argv)
+{
     if (argc == 2) {
         token_send(atoi(argv[1]));
         pause();

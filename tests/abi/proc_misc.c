@@ -13,26 +13,39 @@
 #include <sys/times.h>
 #include <sys/utsname.h>
 
-static void limits(void) {
+static void limits(void)
+{
     struct rlimit r, old;
     CHECK(getrlimit(RLIMIT_STACK, &r) == 0 && r.rlim_cur <= r.rlim_max, "getrlimit");
     CHECK_ERRNO(getrlimit(99, &r), EINVAL, "an unknown limit");
     CHECK_ERRNO(syscall(SYS_getrlimit, RLIMIT_STACK, 8L), EFAULT, "getrlimit into a bad address");
-    CHECK_CHILD("setrlimit and prlimit", struct rlimit n = {100, 200}; REQ(setrlimit(RLIMIT_NOFILE, &n) == 0);
-                REQ(prlimit(0, RLIMIT_NOFILE, NULL, &r) == 0 && r.rlim_cur == 100 && r.rlim_max == 200); n.rlim_cur = 150;
-                REQ(prlimit(getpid(), RLIMIT_NOFILE, &n, &old) == 0 && old.rlim_cur == 100);
-                REQ(getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur == 150));
+    CHECK_CHILD("setrlimit and prlimit", {
+        struct rlimit n = {100, 200};
+        REQ(setrlimit(RLIMIT_NOFILE, &n) == 0);
+        REQ(prlimit(0, RLIMIT_NOFILE, NULL, &r) == 0 && r.rlim_cur == 100 && r.rlim_max == 200);
+        n.rlim_cur = 150;
+        REQ(prlimit(getpid(), RLIMIT_NOFILE, &n, &old) == 0 && old.rlim_cur == 100);
+        REQ(getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur == 150);
+    });
     r = (struct rlimit){10, 5};
     CHECK_ERRNO(setrlimit(RLIMIT_CORE, &r), EINVAL, "a soft limit above the hard one");
-    CHECK_CHILD("a user lowers but does not raise the hard limit", drop_root(); struct rlimit n = {50, 50};
-                REQ(setrlimit(RLIMIT_NOFILE, &n) == 0); n.rlim_max = 51;
-                REQ(setrlimit(RLIMIT_NOFILE, &n) == -1 && errno == EPERM));
+    CHECK_CHILD("a user lowers but does not raise the hard limit", {
+        drop_root();
+        struct rlimit n = {50, 50};
+        REQ(setrlimit(RLIMIT_NOFILE, &n) == 0);
+        n.rlim_max = 51;
+        REQ(setrlimit(RLIMIT_NOFILE, &n) == -1 && errno == EPERM);
+    });
     CHECK_ERRNO(prlimit(0x7ffffff, RLIMIT_NOFILE, NULL, &r), ESRCH, "prlimit of nobody");
-    CHECK_CHILD("prlimit of root's process by another", pid_t p = getppid(); drop_root();
-                REQ(prlimit(p, RLIMIT_NOFILE, NULL, &r) == -1 && errno == EPERM));
+    CHECK_CHILD("prlimit of root's process by another", {
+        pid_t p = getppid();
+        drop_root();
+        REQ(prlimit(p, RLIMIT_NOFILE, NULL, &r) == -1 && errno == EPERM);
+    });
 }
 
-static long spin(long ms) {
+static long spin(long ms)
+{
     struct timespec t;
     do
         clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
@@ -40,45 +53,66 @@ static long spin(long ms) {
     return ms;
 }
 
-static void usage(void) {
+static void usage(void)
+{
     struct rusage a, b;
     struct tms t;
     spin(50);
-    CHECK(getrusage(RUSAGE_SELF, &a) == 0 && (a.ru_utime.tv_usec + a.ru_stime.tv_usec > 0 || a.ru_utime.tv_sec), "RUSAGE_SELF");
+    CHECK(getrusage(RUSAGE_SELF, &a) == 0 && (a.ru_utime.tv_usec + a.ru_stime.tv_usec > 0 || a.ru_utime.tv_sec),
+          "RUSAGE_SELF");
     CHECK(a.ru_maxrss > 0 && a.ru_minflt > 0, "memory and faults are counted");
     CHECK(getrusage(RUSAGE_THREAD, &b) == 0 && b.ru_minflt > 0, "RUSAGE_THREAD");
     CHECK_ERRNO(getrusage(7, &b), EINVAL, "an unknown who");
     REQ(CHILD(spin(50)) == 0);
-    CHECK(getrusage(RUSAGE_CHILDREN, &b) == 0 && b.ru_utime.tv_sec * 1000000 + b.ru_utime.tv_usec + b.ru_stime.tv_usec > 20000,
+    CHECK(getrusage(RUSAGE_CHILDREN, &b) == 0 &&
+              b.ru_utime.tv_sec * 1000000 + b.ru_utime.tv_usec + b.ru_stime.tv_usec > 20000,
           "RUSAGE_CHILDREN has what was waited for");
     CHECK(times(&t) > 0 && t.tms_utime + t.tms_stime >= 3 && t.tms_cutime + t.tms_cstime >= 2, "times, in hundredths");
-    CHECK(a.ru_nvcsw >= 0 && (msleep(1), getrusage(RUSAGE_SELF, &b)) == 0 && b.ru_nvcsw > a.ru_nvcsw, "a sleep is a voluntary switch");
+    CHECK(a.ru_nvcsw >= 0 && (msleep(1), getrusage(RUSAGE_SELF, &b)) == 0 && b.ru_nvcsw > a.ru_nvcsw,
+          "a sleep is a voluntary switch");
 }
 
-static void priority(void) {
+static void priority(void)
+{
     CHECK(getpriority(PRIO_PROCESS, 0) == 0, "nice is 0");
-    CHECK_CHILD("nice adds and is bounded", REQ(nice(5) == 5 && nice(100) == 19 && getpriority(PRIO_PROCESS, 0) == 19));
-    CHECK_CHILD("root lowers it", REQ(setpriority(PRIO_PROCESS, 0, -5) == 0); errno = 0;
-                REQ(getpriority(PRIO_PROCESS, 0) == -5 && syscall(SYS_getpriority, PRIO_PROCESS, 0) == 25));
-    CHECK_CHILD("others do not", drop_root(); struct rlimit r = {0, 0}; REQ(setrlimit(RLIMIT_NICE, &r) == 0);
-                REQ(setpriority(PRIO_PROCESS, 0, 3) == 0); REQ(setpriority(PRIO_PROCESS, 0, 2) == -1 && errno == EACCES));
+    CHECK_CHILD("nice adds and is bounded",
+                { REQ(nice(5) == 5 && nice(100) == 19 && getpriority(PRIO_PROCESS, 0) == 19); });
+    CHECK_CHILD("root lowers it", {
+        REQ(setpriority(PRIO_PROCESS, 0, -5) == 0);
+        errno = 0;
+        REQ(getpriority(PRIO_PROCESS, 0) == -5 && syscall(SYS_getpriority, PRIO_PROCESS, 0) == 25);
+    });
+    CHECK_CHILD("others do not", {
+        drop_root();
+        struct rlimit r = {0, 0};
+        REQ(setrlimit(RLIMIT_NICE, &r) == 0);
+        REQ(setpriority(PRIO_PROCESS, 0, 3) == 0);
+        REQ(setpriority(PRIO_PROCESS, 0, 2) == -1 && errno == EACCES);
+    });
     CHECK_ERRNO(getpriority(9, 0), EINVAL, "an unknown kind");
     CHECK_ERRNO(getpriority(PRIO_PROCESS, 0x7ffffff), ESRCH, "priority of nobody");
-    CHECK_CHILD("another user's process", pid_t p = getppid(); drop_root();
-                REQ(setpriority(PRIO_PROCESS, p, 5) == -1 && errno == EPERM));
+    CHECK_CHILD("another user's process", {
+        pid_t p = getppid();
+        drop_root();
+        REQ(setpriority(PRIO_PROCESS, p, 5) == -1 && errno == EPERM);
+    });
     struct sched_param sp = {1};
     CHECK(sched_getscheduler(0) == SCHED_OTHER, "the policy is SCHED_OTHER");
     CHECK(sched_get_priority_max(SCHED_FIFO) == 99 && sched_get_priority_min(SCHED_FIFO) == 1 &&
               sched_get_priority_max(SCHED_OTHER) == 0,
           "bounds of priorities");
-    CHECK_CHILD("root takes SCHED_RR", REQ(sched_setscheduler(0, SCHED_RR, &sp) == 0 && sched_getscheduler(0) == SCHED_RR);
-                sched_yield(); REQ(sched_getparam(0, &sp) == 0 && sp.sched_priority == 1));
+    CHECK_CHILD("root takes SCHED_RR", {
+        REQ(sched_setscheduler(0, SCHED_RR, &sp) == 0 && sched_getscheduler(0) == SCHED_RR);
+        sched_yield();
+        REQ(sched_getparam(0, &sp) == 0 && sp.sched_priority == 1);
+    });
     CHECK_ERRNO(sched_setscheduler(0, SCHED_OTHER, &sp), EINVAL, "a priority for SCHED_OTHER");
     CHECK_ERRNO(sched_setscheduler(0, 77, &sp), EINVAL, "an unknown policy");
     CHECK(sched_yield() == 0, "sched_yield");
 }
 
-static void processors(void) {
+static void processors(void)
+{
     unsigned cpu = 99, node = 99;
     cpu_set_t set, one;
     CHECK(getcpu(&cpu, &node) == 0 && cpu < 99 && node == 0, "getcpu");
@@ -93,7 +127,10 @@ static void processors(void) {
             good &= sched_setaffinity(0, sizeof one, &one) == 0 && sched_getcpu() == i;
         }
     CHECK(good, "sched_setaffinity moves to each of them at once");
-    CHECK_CHILD("a child inherits it", cpu_set_t c; REQ(sched_getaffinity(0, sizeof c, &c) == 0 && CPU_EQUAL(&c, &one)));
+    CHECK_CHILD("a child inherits it", {
+        cpu_set_t c;
+        REQ(sched_getaffinity(0, sizeof c, &c) == 0 && CPU_EQUAL(&c, &one));
+    });
     CPU_ZERO(&one);
     CHECK_ERRNO(sched_setaffinity(0, sizeof one, &one), EINVAL, "no processor");
     CPU_SET(1000, &one);
@@ -103,7 +140,8 @@ static void processors(void) {
     REQ(sched_setaffinity(0, sizeof set, &set) == 0);
 }
 
-static void system_facts(void) {
+static void system_facts(void)
+{
     struct utsname u;
     struct sysinfo si;
     CHECK(uname(&u) == 0 && !strcmp(u.sysname, "Linux") && !strcmp(u.machine, "x86_64"), "uname: Linux, x86_64");
@@ -111,18 +149,25 @@ static void system_facts(void) {
     CHECK_ERRNO(syscall(SYS_uname, 8L), EFAULT, "uname into a bad address");
     char name[70];
     CHECK(gethostname(name, sizeof name) == 0 && !strcmp(name, u.nodename), "the host name");
-    CHECK_CHILD("sethostname needs root", drop_root(); REQ(sethostname("x", 1) == -1 && errno == EPERM));
+    CHECK_CHILD("sethostname needs root", {
+        drop_root();
+        REQ(sethostname("x", 1) == -1 && errno == EPERM);
+    });
     CHECK_ERRNO(sethostname(name, 65), EINVAL, "a host name of 65 bytes");
-    CHECK(sysinfo(&si) == 0 && si.uptime >= 0 && si.totalram > 0 && si.freeram <= si.totalram && si.procs > 0 && si.mem_unit,
+    CHECK(sysinfo(&si) == 0 && si.uptime >= 0 && si.totalram > 0 && si.freeram <= si.totalram && si.procs > 0 &&
+              si.mem_unit,
           "sysinfo");
     CHECK(sysconf(_SC_PAGESIZE) == 4096 && sysconf(_SC_CLK_TCK) == 100, "page size and clock ticks");
 }
 
-static void random_bytes(void) {
+static void random_bytes(void)
+{
     unsigned char a[32] = {0}, b[32] = {0}, big[300];
-    CHECK(getrandom(a, 32, 0) == 32 && getrandom(b, 32, GRND_NONBLOCK) == 32 && memcmp(a, b, 32), "getrandom gives other bytes each time");
+    CHECK(getrandom(a, 32, 0) == 32 && getrandom(b, 32, GRND_NONBLOCK) == 32 && memcmp(a, b, 32),
+          "getrandom gives other bytes each time");
     memset(big, 0, sizeof big);
-    CHECK(getrandom(big, sizeof big, GRND_RANDOM) == sizeof big && memcmp(big + 100, big + 200, 100), "GRND_RANDOM too");
+    CHECK(getrandom(big, sizeof big, GRND_RANDOM) == sizeof big && memcmp(big + 100, big + 200, 100),
+          "GRND_RANDOM too");
     CHECK(getrandom(a, 0, 0) == 0, "no bytes");
     CHECK_ERRNO(getrandom(a, 1, 0x80), EINVAL, "an unknown getrandom flag");
     CHECK_ERRNO(getrandom(at_addr(8), 1, 0), EFAULT, "getrandom into a bad address");
@@ -137,14 +182,17 @@ static void random_bytes(void) {
     CHECK(good, "all byte values come about as often");
 }
 
-static void names(void) {
+static void names(void)
+{
     char n[17] = "";
-    CHECK(prctl(PR_SET_NAME, "a name longer than fifteen") == 0 && prctl(PR_GET_NAME, n) == 0 && !strcmp(n, "a name longer t"),
+    CHECK(prctl(PR_SET_NAME, "a name longer than fifteen") == 0 && prctl(PR_GET_NAME, n) == 0 &&
+              !strcmp(n, "a name longer t"),
           "PR_SET_NAME keeps fifteen bytes");
     CHECK_ERRNO(prctl(PR_SET_NAME, 8L), EFAULT, "a name at a bad address");
     CHECK_ERRNO(prctl(0x7fff1234, 0, 0, 0, 0), EINVAL, "an unknown prctl");
     int sig = -1;
-    CHECK(prctl(PR_SET_PDEATHSIG, SIGUSR1) == 0 && prctl(PR_GET_PDEATHSIG, &sig) == 0 && sig == SIGUSR1, "PR_GET_PDEATHSIG");
+    CHECK(prctl(PR_SET_PDEATHSIG, SIGUSR1) == 0 && prctl(PR_GET_PDEATHSIG, &sig) == 0 && sig == SIGUSR1,
+          "PR_GET_PDEATHSIG");
     CHECK_ERRNO(prctl(PR_SET_PDEATHSIG, 65), EINVAL, "a signal that is none");
     prctl(PR_SET_PDEATHSIG, 0);
     CHECK(prctl(PR_GET_DUMPABLE) == 1, "PR_GET_DUMPABLE");
@@ -152,7 +200,8 @@ static void names(void) {
 }
 
 /* Calls that are not there, and calls that refuse. */
-static void numbers(void) {
+static void numbers(void)
+{
     CHECK_ERRNO(syscall(999), ENOSYS, "system call 999");
     CHECK_ERRNO(syscall(-1), ENOSYS, "system call -1");
     CHECK_ERRNO(syscall(0x40000000 + 39), ENOSYS, "a system call with the x32 bit");
@@ -166,7 +215,8 @@ static void numbers(void) {
     CHECK_ERRNO(socket(12345, SOCK_STREAM, 0), EAFNOSUPPORT, "a family that is not there");
 }
 
-int main(void) {
+int main(void)
+{
     limits();
     usage();
     priority();

@@ -5,25 +5,35 @@
  */
 #include "tests/abi/util.h"
 
-static void script(const char *name, const char *text) {
+static void script(const char *name, const char *text)
+{
     put_text(name, text);
     REQ(chmod(name, 0755) == 0);
 }
 
 /* Runs the script with these arguments; true when the interpreter got `want`. */
-static int gives(const char *path, const char *arg1, const char *arg2, const char *want) {
+static int gives(const char *path, const char *arg1, const char *arg2, const char *want)
+{
     char env[5000], *argv[] = {"zeroth", (char *)arg1, (char *)arg2, NULL}, *envp[] = {env, NULL};
     snprintf(env, sizeof env, "WANT=%s", want);
-    return CHILD(execve(path, argv, envp); _exit(100)) == 0;
+    return CHILD({
+               execve(path, argv, envp);
+               _exit(100);
+           }) == 0;
 }
 
-static int script_errno(const char *path) {
+static int script_errno(const char *path)
+{
     char *argv[] = {"x", NULL}, *envp[] = {NULL};
-    int st = CHILD(execve(path, argv, envp); _exit(errno));
+    int st = CHILD({
+        execve(path, argv, envp);
+        _exit(errno);
+    });
     return WIFEXITED(st) ? WEXITSTATUS(st) : -1;
 }
 
-static void arguments(void) {
+static void arguments(void)
+{
     script("s1", "#!./interp\n");
     CHECK(gives("s1", NULL, NULL, "./interp|s1"), "the interpreter gets the script's name in place of argv[0]");
     CHECK(gives("s1", "a", "b c", "./interp|s1|a|b c"), "and the arguments after it");
@@ -42,7 +52,8 @@ static void arguments(void) {
     CHECK(gives("s7", NULL, NULL, "./interp|\r|s7"), "a carriage return is an argument");
 }
 
-static void nesting(void) {
+static void nesting(void)
+{
     script("n1", "#!./interp a\n");
     script("n2", "#!./n1 b\n");
     CHECK(gives("n2", "c", NULL, "./interp|a|./n1|b|n2|c"), "a script may be a script's interpreter");
@@ -56,7 +67,8 @@ static void nesting(void) {
     CHECK(script_errno("self") == ELOOP, "a script that is its own interpreter");
 }
 
-static void refusals(void) {
+static void refusals(void)
+{
     script("e1", "#!./absent\n");
     CHECK(script_errno("e1") == ENOENT, "an absent interpreter");
     script("e2", "#!\n");
@@ -78,7 +90,8 @@ static void refusals(void) {
 }
 
 /* The kernel looks at the first 256 bytes. */
-static void lengths(void) {
+static void lengths(void)
+{
     char line[400], want[400];
     memset(line, 'a', sizeof line);
     memcpy(line, "#!./interp ", 11);
@@ -99,36 +112,55 @@ static void lengths(void) {
     CHECK(script_errno("l3") == ENOEXEC, "an interpreter's name that does not fit");
 }
 
-static void credentials(void) {
+static void credentials(void)
+{
     REQ(chmod(".", 0755) == 0 && chmod("interp", 0755) == 0);
     script("setid", "#!./interp\n");
     REQ(chown("setid", 1234, 1234) == 0 && chmod("setid", 06755) == 0);
-    CHECK_CHILD("set-ID bits of a script do nothing", drop_root(); char *argv[] = {"x", NULL};
-                char *envp[] = {"EUID=65534", NULL}; execve("setid", argv, envp); _exit(1));
+    CHECK_CHILD("set-ID bits of a script do nothing", {
+        drop_root();
+        char *argv[] = {"x", NULL};
+        char *envp[] = {"EUID=65534", NULL};
+        execve("setid", argv, envp);
+        _exit(1);
+    });
     REQ(chown("interp", 1234, 1234) == 0 && chmod("interp", 04755) == 0);
-    CHECK_CHILD("those of its interpreter count", drop_root(); char *argv[] = {"x", NULL};
-                char *envp[] = {"EUID=1234", NULL}; execve("s1", argv, envp); _exit(1));
+    CHECK_CHILD("those of its interpreter count", {
+        drop_root();
+        char *argv[] = {"x", NULL};
+        char *envp[] = {"EUID=1234", NULL};
+        execve("s1", argv, envp);
+        _exit(1);
+    });
     REQ(chown("interp", 0, 0) == 0 && chmod("interp", 0711) == 0);
     script("unread", "#!./interp\n");
     REQ(chmod("unread", 0711) == 0);
-    CHECK_CHILD("the kernel reads a script for one who may only execute it", drop_root(); char *argv[] = {"x", NULL};
-                char *envp[] = {"EUID=65534", NULL}; execve("unread", argv, envp); _exit(1));
+    CHECK_CHILD("the kernel reads a script for one who may only execute it", {
+        drop_root();
+        char *argv[] = {"x", NULL};
+        char *envp[] = {"EUID=65534", NULL};
+        execve("unread", argv, envp);
+        _exit(1);
+    });
 }
 
-static void by_descriptor(void) {
+static void by_descriptor(void)
+{
     char path[32], want[80], *argv[] = {"x", "arg", NULL};
     int fd = open("s1", O_RDONLY);
     snprintf(path, sizeof path, "/dev/fd/%d", fd);
     snprintf(want, sizeof want, "WANT=./interp|%s|arg", path);
     char *envp[] = {want, NULL};
-    CHECK(CHILD(syscall(SYS_execveat, fd, "", argv, envp, AT_EMPTY_PATH)) == 0, "execveat of a script names it /dev/fd/N");
+    CHECK(CHILD(syscall(SYS_execveat, fd, "", argv, envp, AT_EMPTY_PATH)) == 0,
+          "execveat of a script names it /dev/fd/N");
     close(fd);
     fd = open("s1", O_RDONLY | O_CLOEXEC);
     CHECK_ERRNO(syscall(SYS_execveat, fd, "", argv, envp, AT_EMPTY_PATH), ENOENT, "a close-on-exec one would be gone");
     close(fd);
 }
 
-static int interpreter(int argc, char **argv, const char *want) {
+static int interpreter(int argc, char **argv, const char *want)
+{
     char got[5000] = "";
     for (int i = 0; i < argc; i++) {
         if (i)
@@ -140,7 +172,8 @@ static int interpreter(int argc, char **argv, const char *want) {
     return strcmp(got, want) != 0;
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char **argv)
+{
     if (getenv("WANT"))
         return interpreter(argc, argv, getenv("WANT"));
     if (getenv("EUID"))

@@ -6,7 +6,8 @@
 
 #include <sys/resource.h>
 
-static pid_t child_exit(int code) {
+static pid_t child_exit(int code)
+{
     pid_t pid = tap_fork();
     if (pid == 0)
         _exit(code);
@@ -14,7 +15,8 @@ static pid_t child_exit(int code) {
 }
 
 /* A child that sleeps until a signal ends it. */
-static pid_t child_pause(void) {
+static pid_t child_pause(void)
+{
     int p[2];
     make_pipe(p);
     pid_t pid = tap_fork();
@@ -29,7 +31,8 @@ static pid_t child_pause(void) {
     return pid;
 }
 
-static void statuses(void) {
+static void statuses(void)
+{
     int st;
     pid_t pid = child_exit(0x1234);
     CHECK(waitpid(pid, &st, 0) == pid && WIFEXITED(st) && WEXITSTATUS(st) == 0x34, "an exit code has eight bits");
@@ -41,7 +44,8 @@ static void statuses(void) {
     CHECK(tap_exited(CHILD(syscall(SYS_exit_group, 300)), 44), "exit_group");
 }
 
-static void errors(void) {
+static void errors(void)
+{
     int st;
     siginfo_t si;
     CHECK_ERRNO(wait(&st), ECHILD, "no children");
@@ -59,13 +63,15 @@ static void errors(void) {
     CHECK_ERRNO(waitpid(pid, &st, 0), ECHILD, "and the child is gone all the same");
 }
 
-static void options(void) {
+static void options(void)
+{
     int st = 77;
     siginfo_t si;
     pid_t pid = child_pause();
     CHECK(waitpid(pid, &st, WNOHANG) == 0 && st == 77, "WNOHANG with a child that runs");
     memset(&si, 0xff, sizeof si);
-    CHECK(waitid(P_PID, pid, &si, WEXITED | WNOHANG) == 0 && si.si_pid == 0 && si.si_signo == 0, "waitid gives a blank siginfo");
+    CHECK(waitid(P_PID, pid, &si, WEXITED | WNOHANG) == 0 && si.si_pid == 0 && si.si_signo == 0,
+          "waitid gives a blank siginfo");
     kill(pid, SIGSTOP);
     CHECK(waitpid(pid, &st, WUNTRACED) == pid && WIFSTOPPED(st) && WSTOPSIG(st) == SIGSTOP, "WUNTRACED tells a stop");
     CHECK(waitpid(pid, &st, WUNTRACED | WNOHANG) == 0, "once");
@@ -90,7 +96,8 @@ static void options(void) {
           "waitid of any child's exit");
 }
 
-static void groups(void) {
+static void groups(void)
+{
     int st;
     pid_t a = child_pause(), b = child_pause();
     REQ(setpgid(a, a) == 0);
@@ -106,7 +113,8 @@ static void groups(void) {
     CHECK_ERRNO(waitpid(0, &st, WNOHANG), ECHILD, "none of one's own group is left");
 }
 
-static void by_pidfd(void) {
+static void by_pidfd(void)
+{
     pid_t pid = child_pause();
     int fd = syscall(SYS_pidfd_open, pid, 0);
     if (fd < 0 && errno == ENOSYS) {
@@ -114,13 +122,15 @@ static void by_pidfd(void) {
     } else {
         siginfo_t si;
         kill(pid, SIGTERM);
-        CHECK(waitid(P_PIDFD, fd, &si, WEXITED) == 0 && si.si_pid == pid && si.si_status == SIGTERM, "waitid of a pidfd");
+        CHECK(waitid(P_PIDFD, fd, &si, WEXITED) == 0 && si.si_pid == pid && si.si_status == SIGTERM,
+              "waitid of a pidfd");
         close(fd);
     }
     waitpid(pid, NULL, 0);
 }
 
-static void orphans(void) {
+static void orphans(void)
+{
     int p[2];
     pid_t ids[2];
     make_pipe(p);
@@ -140,13 +150,40 @@ static void orphans(void) {
     CHECK(tap_wait(pid) == 0 && read(p[0], ids, sizeof ids) == sizeof ids && ids[0] != pid && ids[0] != getpid(),
           "an orphan gets another parent");
     CHECK_ERRNO(waitpid(-1, NULL, 0), ECHILD, "which is not its grandparent");
-    CHECK_CHILD("unless that asked for it (PR_SET_CHILD_SUBREAPER)", REQ(prctl(PR_SET_CHILD_SUBREAPER, 1) == 0);
-                pid_t mid = fork(); if (mid == 0) { if (fork() == 0) { msleep(20); _exit(5); } _exit(0); }
-                REQ(tap_wait(mid) == 0); int st; pid_t got = wait(&st); REQ(got > 0 && got != mid && tap_exited(st, 5)));
-    CHECK_CHILD("a parent's death is told by PR_SET_PDEATHSIG", int q[2]; char c; make_pipe(q); pid_t mid = fork();
-                if (mid == 0) { if (fork() == 0) { prctl(PR_SET_PDEATHSIG, SIGTERM); token_send(q[1]); for (;;) pause(); }
-                token_wait(q[0]); _exit(0); }
-                close(q[1]); REQ(tap_wait(mid) == 0); REQ(read(q[0], &c, 1) == 0));
+    CHECK_CHILD("unless that asked for it (PR_SET_CHILD_SUBREAPER)", {
+        REQ(prctl(PR_SET_CHILD_SUBREAPER, 1) == 0);
+        pid_t mid = fork();
+        if (mid == 0) {
+            if (fork() == 0) {
+                msleep(20);
+                _exit(5);
+            }
+            _exit(0);
+        }
+        REQ(tap_wait(mid) == 0);
+        int st;
+        pid_t got = wait(&st);
+        REQ(got > 0 && got != mid && tap_exited(st, 5));
+    });
+    CHECK_CHILD("a parent's death is told by PR_SET_PDEATHSIG", {
+        int q[2];
+        char c;
+        make_pipe(q);
+        pid_t mid = fork();
+        if (mid == 0) {
+            if (fork() == 0) {
+                prctl(PR_SET_PDEATHSIG, SIGTERM);
+                token_send(q[1]);
+                for (;;)
+                    pause();
+            }
+            token_wait(q[0]);
+            _exit(0);
+        }
+        close(q[1]);
+        REQ(tap_wait(mid) == 0);
+        REQ(read(q[0], &c, 1) == 0);
+    });
     close(p[0]);
     close(p[1]);
 }
@@ -154,19 +191,22 @@ static void orphans(void) {
 static volatile sig_atomic_t chlds;
 static siginfo_t last;
 
-static void on_chld(int sig, siginfo_t *si, void *uc) {
+static void on_chld(int sig, siginfo_t *si, void *uc)
+{
     (void)sig;
     (void)uc;
     chlds++;
     last = *si;
 }
 
-static void wait_for_chld(int n) {
+static void wait_for_chld(int n)
+{
     for (int i = 0; i < 5000 && chlds < n; i++)
         msleep(1);
 }
 
-static void sigchld(void) {
+static void sigchld(void)
+{
     struct sigaction sa = {.sa_sigaction = on_chld, .sa_flags = SA_SIGINFO | SA_RESTART};
     sigaction(SIGCHLD, &sa, NULL);
     pid_t pid = child_exit(33);
@@ -206,7 +246,8 @@ static void sigchld(void) {
     signal(SIGCHLD, SIG_DFL);
 }
 
-static void usage(void) {
+static void usage(void)
+{
     struct rusage ru;
     int st;
     pid_t pid = tap_fork();
@@ -218,13 +259,15 @@ static void usage(void) {
         _exit(0);
     }
     CHECK(wait4(pid, &st, 0, &ru) == pid && st == 0 &&
-              ru.ru_utime.tv_sec * 1000000 + ru.ru_utime.tv_usec + ru.ru_stime.tv_sec * 1000000 + ru.ru_stime.tv_usec >= 20000,
+              ru.ru_utime.tv_sec * 1000000 + ru.ru_utime.tv_usec + ru.ru_stime.tv_sec * 1000000 + ru.ru_stime.tv_usec >=
+                  20000,
           "wait4 tells the processor time of the child");
     CHECK(ru.ru_maxrss > 0, "and its memory");
 }
 
 /* Two threads' worth of children: each wait takes another child. */
-static void many(void) {
+static void many(void)
+{
     enum { N = 60 };
     int seen = 0, good = 1;
     for (int i = 0; i < N; i++)
@@ -235,7 +278,8 @@ static void many(void) {
     CHECK(good && seen == N, "sixty zombies, each waited for once");
 }
 
-int main(void) {
+int main(void)
+{
     statuses();
     errors();
     options();

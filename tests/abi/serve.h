@@ -10,7 +10,8 @@
 
 #include <sys/mman.h>
 
-static inline void serve_enter(const char *folder) {
+static inline void serve_enter(const char *folder)
+{
     const char *root = getenv("ABI_FIXTURES");
     if (chdir(root ? root : "/fixtures") < 0 || chdir(folder) < 0) {
         dprintf(1, "1..0 # SKIP no fixtures (tests/abi/fixtures.sh)\n");
@@ -19,7 +20,8 @@ static inline void serve_enter(const char *folder) {
 }
 
 /* Line `off` / 16 of a fixture with this tag; hexadecimal by hand, since every byte of every file passes here. */
-static inline void text_line(char line[17], long off, const char *tag) {
+static inline void text_line(char line[17], long off, const char *tag)
+{
     for (int i = 7; i >= 0; i--, off >>= 4)
         line[i] = "0123456789abcdef"[i == 7 ? 0 : off & 15];
     line[8] = ':';
@@ -28,13 +30,15 @@ static inline void text_line(char line[17], long off, const char *tag) {
     line[16] = 0;
 }
 
-static inline char text_byte(long off, const char *tag) {
+static inline char text_byte(long off, const char *tag)
+{
     char line[17];
     text_line(line, off, tag);
     return line[off & 15];
 }
 
-static inline int is_text(const char *buf, long off, long len, const char *tag) {
+static inline int is_text(const char *buf, long off, long len, const char *tag)
+{
     char line[17];
     for (long i = 0; i < len;) {
         long in = (off + i) & 15, n = 16 - in < len - i ? 16 - in : len - i;
@@ -46,7 +50,8 @@ static inline int is_text(const char *buf, long off, long len, const char *tag) 
     return 1;
 }
 
-static inline int is_zero(const char *buf, long len) {
+static inline int is_zero(const char *buf, long len)
+{
     for (long i = 0; i < len; i++)
         if (buf[i])
             return 0;
@@ -54,19 +59,22 @@ static inline int is_zero(const char *buf, long len) {
 }
 
 /* True when bytes [off, off + len) of the file are the fixture's. */
-static inline int file_text(int fd, long off, long len, const char *tag) {
+static inline int file_text(int fd, long off, long len, const char *tag)
+{
     static char buf[1 << 20];
     return pread(fd, buf, len, off) == len && is_text(buf, off, len, tag);
 }
 
-static inline int file_zero(int fd, long off, long len) {
+static inline int file_zero(int fd, long off, long len)
+{
     static char buf[1 << 20];
     memset(buf, 1, len);
     return pread(fd, buf, len, off) == len && is_zero(buf, len);
 }
 
 /* True when the whole file is the fixture's text, `size` bytes long. */
-static inline int file_whole(const char *path, long size, const char *tag) {
+static inline int file_whole(const char *path, long size, const char *tag)
+{
     int fd = open(path, O_RDONLY);
     int good = fd >= 0 && file_size(path) == size && file_text(fd, 0, size, tag);
     close(fd);
@@ -74,7 +82,8 @@ static inline int file_whole(const char *path, long size, const char *tag) {
 }
 
 /* Takes and fills memory, so that pages given back too early get other contents. */
-static inline void churn_memory(void) {
+static inline void churn_memory(void)
+{
     enum { SIZE = 6 << 20 };
     char *p = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     REQ(p != MAP_FAILED);

@@ -4,12 +4,17 @@
  */
 #include "tests/abi/serve.h"
 
-static int run(const char *path) {
+static int run(const char *path)
+{
     char *argv[] = {"x", NULL}, *envp[] = {NULL};
-    return CHILD(execve(path, argv, envp); _exit(100 + errno));
+    return CHILD({
+        execve(path, argv, envp);
+        _exit(100 + errno);
+    });
 }
 
-static pid_t start(const char *path) {
+static pid_t start(const char *path)
+{
     char *argv[] = {"x", NULL}, *envp[] = {NULL};
     int p[2];
     make_pipe(p);
@@ -25,7 +30,8 @@ static pid_t start(const char *path) {
     return pid;
 }
 
-static void running(void) {
+static void running(void)
+{
     CHECK(tap_exited(run("seven"), 7), "a program with a tail page runs");
     CHECK(tap_exited(run("small"), 7), "a program of one page runs");
     CHECK(tap_exited(run("seven"), 7), "and runs again");
@@ -35,7 +41,8 @@ static void running(void) {
     CHECK(chmod("small", 0755) == 0 && tap_exited(run("small"), 7), "with them again it does");
 }
 
-static void changed(void) {
+static void changed(void)
+{
     int fd = open("changed", O_RDWR);
     CHECK(tap_exited(run("changed"), 100 + ETXTBSY), "a program open for writing does not run");
     CHECK(pwrite(fd, "\x09", 1, 0x7e) == 1, "its exit code is patched");
@@ -51,7 +58,8 @@ static void changed(void) {
     CHECK(rename("copied", "changed") == 0 && tap_exited(run("changed"), 7), "and in the place of the old one");
 }
 
-static void busy(void) {
+static void busy(void)
+{
     pid_t pid = start("./sleeper");
     CHECK_ERRNO(open("sleeper", O_WRONLY), ETXTBSY, "writing to a program that runs");
     CHECK_ERRNO(open("sleeper", O_RDONLY | O_TRUNC), ETXTBSY, "emptying it by open");
@@ -72,7 +80,8 @@ static void busy(void) {
     close(fd);
 }
 
-int main(void) {
+int main(void)
+{
     umask(022);
     serve_enter("exec");
     running();

@@ -10,28 +10,32 @@
 static sigjmp_buf jump;
 static volatile void *fault_at;
 
-static void on_fault(int sig, siginfo_t *si, void *uc) {
+static void on_fault(int sig, siginfo_t *si, void *uc)
+{
     (void)uc;
     fault_at = si->si_addr;
     siglongjmp(jump, sig);
 }
 
 /* The signal that reading this byte raises, or 0. */
-static int touch(const volatile char *p) {
+static int touch(const volatile char *p)
+{
     int sig = sigsetjmp(jump, 1);
     if (sig == 0)
         (void)*p;
     return sig;
 }
 
-static char *map(const char *name, size_t len, int prot, int flags) {
+static char *map(const char *name, size_t len, int prot, int flags)
+{
     int fd = open(name, prot & PROT_WRITE && flags & MAP_SHARED ? O_RDWR : O_RDONLY);
     char *p = mmap(NULL, len, prot, flags, fd, 0);
     REQ(fd >= 0 && p != MAP_FAILED && close(fd) == 0);
     return p;
 }
 
-static void tails(void) {
+static void tails(void)
+{
     char *p = map("tail", 4 * PAGE, PROT_READ, MAP_SHARED), *q = map("small", PAGE, PROT_READ, MAP_PRIVATE);
     CHECK(is_text(p, 0, 10000, "tail.."), "a mapped file with a tail page");
     CHECK(is_zero(p + 10000, 3 * PAGE - 10000), "the rest of the tail page is zeros");
@@ -51,8 +55,10 @@ static void tails(void) {
     munmap(p, PAGE);
 }
 
-static void shared(void) {
-    char *p = map("shared", 16384, PROT_READ | PROT_WRITE, MAP_SHARED), *q = map("shared", 16384, PROT_READ, MAP_SHARED);
+static void shared(void)
+{
+    char *p = map("shared", 16384, PROT_READ | PROT_WRITE, MAP_SHARED),
+         *q = map("shared", 16384, PROT_READ, MAP_SHARED);
     int fd = open("shared", O_RDWR);
     char c;
     p[5000] = '!';
@@ -69,21 +75,29 @@ static void shared(void) {
     CHECK(pread(fd, &c, 1, 5000) == 1 && c == '!' && file_text(fd, 0, 5000, "page4."), "all is there after munmap");
     close(fd);
     fd = open("private", O_RDONLY);
-    CHECK_ERRNO((long)mmap(NULL, PAGE, PROT_WRITE, MAP_SHARED, fd, 0), EACCES, "a shared writable mapping of a file open for reading");
+    CHECK_ERRNO((long)mmap(NULL, PAGE, PROT_WRITE, MAP_SHARED, fd, 0), EACCES,
+                "a shared writable mapping of a file open for reading");
     p = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0);
     CHECK_ERRNO(mprotect(p, PAGE, PROT_READ | PROT_WRITE), EACCES, "nor by mprotect");
     munmap(p, PAGE);
     close(fd);
 }
 
-static void private(void) {
+static void private(void)
+{
     char *p = map("private", 16384, PROT_READ | PROT_WRITE, MAP_PRIVATE), c;
     int fd = open("private", O_RDWR);
     p[100] = '!';
-    CHECK(p[100] == '!' && pread(fd, &c, 1, 100) == 1 && c == text_byte(100, "page4."), "a private store stays private");
-    CHECK(pwrite(fd, "?", 1, 101) == 1 && p[101] == text_byte(101, "page4."), "a page copied no longer follows the file");
+    CHECK(p[100] == '!' && pread(fd, &c, 1, 100) == 1 && c == text_byte(100, "page4."),
+          "a private store stays private");
+    CHECK(pwrite(fd, "?", 1, 101) == 1 && p[101] == text_byte(101, "page4."),
+          "a page copied no longer follows the file");
     CHECK(pwrite(fd, "?", 1, 8192) == 1 && p[8192] == '?', "a page not touched does");
-    CHECK_CHILD("a child copies its own", p[100] = '2'; p[4096] = '3'; REQ(pread(fd, &c, 1, 4096) == 1 && c != '3'));
+    CHECK_CHILD("a child copies its own", {
+        p[100] = '2';
+        p[4096] = '3';
+        REQ(pread(fd, &c, 1, 4096) == 1 && c != '3');
+    });
     CHECK(p[100] == '!' && p[4096] == text_byte(4096, "page4."), "and leaves its parent's");
     CHECK(madvise(p, PAGE, MADV_DONTNEED) == 0 && p[100] == text_byte(100, "page4.") && p[101] == '?',
           "MADV_DONTNEED brings the file's page back");
@@ -100,7 +114,8 @@ static void private(void) {
     CHECK(file_whole("cow", 16384, "page4."), "also when mprotect allowed it later");
 }
 
-static void outliving(void) {
+static void outliving(void)
+{
     char *p = map("unlink", 16384, PROT_READ, MAP_SHARED);
     CHECK(p[0] == text_byte(0, "page4.") && unlink("unlink") == 0, "unlink while mapped");
     churn_memory();
@@ -125,7 +140,8 @@ static void outliving(void) {
     CHECK(!exists("pressure"), "the last close gives them up");
 }
 
-static void truncated_under(void) {
+static void truncated_under(void)
+{
     int go[2], back[2];
     make_pipe(go);
     make_pipe(back);
@@ -163,9 +179,11 @@ static void truncated_under(void) {
     close(back[1]);
 }
 
-static void shrink_mapped(void) {
+static void shrink_mapped(void)
+{
     char *p = map("shrink", 3 * PAGE, PROT_READ, MAP_SHARED);
-    CHECK(is_text(p, 0, 10000, "tail..") && truncate("shrink", 4096) == 0 && touch(p + 4096) == SIGBUS, "shrink to a page");
+    CHECK(is_text(p, 0, 10000, "tail..") && truncate("shrink", 4096) == 0 && touch(p + 4096) == SIGBUS,
+          "shrink to a page");
     CHECK(truncate("shrink", 10000) == 0 && touch(p + 4096) == 0 && is_zero(p + 4096, 3 * PAGE - 4096),
           "grown again, the mapping reads zeros, not the archive");
     CHECK(is_text(p, 0, 4096, "tail.."), "the first page stays");
@@ -173,7 +191,8 @@ static void shrink_mapped(void) {
 }
 
 /* A private page that was copied survives truncation's unmapping only as Linux has it: it goes, SIGBUS. */
-static void private_truncated(void) {
+static void private_truncated(void)
+{
     char *p = map("fork", 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE);
     p[4096] = 'x';
     REQ(truncate("fork", 0) == 0);
@@ -181,7 +200,8 @@ static void private_truncated(void) {
     munmap(p, 8192);
 }
 
-int main(void) {
+int main(void)
+{
     struct sigaction sa = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO};
     sigaction(SIGBUS, &sa, NULL);
     sigaction(SIGSEGV, &sa, NULL);

@@ -8,7 +8,8 @@
 #include <ftw.h>
 
 /* How many names the directory has, . and .. apart. */
-static int names_in(const char *path) {
+static int names_in(const char *path)
+{
     DIR *d = opendir(path);
     int n = 0;
     if (!d)
@@ -19,7 +20,8 @@ static int names_in(const char *path) {
     return n;
 }
 
-static void removing(void) {
+static void removing(void)
+{
     int fd = open("gone", O_RDONLY);
     CHECK(unlink("gone") == 0 && !exists("gone"), "an archived name is removed");
     CHECK_ERRNO(open("gone", O_RDONLY), ENOENT, "and stays so");
@@ -34,18 +36,21 @@ static void removing(void) {
     CHECK(unlink("sym") == 0 && symlink("again", "sym") == 0 && file_is("sym", "made anew"), "a symlink is replaced");
 }
 
-static void moving(void) {
+static void moving(void)
+{
     CHECK(rename("moved", "elsewhere") == 0 && !exists("moved") && file_whole("elsewhere", 5000, "name.."),
           "an archived file moves with its content");
     put_text("fresh", "fresh");
     CHECK(rename("fresh", "over") == 0 && file_is("over", "fresh"), "rename over an archived file");
-    CHECK(rename("source", "again") == 0 && file_whole("again", 5000, "name.."), "rename of an archived file over a new one");
+    CHECK(rename("source", "again") == 0 && file_whole("again", 5000, "name.."),
+          "rename of an archived file over a new one");
     struct stat st;
     CHECK(unlink("link.1") == 0 && stat("link.2", &st) == 0 && st.st_nlink == 1 && file_whole("link.2", 5000, "name.."),
           "a hard link outlives its first name");
 }
 
-static void partly(void) {
+static void partly(void)
+{
     CHECK(names_in("full") == 4, "four names in an archived directory");
     CHECK(unlink("full/b") == 0 && names_in("full") == 3, "three after one is removed");
     put_text("full/new", "");
@@ -60,35 +65,41 @@ static void partly(void) {
     CHECK_ERRNO(open("full/a", O_RDONLY), ENOENT, "and no archived name shines through");
 }
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at) {
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
+{
     (void)st;
     (void)type;
     (void)at;
     return remove(path);
 }
 
-static void whole(void) {
+static void whole(void)
+{
     int dir = open("whole/x/y", O_RDONLY);
     CHECK(nftw("whole", remove_one, 8, FTW_DEPTH | FTW_PHYS) == 0 && !exists("whole"), "a whole tree is removed");
     CHECK_ERRNO(openat(dir, "a", O_RDONLY), ENOENT, "a directory held open has no names left");
     close(dir);
-    CHECK(mkdir("whole", 0755) == 0 && mkdir("whole/x", 0755) == 0 && names_in("whole/x") == 0, "the same names made anew");
+    CHECK(mkdir("whole", 0755) == 0 && mkdir("whole/x", 0755) == 0 && names_in("whole/x") == 0,
+          "the same names made anew");
     CHECK_ERRNO(open("whole/x/y/a", O_RDONLY), ENOENT, "are empty");
 }
 
-static void directories(void) {
+static void directories(void)
+{
     CHECK(rename("move", "away") == 0 && !exists("move"), "an archived directory moves");
     CHECK(file_whole("away/a", 10, "move..") && file_whole("away/in/leaf", 10, "move.."), "with names never looked up");
     CHECK(names_in("away") == 3, "all of them");
     CHECK_ERRNO(open("move/a", O_RDONLY), ENOENT, "the old path is gone");
     CHECK(mkdir("move", 0755) == 0 && names_in("move") == 0, "a new directory of the old name is empty");
     struct stat st, up;
-    CHECK(stat("away/in/..", &st) == 0 && stat("away", &up) == 0 && st.st_ino == up.st_ino, ".. leads to the new place");
+    CHECK(stat("away/in/..", &st) == 0 && stat("away", &up) == 0 && st.st_ino == up.st_ino,
+          ".. leads to the new place");
     CHECK(rename("away/in", "move/in") == 0 && file_whole("move/in/leaf", 10, "move.."), "a part of it moves on");
     CHECK(stat("away", &up) == 0 && up.st_nlink == 2 && names_in("away") == 2, "and is missing there");
 }
 
-int main(void) {
+int main(void)
+{
     umask(022);
     serve_enter("names");
     removing();

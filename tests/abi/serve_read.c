@@ -8,7 +8,8 @@
 #include <sys/sendfile.h>
 #include <sys/uio.h>
 
-static void contents(void) {
+static void contents(void)
+{
     CHECK(file_whole("page1", 4096, "page1."), "a file of one page");
     CHECK(file_whole("page4", 16384, "page4."), "a file of four pages");
     CHECK(file_whole("tail", 10000, "tail.."), "a file with a tail page");
@@ -21,14 +22,16 @@ static void contents(void) {
     CHECK(file_whole("big", 1 << 20, "big..."), "1 MiB again");
 }
 
-static void ends(void) {
+static void ends(void)
+{
     char buf[200];
     int fd = open("small", O_RDONLY);
     CHECK(pread(fd, buf, 200, 60) == 40 && is_text(buf, 60, 40, "small."), "a read stops at the end of a small file");
     CHECK(pread(fd, buf, 200, 100) == 0 && pread(fd, buf, 200, 5000) == 0, "behind it there is nothing");
     close(fd);
     fd = open("tail", O_RDONLY);
-    CHECK(pread(fd, buf, 200, 9900) == 100 && is_text(buf, 9900, 100, "tail.."), "a read stops at the end of a tail page");
+    CHECK(pread(fd, buf, 200, 9900) == 100 && is_text(buf, 9900, 100, "tail.."),
+          "a read stops at the end of a tail page");
     CHECK(lseek(fd, 0, SEEK_END) == 10000 && read(fd, buf, 1) == 0, "SEEK_END");
     CHECK(lseek(fd, 0, SEEK_DATA) == 0 && lseek(fd, 0, SEEK_HOLE) == 10000, "all of it is data");
     close(fd);
@@ -37,7 +40,8 @@ static void ends(void) {
     close(fd);
 }
 
-static void ways(void) {
+static void ways(void)
+{
     static char a[5000], b[3000];
     struct iovec v[2] = {{a, 5000}, {b, 3000}};
     int fd = open("page4", O_RDONLY), out = open("/dev/null", O_WRONLY), p[2];
@@ -63,7 +67,8 @@ static void ways(void) {
     close(p[1]);
 }
 
-static void zeros(void) {
+static void zeros(void)
+{
     int fd = open("sparse", O_RDONLY);
     char end[4];
     CHECK(file_zero(fd, 0, 300000), "300,000 zeros");
@@ -71,7 +76,8 @@ static void zeros(void) {
     close(fd);
 }
 
-static void links(void) {
+static void links(void)
+{
     struct stat a, b, c;
     char buf[32];
     CHECK(stat("hard1", &a) == 0 && stat("hard2", &b) == 0 && stat("deep/a/hard3", &c) == 0 && a.st_ino == b.st_ino &&
@@ -85,15 +91,18 @@ static void links(void) {
     CHECK(lstat("link", &a) == 0 && S_ISLNK(a.st_mode) && a.st_size == 5, "lstat of a symlink");
 }
 
-static int by_number(const struct dirent **a, const struct dirent **b) {
+static int by_number(const struct dirent **a, const struct dirent **b)
+{
     return atoi((*a)->d_name + 1) - atoi((*b)->d_name + 1);
 }
 
-static int visible(const struct dirent *d) {
+static int visible(const struct dirent *d)
+{
     return d->d_name[0] != '.';
 }
 
-static void directories(void) {
+static void directories(void)
+{
     struct dirent **list;
     char path[300], text[16];
     int n = scandir("dir", &list, visible, by_number), good = n == 300;
@@ -116,7 +125,8 @@ static void directories(void) {
     CHECK_ERRNO(stat("/.slipway-index", &a), ENOENT, "the archive's index is not a file of the root");
 }
 
-static void attributes(void) {
+static void attributes(void)
+{
     struct stat st;
     CHECK(stat("mode", &st) == 0 && (st.st_mode & 07777) == 04751 && st.st_mtim.tv_sec == 1000000000, "mode and time");
     CHECK(st.st_uid == 0 && st.st_gid == 0 && st.st_size == 10 && st.st_nlink == 1, "owner, size, links");
@@ -129,7 +139,8 @@ static void attributes(void) {
 }
 
 /* Two processes read the same file at once and see the same bytes. */
-static void together(void) {
+static void together(void)
+{
     pid_t pid = tap_fork();
     if (pid == 0) {
         pin(1);
@@ -140,7 +151,8 @@ static void together(void) {
     CHECK(file_whole("big", 1 << 20, "big...") && tap_wait(pid) == 0, "two processes read one file");
 }
 
-int main(void) {
+int main(void)
+{
     serve_enter("read");
     contents();
     ends();

@@ -5,7 +5,8 @@
  */
 #include "tests/abi/serve.h"
 
-static void overwriting(void) {
+static void overwriting(void)
+{
     char c;
     int fd = open("middle", O_RDWR);
     CHECK(pwrite(fd, "!", 1, 6000) == 1 && pread(fd, &c, 1, 6000) == 1 && c == '!', "one byte in the middle");
@@ -20,7 +21,8 @@ static void overwriting(void) {
     close(fd);
 }
 
-static void cutting(void) {
+static void cutting(void)
+{
     int fd = open("trunc", O_RDWR);
     CHECK(ftruncate(fd, 5000) == 0 && file_size("trunc") == 5000 && file_text(fd, 0, 5000, "page4."), "shrink");
     CHECK(ftruncate(fd, 16384) == 0 && file_zero(fd, 5000, 11384), "grown again it reads zeros, never archive bytes");
@@ -28,7 +30,8 @@ static void cutting(void) {
     CHECK(ftruncate(fd, 0) == 0 && ftruncate(fd, 8192) == 0 && file_zero(fd, 0, 8192), "emptied and grown: all zeros");
     close(fd);
     fd = open("rewrite", O_RDWR | O_TRUNC);
-    CHECK(fd >= 0 && file_size("rewrite") == 0 && write(fd, "new", 3) == 3 && file_is("rewrite", "new"), "O_TRUNC and a write");
+    CHECK(fd >= 0 && file_size("rewrite") == 0 && write(fd, "new", 3) == 3 && file_is("rewrite", "new"),
+          "O_TRUNC and a write");
     CHECK(pwrite(fd, "x", 1, 9000) == 1 && file_zero(fd, 3, 8997), "the gap after it reads zeros");
     close(fd);
     fd = open("punch", O_RDWR);
@@ -40,7 +43,8 @@ static void cutting(void) {
 }
 
 /* The bytes behind a file's end in the archive belong to the next entry. */
-static void growing(void) {
+static void growing(void)
+{
     int fd = open("grow", O_RDWR);
     CHECK(ftruncate(fd, 20000) == 0 && file_text(fd, 0, 10000, "tail..") && file_zero(fd, 10000, 10000),
           "a tail page that grows continues with zeros");
@@ -50,7 +54,8 @@ static void growing(void) {
           "a write behind a tail leaves zeros between");
     close(fd);
     fd = open("append", O_RDWR | O_APPEND);
-    CHECK(write(fd, "tail", 4) == 4 && file_size("append") == 10004 && file_text(fd, 0, 10000, "tail.."), "append to a tail");
+    CHECK(write(fd, "tail", 4) == 4 && file_size("append") == 10004 && file_text(fd, 0, 10000, "tail.."),
+          "append to a tail");
     char end[8];
     CHECK(pread(fd, end, 8, 10000) == 4 && !memcmp(end, "tail", 4), "and read it");
     close(fd);
@@ -69,7 +74,8 @@ static void growing(void) {
     CHECK(file_is("empty", "no longer"), "a write to an empty file");
 }
 
-static void hardlinked(void) {
+static void hardlinked(void)
+{
     struct stat a, b;
     int fd = open("hard", O_RDWR);
     CHECK(pwrite(fd, "!", 1, 0) == 1, "a write by one name");
@@ -84,7 +90,8 @@ static void hardlinked(void) {
     close(fd);
 }
 
-static void attributes(void) {
+static void attributes(void)
+{
     struct stat st;
     struct timespec t[2] = {{5, 0}, {6, 0}};
     CHECK(chmod("attr", 0604) == 0 && chown("attr", 11, 12) == 0 && utimensat(AT_FDCWD, "attr", t, 0) == 0,
@@ -95,30 +102,35 @@ static void attributes(void) {
     CHECK(file_whole("attr", 50, "attr.."), "the content stays");
 }
 
-static void copying(void) {
+static void copying(void)
+{
     int in = open("copy", O_RDONLY), out = open("copied", O_RDWR | O_CREAT, 0644);
     off_t from = 0, to = 0;
     CHECK(copy_file_range(in, &from, out, &to, 16384, 0) == 16384 && file_whole("copied", 16384, "page4."),
           "copy_file_range of an archived file");
-    CHECK(pwrite(out, "!", 1, 0) == 1 && file_whole("copy", 16384, "page4."), "a change of the copy leaves the original");
+    CHECK(pwrite(out, "!", 1, 0) == 1 && file_whole("copy", 16384, "page4."),
+          "a change of the copy leaves the original");
     close(in);
     close(out);
 }
 
 /* Changed data must survive when memory is wanted: it cannot be read from the archive again. */
-static void kept(void) {
+static void kept(void)
+{
     churn_memory();
     churn_memory();
     int fd = open("middle", O_RDONLY);
     char c;
-    CHECK(pread(fd, &c, 1, 6000) == 1 && c == '!' && file_text(fd, 0, 6000, "page4."), "a change outlives memory pressure");
+    CHECK(pread(fd, &c, 1, 6000) == 1 && c == '!' && file_text(fd, 0, 6000, "page4."),
+          "a change outlives memory pressure");
     close(fd);
     fd = open("trunc", O_RDONLY);
     CHECK(file_zero(fd, 0, 8192), "zeros stay zeros");
     close(fd);
 }
 
-int main(void) {
+int main(void)
+{
     umask(022);
     serve_enter("write");
     overwriting();

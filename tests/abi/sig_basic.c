@@ -10,12 +10,14 @@ static volatile sig_atomic_t count, last, depth, deepest;
 static siginfo_t info;
 static sigset_t during;
 
-static void on_plain(int sig) {
+static void on_plain(int sig)
+{
     last = sig;
     count++;
 }
 
-static void on_info(int sig, siginfo_t *si, void *uc) {
+static void on_info(int sig, siginfo_t *si, void *uc)
+{
     (void)uc;
     last = sig;
     info = *si;
@@ -23,7 +25,8 @@ static void on_info(int sig, siginfo_t *si, void *uc) {
     sigprocmask(SIG_BLOCK, NULL, &during);
 }
 
-static void on_nested(int sig) {
+static void on_nested(int sig)
+{
     if (++depth > deepest)
         deepest = depth;
     if (++count < 3)
@@ -31,31 +34,36 @@ static void on_nested(int sig) {
     depth--;
 }
 
-static void handle(int sig, void (*fn)(int), int flags) {
+static void handle(int sig, void (*fn)(int), int flags)
+{
     struct sigaction sa = {.sa_handler = fn, .sa_flags = flags};
     REQ(sigaction(sig, &sa, NULL) == 0);
 }
 
-static void handle_info(int sig, int flags) {
+static void handle_info(int sig, int flags)
+{
     struct sigaction sa = {.sa_sigaction = on_info, .sa_flags = SA_SIGINFO | flags};
     REQ(sigaction(sig, &sa, NULL) == 0);
 }
 
-static void block(int sig) {
+static void block(int sig)
+{
     sigset_t s;
     sigemptyset(&s);
     sigaddset(&s, sig);
     REQ(sigprocmask(SIG_BLOCK, &s, NULL) == 0);
 }
 
-static void unblock(int sig) {
+static void unblock(int sig)
+{
     sigset_t s;
     sigemptyset(&s);
     sigaddset(&s, sig);
     REQ(sigprocmask(SIG_UNBLOCK, &s, NULL) == 0);
 }
 
-static void actions(void) {
+static void actions(void)
+{
     struct sigaction sa = {.sa_handler = on_plain, .sa_flags = SA_RESTART | SA_NODEFER}, old;
     sigaddset(&sa.sa_mask, SIGHUP);
     CHECK(sigaction(SIGUSR1, &sa, &old) == 0 && old.sa_handler == SIG_DFL, "sigaction returns the default first");
@@ -71,7 +79,8 @@ static void actions(void) {
     CHECK_ERRNO(syscall(SYS_rt_sigaction, SIGUSR1, 8L, NULL, 8), EFAULT, "an action at a bad address");
 }
 
-static void handlers(void) {
+static void handlers(void)
+{
     handle(SIGUSR1, on_plain, 0);
     count = 0;
     CHECK(raise(SIGUSR1) == 0 && count == 1 && last == SIGUSR1, "a handler runs before raise returns");
@@ -100,26 +109,32 @@ static void handlers(void) {
           "during a handler: its own signal, its mask, and the mask before");
     sigset_t now;
     sigprocmask(SIG_BLOCK, NULL, &now);
-    CHECK(!sigismember(&now, SIGUSR1) && !sigismember(&now, SIGHUP) && sigismember(&now, SIGUSR2), "afterwards the mask before");
+    CHECK(!sigismember(&now, SIGUSR1) && !sigismember(&now, SIGHUP) && sigismember(&now, SIGUSR2),
+          "afterwards the mask before");
     unblock(SIGUSR2);
 }
 
-static void sources(void) {
+static void sources(void)
+{
     handle_info(SIGUSR1, 0);
     kill(getpid(), SIGUSR1);
-    CHECK(info.si_signo == SIGUSR1 && info.si_code == SI_USER && info.si_pid == getpid() && info.si_uid == 0, "kill: SI_USER");
+    CHECK(info.si_signo == SIGUSR1 && info.si_code == SI_USER && info.si_pid == getpid() && info.si_uid == 0,
+          "kill: SI_USER");
     syscall(SYS_tgkill, getpid(), getpid(), SIGUSR1);
     CHECK(info.si_code == SI_TKILL && info.si_pid == getpid(), "tgkill: SI_TKILL");
     sigqueue(getpid(), SIGUSR1, (union sigval){.sival_int = 4711});
-    CHECK(info.si_code == SI_QUEUE && info.si_value.sival_int == 4711 && info.si_pid == getpid(), "sigqueue: SI_QUEUE and its value");
+    CHECK(info.si_code == SI_QUEUE && info.si_value.sival_int == 4711 && info.si_pid == getpid(),
+          "sigqueue: SI_QUEUE and its value");
     siginfo_t si = {.si_signo = SIGUSR1, .si_code = 5};
     CHECK_CHILD("nobody sends another a siginfo that looks like the kernel's",
-                REQ(syscall(SYS_rt_sigqueueinfo, getppid(), SIGUSR1, &si) == -1 && errno == EPERM));
+                { REQ(syscall(SYS_rt_sigqueueinfo, getppid(), SIGUSR1, &si) == -1 && errno == EPERM); });
     si.si_code = -77;
-    CHECK(syscall(SYS_rt_tgsigqueueinfo, getpid(), getpid(), SIGUSR1, &si) == 0 && info.si_code == -77, "rt_tgsigqueueinfo");
+    CHECK(syscall(SYS_rt_tgsigqueueinfo, getpid(), getpid(), SIGUSR1, &si) == 0 && info.si_code == -77,
+          "rt_tgsigqueueinfo");
 }
 
-static void pending(void) {
+static void pending(void)
+{
     sigset_t p;
     count = 0;
     handle_info(SIGUSR1, 0);
@@ -128,7 +143,8 @@ static void pending(void) {
     block(SIGRTMIN);
     for (int i = 0; i < 3; i++)
         sigqueue(getpid(), SIGUSR1, (union sigval){.sival_int = i});
-    CHECK(sigpending(&p) == 0 && sigismember(&p, SIGUSR1) && !sigismember(&p, SIGRTMIN) && count == 0, "blocked signals wait");
+    CHECK(sigpending(&p) == 0 && sigismember(&p, SIGUSR1) && !sigismember(&p, SIGRTMIN) && count == 0,
+          "blocked signals wait");
     unblock(SIGUSR1);
     CHECK(count == 1 && info.si_value.sival_int == 0, "a standard signal waits once, with its first value");
     count = 0;
@@ -152,18 +168,29 @@ static void pending(void) {
     handle(SIGCONT, on_plain, 0);
     unblock(SIGCONT);
     unblock(SIGTSTP);
-    CHECK_CHILD("a real-time limit is EAGAIN", struct { unsigned long cur, max; } r = {5, 5}; drop_root();
-                REQ(syscall(SYS_setrlimit, 11, &r) == 0); block(SIGRTMIN + 1); int n = 0;
-                while (n < 50 && sigqueue(getpid(), SIGRTMIN + 1, (union sigval){0}) == 0) n++; REQ(n <= 5 && errno == EAGAIN));
+    CHECK_CHILD("a real-time limit is EAGAIN", {
+        struct {
+            unsigned long cur, max;
+        } r = {5, 5};
+        drop_root();
+        REQ(syscall(SYS_setrlimit, 11, &r) == 0);
+        block(SIGRTMIN + 1);
+        int n = 0;
+        while (n < 50 && sigqueue(getpid(), SIGRTMIN + 1, (union sigval){0}) == 0)
+            n++;
+        REQ(n <= 5 && errno == EAGAIN);
+    });
 }
 
 static int order[8], orders;
 
-static void on_order(int sig) {
+static void on_order(int sig)
+{
     order[orders++] = sig;
 }
 
-static void ordering(void) {
+static void ordering(void)
+{
     sigset_t all, old;
     sigfillset(&all);
     for (int s = 0; s < 3; s++) {
@@ -175,10 +202,12 @@ static void ordering(void) {
     raise(SIGUSR2);
     raise(SIGUSR1);
     sigprocmask(SIG_SETMASK, &old, NULL);
-    CHECK(orders == 3 && order[0] == SIGUSR1 && order[1] == SIGUSR2 && order[2] == SIGRTMIN + 1, "lower numbers come first");
+    CHECK(orders == 3 && order[0] == SIGUSR1 && order[1] == SIGUSR2 && order[2] == SIGRTMIN + 1,
+          "lower numbers come first");
 }
 
-static void waiting(void) {
+static void waiting(void)
+{
     sigset_t set, none;
     siginfo_t si;
     struct timespec t = {0, 20000000}, zero = {0, 0};
@@ -201,7 +230,11 @@ static void waiting(void) {
     CHECK_ERRNO(sigsuspend(&none), EINTR, "sigsuspend ends with EINTR");
     sigprocmask(SIG_BLOCK, NULL, &set);
     CHECK(count == 1 && sigismember(&set, SIGUSR1), "after the handler, with the old mask back");
-    CHECK_CHILD("pause ends with EINTR", handle(SIGALRM, on_plain, SA_RESTART); alarm(1); REQ(pause() == -1 && errno == EINTR));
+    CHECK_CHILD("pause ends with EINTR", {
+        handle(SIGALRM, on_plain, SA_RESTART);
+        alarm(1);
+        REQ(pause() == -1 && errno == EINTR);
+    });
     CHECK_ERRNO(syscall(SYS_rt_sigsuspend, &none, 4), EINVAL, "sigsuspend with a mask of a wrong size");
     unblock(SIGUSR1);
     unblock(SIGUSR2);
@@ -210,25 +243,51 @@ static void waiting(void) {
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, &set);
     sigprocmask(SIG_SETMASK, &set, &now);
-    CHECK(!(((unsigned long *)&now)[0] & (1UL << (SIGKILL - 1) | 1UL << (SIGSTOP - 1))), "SIGKILL and SIGSTOP cannot be blocked");
+    CHECK(!(((unsigned long *)&now)[0] & (1UL << (SIGKILL - 1) | 1UL << (SIGSTOP - 1))),
+          "SIGKILL and SIGSTOP cannot be blocked");
 }
 
-static void killing(void) {
+static void killing(void)
+{
     CHECK_ERRNO(kill(0x7ffffff, 0), ESRCH, "kill of nobody");
     CHECK_ERRNO(kill(getpid(), 65), EINVAL, "kill with signal 65");
     CHECK_ERRNO(kill(getpid(), -1), EINVAL, "kill with a negative signal");
     CHECK(kill(getpid(), 0) == 0, "signal 0 only asks");
-    CHECK_CHILD("root's process by another user", pid_t p = getppid(); drop_root(); REQ(kill(p, SIGTERM) == -1 && errno == EPERM);
-                REQ(kill(p, 0) == -1 && errno == EPERM));
-    CHECK_CHILD("one's own by the real or saved id", pid_t c = fork(); if (c == 0) { REQ(setresuid(5, 6, 7) == 0); for (;;) pause(); }
-                msleep(10); REQ(setresuid(7, 7, 7) == 0); while (kill(c, 0) < 0) msleep(1); REQ(kill(c, SIGTERM) == 0);
-                REQ(tap_killed(tap_wait(c), SIGTERM)));
-    CHECK_CHILD("SIGCONT goes to anyone of the session", pid_t p = getppid(); drop_root(); REQ(kill(p, SIGCONT) == 0));
-    CHECK_CHILD("a signal to oneself arrives before kill returns", handle(SIGUSR1, on_plain, 0); count = 0;
-                kill(getpid(), SIGUSR1); REQ(count == 1));
+    CHECK_CHILD("root's process by another user", {
+        pid_t p = getppid();
+        drop_root();
+        REQ(kill(p, SIGTERM) == -1 && errno == EPERM);
+        REQ(kill(p, 0) == -1 && errno == EPERM);
+    });
+    CHECK_CHILD("one's own by the real or saved id", {
+        pid_t c = fork();
+        if (c == 0) {
+            REQ(setresuid(5, 6, 7) == 0);
+            for (;;)
+                pause();
+        }
+        msleep(10);
+        REQ(setresuid(7, 7, 7) == 0);
+        while (kill(c, 0) < 0)
+            msleep(1);
+        REQ(kill(c, SIGTERM) == 0);
+        REQ(tap_killed(tap_wait(c), SIGTERM));
+    });
+    CHECK_CHILD("SIGCONT goes to anyone of the session", {
+        pid_t p = getppid();
+        drop_root();
+        REQ(kill(p, SIGCONT) == 0);
+    });
+    CHECK_CHILD("a signal to oneself arrives before kill returns", {
+        handle(SIGUSR1, on_plain, 0);
+        count = 0;
+        kill(getpid(), SIGUSR1);
+        REQ(count == 1);
+    });
 }
 
-static void stopping(void) {
+static void stopping(void)
+{
     pid_t pid = tap_fork();
     int st;
     if (pid == 0) {
@@ -250,25 +309,44 @@ static void stopping(void) {
     REQ(waitpid(pid, &st, WUNTRACED) == pid);
     kill(pid, SIGKILL);
     CHECK(tap_killed(tap_wait(pid), SIGKILL), "SIGKILL ends a stopped process");
-    CHECK_CHILD("SIGCONT ends a stop even when blocked or ignored", pid_t c = fork(); if (c == 0) { block(SIGCONT);
-                raise(SIGSTOP); _exit(0); } REQ(waitpid(c, &st, WUNTRACED) == c); kill(c, SIGCONT); REQ(tap_wait(c) == 0));
+    CHECK_CHILD("SIGCONT ends a stop even when blocked or ignored", {
+        pid_t c = fork();
+        if (c == 0) {
+            block(SIGCONT);
+            raise(SIGSTOP);
+            _exit(0);
+        }
+        REQ(waitpid(c, &st, WUNTRACED) == c);
+        kill(c, SIGCONT);
+        REQ(tap_wait(c) == 0);
+    });
 }
 
-static void defaults(void) {
-    static const int fatal[] = {SIGHUP, SIGINT, SIGQUIT, SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGUSR1, SIGSEGV, SIGUSR2,
-                                SIGPIPE, SIGALRM, SIGTERM, SIGXCPU, SIGXFSZ, SIGVTALRM, SIGPROF, SIGIO, SIGPWR, SIGSYS};
+static void defaults(void)
+{
+    static const int fatal[] = {SIGHUP,  SIGINT,  SIGQUIT,   SIGILL,  SIGTRAP, SIGABRT, SIGBUS,
+                                SIGFPE,  SIGUSR1, SIGSEGV,   SIGUSR2, SIGPIPE, SIGALRM, SIGTERM,
+                                SIGXCPU, SIGXFSZ, SIGVTALRM, SIGPROF, SIGIO,   SIGPWR,  SIGSYS};
     static const int harmless[] = {SIGCHLD, SIGURG, SIGWINCH, SIGCONT};
     int good = 1;
     for (size_t i = 0; i < COUNT(fatal); i++)
-        good &= tap_killed(CHILD(handle(fatal[i], SIG_DFL, 0); raise(fatal[i])), fatal[i]);
+        good &= tap_killed(CHILD({
+                               handle(fatal[i], SIG_DFL, 0);
+                               raise(fatal[i]);
+                           }),
+                           fatal[i]);
     CHECK(good, "signals that end a process by default");
     good = 1;
     for (size_t i = 0; i < COUNT(harmless); i++)
-        good &= CHILD(handle(harmless[i], SIG_DFL, 0); raise(harmless[i])) == 0;
+        good &= CHILD({
+                    handle(harmless[i], SIG_DFL, 0);
+                    raise(harmless[i]);
+                }) == 0;
     CHECK(good, "signals that do nothing by default");
 }
 
-int main(void) {
+int main(void)
+{
     actions();
     handlers();
     sources();

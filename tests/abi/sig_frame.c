@@ -44,11 +44,13 @@ static char *half;
 #define CS_SHIFT 0
 #define SS_SHIFT 48
 
-static void set_selector(greg_t *r, int shift, long value) {
+static void set_selector(greg_t *r, int shift, long value)
+{
     r[REG_CSGSFS] = (long)(((unsigned long)r[REG_CSGSFS] & ~(0xffffUL << shift)) | (unsigned long)value << shift);
 }
 
-static void spoil_state(ucontext_t *uc, struct _fpstate *fp) {
+static void spoil_state(ucontext_t *uc, struct _fpstate *fp)
+{
     struct _xstate *x = (void *)fp;
     struct _fpx_sw_bytes *sw = (void *)&fp->__glibc_reserved1[12];
     switch (attack) {
@@ -88,7 +90,8 @@ static void spoil_state(ucontext_t *uc, struct _fpstate *fp) {
     }
 }
 
-static void on_signal(int sig, siginfo_t *si, void *context) {
+static void on_signal(int sig, siginfo_t *si, void *context)
+{
     ucontext_t *uc = context;
     greg_t *r = uc->uc_mcontext.gregs;
     (void)sig;
@@ -141,13 +144,15 @@ static void on_signal(int sig, siginfo_t *si, void *context) {
     }
 }
 
-static void on_segv(int sig) {
+static void on_segv(int sig)
+{
     (void)sig;
     _exit(100);
 }
 
 /* In a child: 0 when it went on as if nothing had been, 100 after a SIGSEGV that could be handled. */
-static int after(enum attack which, int stack_is_lost) {
+static int after(enum attack which, int stack_is_lost)
+{
     return CHILD({
         struct sigaction sa = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO}, segv = {.sa_handler = on_segv};
         static char alt[65536];
@@ -161,22 +166,28 @@ static int after(enum attack which, int stack_is_lost) {
         sigaction(SIGSEGV, &segv, NULL);
         sigaction(SIGBUS, &segv, NULL);
         long pid = getpid(), got = SYS_kill;
-        __asm__ volatile("syscall\n pushfq\n popq %1\n cld" : "+a"(got), "=r"(flags_after) : "D"(pid), "S"(SIGUSR1) : "rcx", "r11", "memory");
+        __asm__ volatile("syscall\n pushfq\n popq %1\n cld"
+                         : "+a"(got), "=r"(flags_after)
+                         : "D"(pid), "S"(SIGUSR1)
+                         : "rcx", "r11", "memory");
         long clean = 0x202;
         __asm__ volatile("pushq %0\n popfq" ::"r"(clean) : "cc");
         _exit(0);
     });
 }
 
-static int goes_on(enum attack which) {
+static int goes_on(enum attack which)
+{
     return after(which, 0) == 0;
 }
 
-static int faults(enum attack which, int stack_is_lost) {
+static int faults(enum attack which, int stack_is_lost)
+{
     return tap_exited(after(which, stack_is_lost), 100);
 }
 
-static void addresses(void) {
+static void addresses(void)
+{
     CHECK(goes_on(NONE), "an honest frame goes on");
     CHECK(faults(RIP_NONCANONICAL, 0), "a non-canonical RIP: SIGSEGV");
     CHECK(faults(RIP_KERNEL, 0), "a RIP in the kernel's half: SIGSEGV");
@@ -186,7 +197,8 @@ static void addresses(void) {
     CHECK(tap_killed(after(RSP_KERNEL, 0), SIGSEGV), "and death where no handler can run");
 }
 
-static void selectors(void) {
+static void selectors(void)
+{
     CHECK(faults(CS_ZERO, 0), "CS 0: SIGSEGV");
     CHECK(faults(CS_KERNEL, 0), "the kernel's CS: SIGSEGV");
     CHECK(faults(CS_ODD, 0), "a CS that is not there: SIGSEGV");
@@ -198,25 +210,52 @@ static void selectors(void) {
 }
 
 /* After the return the flags tell in a child's exit code what was taken over. */
-static void flags(void) {
-    CHECK_CHILD("of all flags set only the program's own are taken over",
-                struct sigaction sa = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO}; sigaction(SIGUSR1, &sa, NULL);
-                attack = FLAGS_ALL; long pid = getpid(); long a = SYS_kill; long f; long clean = 0x202;
-                __asm__ volatile("syscall\n pushfq\n popq %1\n pushq %4\n popfq" : "+a"(a), "=&r"(f)
-                                 : "D"(pid), "S"(SIGUSR1), "r"(clean) : "rcx", "r11", "memory", "cc");
-                REQ((f & 0x3000) == 0); REQ(f & 0x200); REQ((f & 0x1a0000) == 0); REQ((f & 0xcd5) == 0xcd5));
-    CHECK_CHILD("flags of 0 leave interrupts on",
-                struct sigaction sa = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO}; sigaction(SIGUSR1, &sa, NULL);
-                attack = FLAGS_NONE; long pid = getpid(); long a = SYS_kill; long f;
-                __asm__ volatile("syscall\n pushfq\n popq %1" : "+a"(a), "=&r"(f) : "D"(pid), "S"(SIGUSR1) : "rcx", "r11", "memory", "cc");
-                REQ(f & 0x200); REQ((f & 0xcd5) == 4 || (f & 0xcd5) == 0));
-    CHECK_CHILD("a mask of all ones leaves SIGKILL and SIGSTOP out",
-                struct sigaction sa = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO}; sigaction(SIGUSR1, &sa, NULL);
-                attack = MASK_ALL; raise(SIGUSR1); unsigned long now[16] = {0}; sigprocmask(SIG_BLOCK, NULL, (sigset_t *)now);
-                REQ(!(now[0] & (1UL << (SIGKILL - 1) | 1UL << (SIGSTOP - 1))) && (now[0] & 1UL << (SIGTERM - 1))));
+static void flags(void)
+{
+    CHECK_CHILD("of all flags set only the program's own are taken over", {
+        struct sigaction sa = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO};
+        sigaction(SIGUSR1, &sa, NULL);
+        attack = FLAGS_ALL;
+        long pid = getpid();
+        long a = SYS_kill;
+        long f;
+        long clean = 0x202;
+        __asm__ volatile("syscall\n pushfq\n popq %1\n pushq %4\n popfq"
+                         : "+a"(a), "=&r"(f)
+                         : "D"(pid), "S"(SIGUSR1), "r"(clean)
+                         : "rcx", "r11", "memory", "cc");
+        REQ((f & 0x3000) == 0);
+        REQ(f & 0x200);
+        REQ((f & 0x1a0000) == 0);
+        REQ((f & 0xcd5) == 0xcd5);
+    });
+    CHECK_CHILD("flags of 0 leave interrupts on", {
+        struct sigaction sa = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO};
+        sigaction(SIGUSR1, &sa, NULL);
+        attack = FLAGS_NONE;
+        long pid = getpid();
+        long a = SYS_kill;
+        long f;
+        __asm__ volatile("syscall\n pushfq\n popq %1"
+                         : "+a"(a), "=&r"(f)
+                         : "D"(pid), "S"(SIGUSR1)
+                         : "rcx", "r11", "memory", "cc");
+        REQ(f & 0x200);
+        REQ((f & 0xcd5) == 4 || (f & 0xcd5) == 0);
+    });
+    CHECK_CHILD("a mask of all ones leaves SIGKILL and SIGSTOP out", {
+        struct sigaction sa = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO};
+        sigaction(SIGUSR1, &sa, NULL);
+        attack = MASK_ALL;
+        raise(SIGUSR1);
+        unsigned long now[16] = {0};
+        sigprocmask(SIG_BLOCK, NULL, (sigset_t *)now);
+        REQ(!(now[0] & (1UL << (SIGKILL - 1) | 1UL << (SIGSTOP - 1))) && (now[0] & 1UL << (SIGTERM - 1)));
+    });
 }
 
-static void states(void) {
+static void states(void)
+{
     CHECK(goes_on(FP_NULL), "no vector state: it is reset");
     CHECK(faults(FP_BAD_POINTER, 0), "vector state at an unmapped address: SIGSEGV");
     CHECK(faults(FP_KERNEL, 0), "vector state in the kernel's half: SIGSEGV");
@@ -234,15 +273,26 @@ static void states(void) {
 }
 
 /* rt_sigreturn without a frame: whatever lies on the stack is the frame. */
-static void no_frame(void) {
-    CHECK(tap_killed(CHILD(__asm__ volatile("mov $15, %%eax\n xor %%esp, %%esp\n syscall" ::: "rax", "rcx", "r11", "memory")), SIGSEGV),
+static void no_frame(void)
+{
+    CHECK(tap_killed(
+              CHILD({
+                  __asm__ volatile("mov $15, %%eax\n xor %%esp, %%esp\n syscall" ::: "rax", "rcx", "r11", "memory");
+              }),
+              SIGSEGV),
           "rt_sigreturn with a stack of 0: SIGSEGV");
-    CHECK(tap_killed(CHILD(memset(half, 0, PAGE);
-                           __asm__ volatile("mov %0, %%rsp\n mov $15, %%eax\n syscall" ::"r"(half + 64) : "rax", "rcx", "r11", "memory")),
+    CHECK(tap_killed(CHILD({
+                         memset(half, 0, PAGE);
+                         __asm__ volatile("mov %0, %%rsp\n mov $15, %%eax\n syscall" ::"r"(half + 64)
+                                          : "rax", "rcx", "r11", "memory");
+                     }),
                      SIGSEGV),
           "with a frame of zeros: SIGSEGV");
-    CHECK(tap_killed(CHILD(memset(half, 0xff, PAGE);
-                           __asm__ volatile("mov %0, %%rsp\n mov $15, %%eax\n syscall" ::"r"(half + 64) : "rax", "rcx", "r11", "memory")),
+    CHECK(tap_killed(CHILD({
+                         memset(half, 0xff, PAGE);
+                         __asm__ volatile("mov %0, %%rsp\n mov $15, %%eax\n syscall" ::"r"(half + 64)
+                                          : "rax", "rcx", "r11", "memory");
+                     }),
                      SIGSEGV),
           "with a frame of ones: SIGSEGV");
     int good = 1;
@@ -250,26 +300,42 @@ static void no_frame(void) {
     for (int i = 0; i < 60; i++) {
         for (int j = 0; j < PAGE; j++)
             half[j] = (seed = seed * 1103515245 + 12345) >> 16;
-        int st = CHILD(alarm(5);
-                       __asm__ volatile("mov %0, %%rsp\n mov $15, %%eax\n syscall" ::"r"(half + 64) : "rax", "rcx", "r11", "memory"));
+        int st = CHILD({
+            alarm(5);
+            __asm__ volatile("mov %0, %%rsp\n mov $15, %%eax\n syscall" ::"r"(half + 64)
+                             : "rax", "rcx", "r11", "memory");
+        });
         good &= WIFSIGNALED(st) != 0;
     }
     CHECK(good, "sixty frames of noise end in a signal each");
 }
 
 /* A signal whose frame cannot be written kills. */
-static void no_room(void) {
-    CHECK(tap_killed(CHILD(struct sigaction sa = {.sa_handler = on_segv}; sigaction(SIGUSR1, &sa, NULL); long pid = getpid();
-                           __asm__ volatile("mov $0x10, %%esp\n mov $62, %%eax\n syscall" ::"D"(pid), "S"(SIGUSR1) : "rax", "rcx", "r11", "memory")),
+static void no_room(void)
+{
+    CHECK(tap_killed(CHILD({
+                         struct sigaction sa = {.sa_handler = on_segv};
+                         sigaction(SIGUSR1, &sa, NULL);
+                         long pid = getpid();
+                         __asm__ volatile("mov $0x10, %%esp\n mov $62, %%eax\n syscall" ::"D"(pid), "S"(SIGUSR1)
+                                          : "rax", "rcx", "r11", "memory");
+                     }),
                      SIGSEGV),
           "a frame that does not fit the stack: SIGSEGV");
-    CHECK(tap_killed(CHILD(struct sigaction sa = {.sa_handler = on_segv}; sigaction(SIGUSR1, &sa, NULL); long pid = getpid();
-                           __asm__ volatile("mov $0xffff888000001000, %%rsp\n mov $62, %%eax\n syscall" ::"D"(pid), "S"(SIGUSR1) : "rax", "rcx", "r11", "memory")),
+    CHECK(tap_killed(CHILD({
+                         struct sigaction sa = {.sa_handler = on_segv};
+                         sigaction(SIGUSR1, &sa, NULL);
+                         long pid = getpid();
+                         __asm__ volatile("mov $0xffff888000001000, %%rsp\n mov $62, %%eax\n syscall" ::"D"(pid),
+                                          "S"(SIGUSR1)
+                                          : "rax", "rcx", "r11", "memory");
+                     }),
                      SIGSEGV),
           "a stack in the kernel's half: SIGSEGV");
 }
 
-int main(void) {
+int main(void)
+{
     half = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     munmap(half + PAGE, PAGE);
     addresses();

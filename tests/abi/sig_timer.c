@@ -8,18 +8,21 @@
 
 static volatile sig_atomic_t count, last;
 
-static void on_signal(int sig) {
+static void on_signal(int sig)
+{
     last = sig;
     count++;
 }
 
-static void handle(int sig) {
+static void handle(int sig)
+{
     struct sigaction sa = {.sa_handler = on_signal};
     sigaction(sig, &sa, NULL);
     count = last = 0;
 }
 
-static void alarms(void) {
+static void alarms(void)
+{
     CHECK(alarm(100) <= TAP_SECONDS && alarm(0) > 98 && alarm(0) == 0, "alarm returns the seconds that were left");
     handle(SIGALRM);
     struct itimerval it = {{0, 0}, {0, 30000}}, left;
@@ -28,7 +31,8 @@ static void alarms(void) {
     while (!count)
         pause();
     CHECK(now_ns() - t >= 30000000 && last == SIGALRM, "ITIMER_REAL goes off in time");
-    CHECK(getitimer(ITIMER_REAL, &left) == 0 && !left.it_value.tv_sec && !left.it_value.tv_usec, "once, without an interval");
+    CHECK(getitimer(ITIMER_REAL, &left) == 0 && !left.it_value.tv_sec && !left.it_value.tv_usec,
+          "once, without an interval");
     it = (struct itimerval){{0, 10000}, {0, 10000}};
     setitimer(ITIMER_REAL, &it, NULL);
     count = 0;
@@ -36,7 +40,8 @@ static void alarms(void) {
     while (count < 5)
         pause();
     CHECK(now_ns() - t >= 39000000, "with an interval again and again");
-    CHECK(getitimer(ITIMER_REAL, &left) == 0 && left.it_interval.tv_usec == 10000 && left.it_value.tv_usec <= 10000, "getitimer");
+    CHECK(getitimer(ITIMER_REAL, &left) == 0 && left.it_interval.tv_usec == 10000 && left.it_value.tv_usec <= 10000,
+          "getitimer");
     it = (struct itimerval){{0, 0}, {0, 0}};
     setitimer(ITIMER_REAL, &it, &left);
     count = 0;
@@ -48,7 +53,8 @@ static void alarms(void) {
     alarm(TAP_SECONDS);
 }
 
-static void errors(void) {
+static void errors(void)
+{
     struct itimerval it = {{0, 0}, {0, 1000000}}, neg = {{0, 0}, {-1, 0}};
     CHECK_ERRNO(setitimer(ITIMER_REAL, &it, NULL), EINVAL, "a million microseconds");
     CHECK_ERRNO(setitimer(ITIMER_REAL, &neg, NULL), EINVAL, "negative seconds");
@@ -57,14 +63,16 @@ static void errors(void) {
     CHECK_ERRNO(syscall(SYS_setitimer, ITIMER_REAL, 8L, NULL), EFAULT, "a timer at a bad address");
 }
 
-static void spin_until(int n) {
+static void spin_until(int n)
+{
     int64_t end = now_ns() + 20000000000;
     while (count < n && now_ns() < end)
         for (volatile int i = 0; i < 1000; i++)
             ;
 }
 
-static void processor_time(void) {
+static void processor_time(void)
+{
     struct itimerval it = {{0, 20000}, {0, 20000}}, off = {{0, 0}, {0, 0}};
     struct timespec a, b;
     handle(SIGVTALRM);
@@ -89,14 +97,16 @@ static void processor_time(void) {
 
 static volatile int value;
 
-static void on_info(int sig, siginfo_t *si, void *uc) {
+static void on_info(int sig, siginfo_t *si, void *uc)
+{
     (void)uc;
     last = sig;
     value = si->si_code == SI_TIMER ? si->si_value.sival_int : -1;
     count++;
 }
 
-static void posix_timers(void) {
+static void posix_timers(void)
+{
     timer_t t;
     struct sigevent ev = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1, .sigev_value = {.sival_int = 55}};
     struct itimerspec it = {{0, 0}, {0, 20000000}};
@@ -112,10 +122,12 @@ static void posix_timers(void) {
     while (!count)
         pause();
     CHECK(last == SIGUSR1 && value == 55, "timer_create: a signal with its value");
-    CHECK(timer_gettime(t, &it) == 0 && !it.it_value.tv_sec && !it.it_value.tv_nsec && timer_delete(t) == 0, "timer_gettime and timer_delete");
+    CHECK(timer_gettime(t, &it) == 0 && !it.it_value.tv_sec && !it.it_value.tv_nsec && timer_delete(t) == 0,
+          "timer_gettime and timer_delete");
 }
 
-int main(void) {
+int main(void)
+{
     alarms();
     errors();
     processor_time();

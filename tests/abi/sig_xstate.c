@@ -17,7 +17,8 @@ struct vectors {
 
 static int have_avx;
 
-static void fill(struct vectors *v, int seed) {
+static void fill(struct vectors *v, int seed)
+{
     for (int i = 0; i < 16; i++)
         for (int j = 0; j < 32; j++)
             v->b[i][j] = seed * 29 + i * 7 + j;
@@ -32,33 +33,36 @@ static void fill(struct vectors *v, int seed) {
 #define SAVE_Y(n) "vmovdqa %%ymm" STR(n) ", 32*" STR(n) "(%1)\n"
 #define LOAD_X(n) "movdqa 32*" STR(n) "(%0), %%xmm" STR(n) "\n"
 #define SAVE_X(n) "movdqa %%xmm" STR(n) ", 32*" STR(n) "(%1)\n"
-#define XMM                                                                                                            \
-    "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12",         \
+#define XMM                                                                                                    \
+    "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", \
         "xmm13", "xmm14", "xmm15"
 
 /* Loads all vector registers, runs `code` (assembly that keeps %0 and %1 and may use the call's registers), stores. */
-#define AROUND(in, out, code, ...)                                                                                     \
-    do {                                                                                                               \
-        if (have_avx)                                                                                                  \
-            __asm__ volatile(EACH(LOAD_Y) code EACH(SAVE_Y) "vzeroupper" ::"r"(in), "r"(out), ##__VA_ARGS__            \
-                             : "rax", "rcx", "r11", "memory", XMM);                                                    \
-        else                                                                                                           \
-            __asm__ volatile(EACH(LOAD_X) code EACH(SAVE_X) ::"r"(in), "r"(out), ##__VA_ARGS__                         \
-                             : "rax", "rcx", "r11", "memory", XMM);                                                    \
+#define AROUND(in, out, code, ...)                                                                          \
+    do {                                                                                                    \
+        if (have_avx)                                                                                       \
+            __asm__ volatile(EACH(LOAD_Y) code EACH(SAVE_Y) "vzeroupper" ::"r"(in), "r"(out), ##__VA_ARGS__ \
+                             : "rax", "rcx", "r11", "memory", XMM);                                         \
+        else                                                                                                \
+            __asm__ volatile(EACH(LOAD_X) code EACH(SAVE_X)::"r"(in), "r"(out), ##__VA_ARGS__               \
+                             : "rax", "rcx", "r11", "memory", XMM);                                         \
     } while (0)
 
 static struct vectors in, out;
 
-static int same(void) {
+static int same(void)
+{
     return !memcmp(&in, &out, sizeof in);
 }
 
-static void reset(int seed) {
+static void reset(int seed)
+{
     fill(&in, seed);
     memset(&out, 0, sizeof out);
 }
 
-static void over_calls(void) {
+static void over_calls(void)
+{
     reset(1);
     AROUND(&in, &out, "mov $39, %%eax\n syscall\n");
     CHECK(same(), "kept over getpid");
@@ -82,7 +86,8 @@ static void over_calls(void) {
 }
 
 /* Runs for some milliseconds with the registers loaded, so that the timer and others come in between. */
-static int spin_keeps(int seed, long rounds) {
+static int spin_keeps(int seed, long rounds)
+{
     struct vectors mine, after;
     long n = rounds;
     fill(&mine, seed);
@@ -91,11 +96,13 @@ static int spin_keeps(int seed, long rounds) {
         __asm__ volatile(EACH(LOAD_Y) "1: dec %2\n jnz 1b\n" EACH(SAVE_Y) "vzeroupper" ::"r"(&mine), "r"(&after), "r"(n)
                          : "memory", "cc", XMM);
     else
-        __asm__ volatile(EACH(LOAD_X) "1: dec %2\n jnz 1b\n" EACH(SAVE_X) ::"r"(&mine), "r"(&after), "r"(n) : "memory", "cc", XMM);
+        __asm__ volatile(EACH(LOAD_X) "1: dec %2\n jnz 1b\n" EACH(SAVE_X)::"r"(&mine), "r"(&after), "r"(n)
+                         : "memory", "cc", XMM);
     return !memcmp(&mine, &after, sizeof mine);
 }
 
-static void *spinner(void *arg) {
+static void *spinner(void *arg)
+{
     long good = 1;
     for (int i = 0; i < 20; i++) {
         good &= spin_keeps((int)(long)arg + i, 300000);
@@ -104,7 +111,8 @@ static void *spinner(void *arg) {
     return (void *)good;
 }
 
-static void over_switches(void) {
+static void over_switches(void)
+{
     pid_t pid[3];
     pthread_t t[3];
     int good = 1;
@@ -128,7 +136,8 @@ static void over_switches(void) {
 
 static volatile sig_atomic_t handled;
 
-static void spoil(int sig) {
+static void spoil(int sig)
+{
     struct vectors junk, dump;
     (void)sig;
     fill(&junk, 99);
@@ -136,7 +145,8 @@ static void spoil(int sig) {
     handled++;
 }
 
-static void over_signals(void) {
+static void over_signals(void)
+{
     struct sigaction sa = {.sa_handler = spoil};
     sigaction(SIGUSR1, &sa, NULL);
     sigaction(SIGALRM, &sa, NULL);
@@ -159,7 +169,8 @@ static void over_signals(void) {
 static volatile unsigned magic1, size1, ext_size, magic2_ok, xmm3_seen, ymm3_seen, mxcsr_seen, cw_seen;
 static volatile int change;
 
-static void look(int sig, siginfo_t *si, void *context) {
+static void look(int sig, siginfo_t *si, void *context)
+{
     (void)sig;
     (void)si;
     ucontext_t *uc = context;
@@ -182,7 +193,8 @@ static void look(int sig, siginfo_t *si, void *context) {
     __asm__ volatile("fninit");
 }
 
-static void the_frame(void) {
+static void the_frame(void)
+{
     struct sigaction sa = {.sa_sigaction = look, .sa_flags = SA_SIGINFO};
     sigaction(SIGUSR1, &sa, NULL);
     reset(7);
@@ -196,8 +208,10 @@ static void the_frame(void) {
     memcpy(&want_high, in.b[3] + 16, 4);
     CHECK(xmm3_seen == want && (!have_avx || ymm3_seen == want_high), "the frame holds the vector registers");
     CHECK(mxcsr_seen == 0x1fa0 && cw_seen == 0x27f, "and the control words");
-    CHECK(!have_avx || (magic2_ok && size1 >= 512 + 64 + 256 && ext_size == size1 + 4), "and says by magic numbers how large it is");
-    CHECK(same() && cw_after == 0x27f && (csr_after & ~0x3f) == (0x1fa0 & ~0x3f), "what the handler does to them itself is undone");
+    CHECK(!have_avx || (magic2_ok && size1 >= 512 + 64 + 256 && ext_size == size1 + 4),
+          "and says by magic numbers how large it is");
+    CHECK(same() && cw_after == 0x27f && (csr_after & ~0x3f) == (0x1fa0 & ~0x3f),
+          "what the handler does to them itself is undone");
     change = 1;
     AROUND(&in, &out, "mov $62, %%eax\n syscall\n", "D"((long)getpid()), "S"((long)SIGUSR1));
     unsigned low, high;
@@ -210,14 +224,16 @@ static void the_frame(void) {
 }
 
 /* A new program begins with the registers clear and the default control words. */
-static int fresh(void) {
+static int fresh(void)
+{
     unsigned short cw;
     unsigned csr;
     __asm__ volatile("fnstcw %0\n stmxcsr %1" : "=m"(cw), "=m"(csr));
     return cw == 0x37f && csr == 0x1f80;
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char **argv)
+{
     unsigned a, b, c, d;
     (void)argv;
     if (argc == 2)

@@ -28,12 +28,14 @@
 static int tap_count, tap_failures;
 static unsigned tap_alarm_before; /* seconds of an alarm that this program's exec was to keep */
 
-__attribute__((constructor)) static void tap_begin(void) {
+__attribute__((constructor)) static void tap_begin(void)
+{
     tap_alarm_before = alarm(TAP_SECONDS);
     (void)tap_failures;
 }
 
-static inline void tap_line(int good, const char *name, const char *file, int line, const char *what, int err) {
+static inline void tap_line(int good, const char *name, const char *file, int line, const char *what, int err)
+{
     dprintf(1, "%sok %d - %s\n", good ? "" : "not ", ++tap_count, name);
     if (!good) {
         tap_failures++;
@@ -42,37 +44,39 @@ static inline void tap_line(int good, const char *name, const char *file, int li
 }
 
 /* A fact: `cond` holds. */
-#define CHECK(cond, name)                                                                                              \
-    do {                                                                                                               \
-        errno = 0;                                                                                                     \
-        int tap_good_ = !!(cond);                                                                                      \
-        tap_line(tap_good_, name, __FILE__, __LINE__, #cond, errno);                                                   \
+#define CHECK(cond, name)                                            \
+    do {                                                             \
+        errno = 0;                                                   \
+        int tap_good_ = !!(cond);                                    \
+        tap_line(tap_good_, name, __FILE__, __LINE__, #cond, errno); \
     } while (0)
 
 /* A fact: `expr` returns -1 and sets errno to `code`. */
-#define CHECK_ERRNO(expr, code, name)                                                                                  \
-    do {                                                                                                               \
-        errno = 0;                                                                                                     \
-        long tap_ret_ = (long)(expr);                                                                                  \
-        int tap_err_ = errno;                                                                                          \
-        tap_line(tap_ret_ == -1 && tap_err_ == (code), name, __FILE__, __LINE__, #expr " -> " #code, tap_err_);        \
+#define CHECK_ERRNO(expr, code, name)                                                                           \
+    do {                                                                                                        \
+        errno = 0;                                                                                              \
+        long tap_ret_ = (long)(expr);                                                                           \
+        int tap_err_ = errno;                                                                                   \
+        tap_line(tap_ret_ == -1 && tap_err_ == (code), name, __FILE__, __LINE__, #expr " -> " #code, tap_err_); \
     } while (0)
 
 #define SKIP(name, reason) dprintf(1, "ok %d - %s # SKIP %s\n", ++tap_count, name, reason)
 
-static inline void tap_bail(const char *file, int line, const char *what) {
+static inline void tap_bail(const char *file, int line, const char *what)
+{
     dprintf(1, "# %s:%d: %s (errno %d: %s)\n", file, line, what, errno, strerror(errno));
     _exit(99);
 }
 
 /* A condition without which there is no point in going on: ends this process with 99. In a child: its verdict. */
-#define REQ(cond)                                                                                                      \
-    do {                                                                                                               \
-        if (!(cond))                                                                                                   \
-            tap_bail(__FILE__, __LINE__, #cond);                                                                       \
+#define REQ(cond)                                \
+    do {                                         \
+        if (!(cond))                             \
+            tap_bail(__FILE__, __LINE__, #cond); \
     } while (0)
 
-static inline pid_t tap_fork(void) {
+static inline pid_t tap_fork(void)
+{
     pid_t pid = fork();
     if (pid == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -84,7 +88,8 @@ static inline pid_t tap_fork(void) {
 }
 
 /* The wait status of `pid`, or -1. */
-static inline int tap_wait(pid_t pid) {
+static inline int tap_wait(pid_t pid)
+{
     int status = -1;
     pid_t got;
     do
@@ -94,31 +99,34 @@ static inline int tap_wait(pid_t pid) {
 }
 
 /* Runs the statements in a child; its wait status. It is 0 when every REQ held. */
-#define CHILD(...)                                                                                                     \
-    ({                                                                                                                 \
-        pid_t tap_pid_ = tap_fork();                                                                                   \
-        if (tap_pid_ == 0) {                                                                                           \
-            __VA_ARGS__;                                                                                               \
-            _exit(0);                                                                                                  \
-        }                                                                                                              \
-        tap_wait(tap_pid_);                                                                                            \
+#define CHILD(...)                   \
+    ({                               \
+        pid_t tap_pid_ = tap_fork(); \
+        if (tap_pid_ == 0) {         \
+            __VA_ARGS__;             \
+            _exit(0);                \
+        }                            \
+        tap_wait(tap_pid_);          \
     })
 
-#define CHECK_CHILD(name, ...)                                                                                         \
-    do {                                                                                                               \
-        int tap_status_ = CHILD(__VA_ARGS__);                                                                          \
-        tap_line(tap_status_ == 0, name, __FILE__, __LINE__, "the status of the child", tap_status_);                  \
+#define CHECK_CHILD(name, ...)                                                                        \
+    do {                                                                                              \
+        int tap_status_ = CHILD(__VA_ARGS__);                                                         \
+        tap_line(tap_status_ == 0, name, __FILE__, __LINE__, "the status of the child", tap_status_); \
     } while (0)
 
-static inline int tap_exited(int status, int code) {
+static inline int tap_exited(int status, int code)
+{
     return status != -1 && WIFEXITED(status) && WEXITSTATUS(status) == code;
 }
 
-static inline int tap_killed(int status, int sig) {
+static inline int tap_killed(int status, int sig)
+{
     return status != -1 && WIFSIGNALED(status) && WTERMSIG(status) == sig;
 }
 
-static inline int tap_end(void) {
+static inline int tap_end(void)
+{
     dprintf(1, "1..%d\n", tap_count);
     return tap_failures ? 1 : 0;
 }

@@ -10,12 +10,14 @@
 enum { THREADS = 4 };
 static pthread_t threads[THREADS];
 
-static void run_all(void *(*fn)(void *)) {
+static void run_all(void *(*fn)(void *))
+{
     for (long i = 0; i < THREADS; i++)
         REQ(pthread_create(&threads[i], NULL, fn, (void *)i) == 0);
 }
 
-static long join_all(void) {
+static long join_all(void)
+{
     long sum = 0;
     for (int i = 0; i < THREADS; i++) {
         void *ret;
@@ -27,13 +29,15 @@ static long join_all(void) {
 
 static pid_t tids[THREADS];
 
-static void *tell(void *arg) {
+static void *tell(void *arg)
+{
     tids[(long)arg] = syscall(SYS_gettid);
     REQ(getpid() != tids[(long)arg]);
     return (void *)((long)arg + 1);
 }
 
-static void creating(void) {
+static void creating(void)
+{
     run_all(tell);
     CHECK(join_all() == 1 + 2 + 3 + 4, "four threads run and return their values");
     int distinct = 1;
@@ -44,7 +48,8 @@ static void creating(void) {
     int good = 1;
     for (int i = 0; i < 300; i++) {
         void *ret;
-        good &= pthread_create(&threads[0], NULL, tell, (void *)1) == 0 && pthread_join(threads[0], &ret) == 0 && ret == (void *)2;
+        good &= pthread_create(&threads[0], NULL, tell, (void *)1) == 0 && pthread_join(threads[0], &ret) == 0 &&
+                ret == (void *)2;
     }
     CHECK(good, "three hundred, one after the other");
 }
@@ -52,7 +57,8 @@ static void creating(void) {
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static long counter;
 
-static void *add(void *arg) {
+static void *add(void *arg)
+{
     pin((long)arg & 1);
     for (int i = 0; i < 10000; i++) {
         pthread_mutex_lock(&mutex);
@@ -64,14 +70,16 @@ static void *add(void *arg) {
 
 static long atomic;
 
-static void *add_atomic(void *arg) {
+static void *add_atomic(void *arg)
+{
     pin((long)arg & 1);
     for (int i = 0; i < 20000; i++)
         __atomic_fetch_add(&atomic, 1, __ATOMIC_SEQ_CST);
     return NULL;
 }
 
-static void counting(void) {
+static void counting(void)
+{
     run_all(add);
     join_all();
     CHECK(counter == THREADS * 10000, "a mutex loses no increment");
@@ -84,7 +92,8 @@ static void counting(void) {
 static pthread_cond_t not_full = PTHREAD_COND_INITIALIZER, not_empty = PTHREAD_COND_INITIALIZER;
 static long queue[4], head, tail;
 
-static void *produce(void *arg) {
+static void *produce(void *arg)
+{
     for (long i = 1; i <= 500; i++) {
         pthread_mutex_lock(&mutex);
         while (head - tail == 4)
@@ -96,7 +105,8 @@ static void *produce(void *arg) {
     return arg = NULL;
 }
 
-static void *consume(void *arg) {
+static void *consume(void *arg)
+{
     long sum = 0;
     (void)arg;
     for (int i = 0; i < 500; i++) {
@@ -110,12 +120,14 @@ static void *consume(void *arg) {
     return (void *)sum;
 }
 
-static void *either(void *arg) {
+static void *either(void *arg)
+{
     pin((long)arg & 1);
     return (long)arg < 2 ? produce(arg) : consume(arg);
 }
 
-static void conditions(void) {
+static void conditions(void)
+{
     run_all(either);
     CHECK(join_all() == 2 * 500 * 501 / 2, "a queue with condition variables passes everything on");
     struct timespec t;
@@ -131,7 +143,8 @@ static void conditions(void) {
 static pthread_barrier_t barrier;
 static volatile int phase_of[THREADS];
 
-static void *march(void *arg) {
+static void *march(void *arg)
+{
     long me = (long)arg, bad = 0, serial = 0;
     pin(me & 1);
     for (int phase = 1; phase <= 200; phase++) {
@@ -144,7 +157,8 @@ static void *march(void *arg) {
     return (void *)(bad * 1000000 + serial);
 }
 
-static void barriers(void) {
+static void barriers(void)
+{
     pthread_barrier_init(&barrier, NULL, THREADS);
     run_all(march);
     CHECK(join_all() == 200, "200 barriers let nobody ahead, and one is serial each time");
@@ -153,7 +167,8 @@ static void barriers(void) {
 
 static sem_t ping, pong;
 
-static void *answer(void *arg) {
+static void *answer(void *arg)
+{
     pin(1);
     for (int i = 0; i < 1000; i++) {
         while (sem_wait(&ping))
@@ -163,7 +178,8 @@ static void *answer(void *arg) {
     return arg;
 }
 
-static void semaphores(void) {
+static void semaphores(void)
+{
     sem_init(&ping, 0, 0);
     sem_init(&pong, 0, 0);
     pthread_create(&threads[0], NULL, answer, NULL);
@@ -179,12 +195,14 @@ static __thread long tls = 7;
 static pthread_key_t key;
 static int destroyed;
 
-static void on_destroy(void *v) {
+static void on_destroy(void *v)
+{
     (void)v;
     __atomic_fetch_add(&destroyed, 1, __ATOMIC_SEQ_CST);
 }
 
-static void *local(void *arg) {
+static void *local(void *arg)
+{
     long me = (long)arg, good = tls == 7;
     errno = 0;
     pthread_setspecific(key, &threads);
@@ -197,7 +215,8 @@ static void *local(void *arg) {
     return (void *)good;
 }
 
-static void locals(void) {
+static void locals(void)
+{
     pthread_key_create(&key, on_destroy);
     run_all(local);
     CHECK(join_all() == THREADS, "thread-local variables and errno are each thread's own");
@@ -207,12 +226,14 @@ static void locals(void) {
 
 static volatile int cleaned;
 
-static void clean_up(void *arg) {
+static void clean_up(void *arg)
+{
     (void)arg;
     cleaned = 1;
 }
 
-static void *endless(void *arg) {
+static void *endless(void *arg)
+{
     pthread_cleanup_push(clean_up, NULL);
     sem_post(&ping);
     for (;;)
@@ -221,7 +242,8 @@ static void *endless(void *arg) {
     return arg;
 }
 
-static void cancelling(void) {
+static void cancelling(void)
+{
     void *ret;
     pthread_create(&threads[0], NULL, endless, NULL);
     while (sem_wait(&ping))
@@ -233,16 +255,19 @@ static void cancelling(void) {
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static int once_count;
 
-static void count_once(void) {
+static void count_once(void)
+{
     once_count++;
 }
 
-static void *do_once(void *arg) {
+static void *do_once(void *arg)
+{
     pthread_once(&once, count_once);
     return arg = NULL;
 }
 
-static void onces(void) {
+static void onces(void)
+{
     run_all(do_once);
     join_all();
     CHECK(once_count == 1, "pthread_once runs once");
@@ -251,7 +276,8 @@ static void onces(void) {
 static pthread_rwlock_t rwlock = PTHREAD_RWLOCK_INITIALIZER;
 static long two[2];
 
-static void *read_or_write(void *arg) {
+static void *read_or_write(void *arg)
+{
     long me = (long)arg, bad = 0;
     pin(me & 1);
     for (int i = 0; i < 1000; i++) {
@@ -268,12 +294,14 @@ static void *read_or_write(void *arg) {
     return (void *)bad;
 }
 
-static void rwlocks(void) {
+static void rwlocks(void)
+{
     run_all(read_or_write);
     CHECK(join_all() == 0 && two[0] == 1000, "readers never see a writer's half");
 }
 
-int main(void) {
+int main(void)
+{
     creating();
     counting();
     conditions();

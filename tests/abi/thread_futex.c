@@ -11,11 +11,13 @@
 
 static uint32_t word;
 
-static long futex(uint32_t *u, int op, uint32_t val, const struct timespec *t, uint32_t *u2, uint32_t val3) {
+static long futex(uint32_t *u, int op, uint32_t val, const struct timespec *t, uint32_t *u2, uint32_t val3)
+{
     return syscall(SYS_futex, u, op, val, t, u2, val3);
 }
 
-static void errors(void) {
+static void errors(void)
+{
     struct timespec bad = {0, 1000000000}, neg = {-1, 0}, zero = {0, 0};
     CHECK_ERRNO(futex(&word, FUTEX_WAIT, 1, NULL, NULL, 0), EAGAIN, "the word is not what was expected");
     CHECK_ERRNO(futex((uint32_t *)((char *)&word + 1), FUTEX_WAIT, 0, NULL, NULL, 0), EINVAL, "an unaligned word");
@@ -29,13 +31,16 @@ static void errors(void) {
     CHECK_ERRNO(futex(&word, FUTEX_WAIT_BITSET, 0, NULL, NULL, 0), EINVAL, "an empty bitset");
     CHECK_ERRNO(futex(&word, FUTEX_WAKE_BITSET, 1, NULL, NULL, 0), EINVAL, "an empty bitset to wake");
     CHECK(futex(&word, FUTEX_WAKE, 10, NULL, NULL, 0) == 0, "nobody to wake");
-    CHECK_ERRNO(futex(&word, FUTEX_CMP_REQUEUE, 1, (void *)1, &word + 0, 5), EAGAIN, "FUTEX_CMP_REQUEUE of another value");
+    CHECK_ERRNO(futex(&word, FUTEX_CMP_REQUEUE, 1, (void *)1, &word + 0, 5), EAGAIN,
+                "FUTEX_CMP_REQUEUE of another value");
     char *ro = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    CHECK_ERRNO(futex((uint32_t *)ro, FUTEX_WAIT_PRIVATE, 1, NULL, NULL, 0), EAGAIN, "a word that is only readable can be waited on");
+    CHECK_ERRNO(futex((uint32_t *)ro, FUTEX_WAIT_PRIVATE, 1, NULL, NULL, 0), EAGAIN,
+                "a word that is only readable can be waited on");
     munmap(ro, PAGE);
 }
 
-static void timeouts(void) {
+static void timeouts(void)
+{
     struct timespec rel = {0, 30000000}, abs;
     int64_t t = now_ns();
     CHECK_ERRNO(futex(&word, FUTEX_WAIT, 0, &rel, NULL, 0), ETIMEDOUT, "FUTEX_WAIT's time is relative");
@@ -45,7 +50,8 @@ static void timeouts(void) {
     CHECK_ERRNO(futex(&word, FUTEX_WAIT_BITSET, 0, &abs, NULL, ~0u), ETIMEDOUT, "FUTEX_WAIT_BITSET's is absolute");
     clock_gettime(CLOCK_REALTIME, &abs);
     abs.tv_sec--;
-    CHECK_ERRNO(futex(&word, FUTEX_WAIT_BITSET | FUTEX_CLOCK_REALTIME, 0, &abs, NULL, ~0u), ETIMEDOUT, "also by the real-time clock");
+    CHECK_ERRNO(futex(&word, FUTEX_WAIT_BITSET | FUTEX_CLOCK_REALTIME, 0, &abs, NULL, ~0u), ETIMEDOUT,
+                "also by the real-time clock");
 }
 
 /* Waiters in threads; each counts itself when it is woken. */
@@ -57,7 +63,8 @@ static struct waiter {
     pthread_t thread;
 } waiters[4];
 
-static void *wait_on(void *arg) {
+static void *wait_on(void *arg)
+{
     struct waiter *w = arg;
     __atomic_store_n(&w->tid, syscall(SYS_gettid), __ATOMIC_SEQ_CST);
     while (futex(w->word, FUTEX_WAIT_BITSET_PRIVATE, 0, NULL, NULL, w->bits) != 0)
@@ -67,7 +74,8 @@ static void *wait_on(void *arg) {
 }
 
 /* True when the thread sleeps, by /proc; where that is missing, after a while. */
-static void until_asleep(pid_t *tid) {
+static void until_asleep(pid_t *tid)
+{
     char path[64], buf[200];
     while (!__atomic_load_n(tid, __ATOMIC_SEQ_CST))
         sched_yield();
@@ -87,7 +95,8 @@ static void until_asleep(pid_t *tid) {
     }
 }
 
-static void start(int n, uint32_t bits0) {
+static void start(int n, uint32_t bits0)
+{
     words[0] = words[1] = 0;
     woken = 0;
     for (int i = 0; i < n; i++) {
@@ -98,31 +107,37 @@ static void start(int n, uint32_t bits0) {
         until_asleep(&waiters[i].tid);
 }
 
-static int woken_reach(int n) {
+static int woken_reach(int n)
+{
     for (int i = 0; i < 2000 && __atomic_load_n(&woken, __ATOMIC_SEQ_CST) < n; i++)
         msleep(1);
     return __atomic_load_n(&woken, __ATOMIC_SEQ_CST) == n;
 }
 
-static void join(int n) {
+static void join(int n)
+{
     for (int i = 0; i < n; i++)
         pthread_join(waiters[i].thread, NULL);
 }
 
-static void waking(void) {
+static void waking(void)
+{
     start(4, 0);
-    CHECK(futex(words, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0) == 1 && woken_reach(1), "FUTEX_WAKE wakes as many as told");
+    CHECK(futex(words, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0) == 1 && woken_reach(1),
+          "FUTEX_WAKE wakes as many as told");
     CHECK(futex(words, FUTEX_WAKE_PRIVATE, 2, NULL, NULL, 0) == 2 && woken_reach(3), "and two more");
     CHECK(futex(words, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0) == 1 && woken_reach(4), "and the rest");
     join(4);
     start(3, 1);
-    CHECK(futex(words, FUTEX_WAKE_BITSET_PRIVATE, 9, NULL, NULL, 2) == 1 && woken_reach(1), "FUTEX_WAKE_BITSET chooses by bits");
+    CHECK(futex(words, FUTEX_WAKE_BITSET_PRIVATE, 9, NULL, NULL, 2) == 1 && woken_reach(1),
+          "FUTEX_WAKE_BITSET chooses by bits");
     CHECK(futex(words, FUTEX_WAKE_BITSET_PRIVATE, 9, NULL, NULL, 8) == 0, "bits nobody waits for");
     CHECK(futex(words, FUTEX_WAKE_PRIVATE, 9, NULL, NULL, 0) == 2 && woken_reach(3), "FUTEX_WAKE wakes any bits");
     join(3);
 }
 
-static void requeueing(void) {
+static void requeueing(void)
+{
     start(4, 0);
     CHECK(futex(words, FUTEX_CMP_REQUEUE_PRIVATE, 1, (void *)2, words + 1, 0) == 3 && woken_reach(1),
           "FUTEX_CMP_REQUEUE wakes one and moves two");
@@ -130,14 +145,16 @@ static void requeueing(void) {
     CHECK(futex(words + 1, FUTEX_WAKE_PRIVATE, 9, NULL, NULL, 0) == 2 && woken_reach(4), "two have moved");
     join(4);
     start(2, 0);
-    CHECK(futex(words + 1, FUTEX_WAKE_OP_PRIVATE, 1, (void *)1, words, FUTEX_OP(FUTEX_OP_SET, 5, FUTEX_OP_CMP_EQ, 0)) == 1 &&
+    CHECK(futex(words + 1, FUTEX_WAKE_OP_PRIVATE, 1, (void *)1, words, FUTEX_OP(FUTEX_OP_SET, 5, FUTEX_OP_CMP_EQ, 0)) ==
+                  1 &&
               words[0] == 5 && woken_reach(1),
           "FUTEX_WAKE_OP changes the second word and wakes by its old value");
     futex(words, FUTEX_WAKE_PRIVATE, 9, NULL, NULL, 0);
     join(2);
 }
 
-static void across_processes(void) {
+static void across_processes(void)
+{
     uint32_t *shared = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     pid_t pid = tap_fork();
     if (pid == 0) {
@@ -168,7 +185,8 @@ static void across_processes(void) {
 
 static uint32_t turn;
 
-static void *take_turns(void *arg) {
+static void *take_turns(void *arg)
+{
     uint32_t me = (long)arg;
     pin(me);
     for (int i = 0; i < 2000; i++) {
@@ -180,7 +198,8 @@ static void *take_turns(void *arg) {
     return NULL;
 }
 
-static void no_lost_wakeups(void) {
+static void no_lost_wakeups(void)
+{
     pthread_t t[2];
     for (long i = 0; i < 2; i++)
         REQ(pthread_create(&t[i], NULL, take_turns, (void *)i) == 0);
@@ -189,32 +208,47 @@ static void no_lost_wakeups(void) {
 
 static volatile sig_atomic_t ticks;
 
-static void on_tick(int sig) {
+static void on_tick(int sig)
+{
     (void)sig;
     ticks++;
 }
 
-static void on_third_tick(int sig) {
+static void on_third_tick(int sig)
+{
     (void)sig;
     if (++ticks == 3)
         word = 1;
 }
 
-static void interrupted(void) {
-    CHECK_CHILD("a signal interrupts FUTEX_WAIT", struct sigaction sa = {.sa_handler = on_tick}; sigaction(SIGALRM, &sa, NULL);
-                struct itimerval it = {{0, 20000}, {0, 20000}}; setitimer(ITIMER_REAL, &it, NULL);
-                REQ(futex(&word, FUTEX_WAIT, 0, NULL, NULL, 0) == -1 && errno == EINTR));
-    CHECK_CHILD("with a timeout also in spite of SA_RESTART",
-                struct sigaction sa = {.sa_handler = on_tick, .sa_flags = SA_RESTART}; sigaction(SIGALRM, &sa, NULL);
-                struct itimerval it = {{0, 20000}, {0, 20000}}; setitimer(ITIMER_REAL, &it, NULL);
-                struct timespec ts = {20, 0}; REQ(futex(&word, FUTEX_WAIT, 0, &ts, NULL, 0) == -1 && errno == EINTR));
-    CHECK_CHILD("without one SA_RESTART looks at the word again",
-                struct sigaction sa = {.sa_handler = on_third_tick, .sa_flags = SA_RESTART}; sigaction(SIGALRM, &sa, NULL);
-                struct itimerval it = {{0, 20000}, {0, 20000}}; setitimer(ITIMER_REAL, &it, NULL);
-                REQ(futex(&word, FUTEX_WAIT, 0, NULL, NULL, 0) == -1 && errno == EAGAIN && ticks >= 3));
+static void interrupted(void)
+{
+    CHECK_CHILD("a signal interrupts FUTEX_WAIT", {
+        struct sigaction sa = {.sa_handler = on_tick};
+        sigaction(SIGALRM, &sa, NULL);
+        struct itimerval it = {{0, 20000}, {0, 20000}};
+        setitimer(ITIMER_REAL, &it, NULL);
+        REQ(futex(&word, FUTEX_WAIT, 0, NULL, NULL, 0) == -1 && errno == EINTR);
+    });
+    CHECK_CHILD("with a timeout also in spite of SA_RESTART", {
+        struct sigaction sa = {.sa_handler = on_tick, .sa_flags = SA_RESTART};
+        sigaction(SIGALRM, &sa, NULL);
+        struct itimerval it = {{0, 20000}, {0, 20000}};
+        setitimer(ITIMER_REAL, &it, NULL);
+        struct timespec ts = {20, 0};
+        REQ(futex(&word, FUTEX_WAIT, 0, &ts, NULL, 0) == -1 && errno == EINTR);
+    });
+    CHECK_CHILD("without one SA_RESTART looks at the word again", {
+        struct sigaction sa = {.sa_handler = on_third_tick, .sa_flags = SA_RESTART};
+        sigaction(SIGALRM, &sa, NULL);
+        struct itimerval it = {{0, 20000}, {0, 20000}};
+        setitimer(ITIMER_REAL, &it, NULL);
+        REQ(futex(&word, FUTEX_WAIT, 0, NULL, NULL, 0) == -1 && errno == EAGAIN && ticks >= 3);
+    });
 }
 
-int main(void) {
+int main(void)
+{
     errors();
     timeouts();
     waking();

@@ -16,7 +16,8 @@ static pthread_cond_t cond = PTHREAD_COND_INITIALIZER;
 static long counter, turns;
 static __thread long local = 3;
 
-static void *add(void *arg) {
+static void *add(void *arg)
+{
     pin((long)arg & 1);
     for (int i = 0; i < 5000; i++) {
         pthread_mutex_lock(&mutex);
@@ -27,7 +28,8 @@ static void *add(void *arg) {
     return (void *)local;
 }
 
-static void threads(void) {
+static void threads(void)
+{
     pthread_t t[4];
     long sum = 0;
     for (long i = 0; i < 4; i++)
@@ -41,7 +43,8 @@ static void threads(void) {
     CHECK(sum == 4 * 3 + 6 && local == 3, "thread-local variables");
 }
 
-static void *turn(void *arg) {
+static void *turn(void *arg)
+{
     long me = (long)arg;
     for (int i = 0; i < 300; i++) {
         pthread_mutex_lock(&mutex);
@@ -54,7 +57,8 @@ static void *turn(void *arg) {
     return NULL;
 }
 
-static void conditions(void) {
+static void conditions(void)
+{
     pthread_t t[2];
     for (long i = 0; i < 2; i++)
         REQ(pthread_create(&t[i], NULL, turn, (void *)i) == 0);
@@ -63,14 +67,16 @@ static void conditions(void) {
     CHECK(turns == 600, "condition variables");
 }
 
-static void *cancelled(void *arg) {
+static void *cancelled(void *arg)
+{
     sem_post(arg);
     for (;;)
         pause();
     return NULL;
 }
 
-static void cancelling(void) {
+static void cancelling(void)
+{
     pthread_t t;
     sem_t s;
     void *ret;
@@ -80,17 +86,25 @@ static void cancelling(void) {
     CHECK(pthread_cancel(t) == 0 && pthread_join(t, &ret) == 0 && ret == PTHREAD_CANCELED, "cancelling");
 }
 
-static void processes(void) {
+static void processes(void)
+{
     pid_t pid;
     char *argv[] = {"x", "9", NULL};
-    CHECK(posix_spawn(&pid, "/proc/self/exe", NULL, NULL, argv, environ) == 0 && tap_exited(tap_wait(pid), 9), "posix_spawn");
+    CHECK(posix_spawn(&pid, "/proc/self/exe", NULL, NULL, argv, environ) == 0 && tap_exited(tap_wait(pid), 9),
+          "posix_spawn");
     CHECK(posix_spawn(&pid, "absent", NULL, NULL, argv, environ) == ENOENT, "posix_spawn of an absent program");
     CHECK_CHILD("fork", REQ(local == 3));
-    CHECK_CHILD("setuid in all threads", pthread_t t; pthread_create(&t, NULL, add, NULL); drop_root(); pthread_join(t, NULL);
-                REQ(getuid() == NOBODY));
+    CHECK_CHILD("setuid in all threads", {
+        pthread_t t;
+        pthread_create(&t, NULL, add, NULL);
+        drop_root();
+        pthread_join(t, NULL);
+        REQ(getuid() == NOBODY);
+    });
 }
 
-static void memory(void) {
+static void memory(void)
+{
     char *p[200];
     int good = 1;
     for (int i = 0; i < 200; i++) {
@@ -114,11 +128,13 @@ static void memory(void) {
 
 static volatile sig_atomic_t got;
 
-static void on_signal(int sig) {
+static void on_signal(int sig)
+{
     got = sig;
 }
 
-static void signals(void) {
+static void signals(void)
+{
     struct sigaction sa = {.sa_handler = on_signal};
     sigaction(SIGUSR1, &sa, NULL);
     CHECK(raise(SIGUSR1) == 0 && got == SIGUSR1, "raise and a handler");
@@ -130,7 +146,8 @@ static void signals(void) {
           "clock_gettime and the call agree");
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char **argv)
+{
     if (argc == 2)
         return atoi(argv[1]);
     REQ(chmod(".", 0755) == 0);

@@ -11,22 +11,25 @@
 
 #define NS 1000000000LL
 
-static int64_t read_clock(clockid_t id) {
+static int64_t read_clock(clockid_t id)
+{
     struct timespec t = {0, 0};
     return clock_gettime(id, &t) < 0 ? -1 : t.tv_sec * NS + t.tv_nsec;
 }
 
 /* By the system call, past the vDSO. */
-static int64_t call_clock(clockid_t id) {
+static int64_t call_clock(clockid_t id)
+{
     struct timespec t = {0, 0};
     return syscall(SYS_clock_gettime, id, &t) < 0 ? -1 : t.tv_sec * NS + t.tv_nsec;
 }
 
-static const clockid_t ids[] = {CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_MONOTONIC_RAW, CLOCK_REALTIME_COARSE,
-                                CLOCK_MONOTONIC_COARSE, CLOCK_BOOTTIME, CLOCK_TAI, CLOCK_PROCESS_CPUTIME_ID,
+static const clockid_t ids[] = {CLOCK_REALTIME,         CLOCK_MONOTONIC, CLOCK_MONOTONIC_RAW, CLOCK_REALTIME_COARSE,
+                                CLOCK_MONOTONIC_COARSE, CLOCK_BOOTTIME,  CLOCK_TAI,           CLOCK_PROCESS_CPUTIME_ID,
                                 CLOCK_THREAD_CPUTIME_ID};
 
-static void clocks(void) {
+static void clocks(void)
+{
     struct timespec t;
     int all = 1, forward = 1, fine = 1;
     for (size_t i = 0; i < COUNT(ids); i++) {
@@ -50,11 +53,13 @@ static void clocks(void) {
     CHECK(getauxval(AT_SYSINFO_EHDR) != 0, "there is a vDSO");
 }
 
-static void agreement(void) {
+static void agreement(void)
+{
     int64_t r = read_clock(CLOCK_REALTIME), m = read_clock(CLOCK_MONOTONIC), c = read_clock(CLOCK_REALTIME_COARSE);
     struct timeval tv;
     gettimeofday(&tv, NULL);
-    CHECK(r > 1600000000 * NS && llabs(tv.tv_sec * NS + tv.tv_usec * 1000 - r) < 5 * NS, "gettimeofday and CLOCK_REALTIME");
+    CHECK(r > 1600000000 * NS && llabs(tv.tv_sec * NS + tv.tv_usec * 1000 - r) < 5 * NS,
+          "gettimeofday and CLOCK_REALTIME");
     CHECK(llabs(time(NULL) - r / NS) <= 5, "time");
     CHECK(llabs(c - r) < 5 * NS, "the coarse clock is near");
     CHECK(read_clock(CLOCK_BOOTTIME) >= m, "CLOCK_BOOTTIME is not behind CLOCK_MONOTONIC");
@@ -77,7 +82,8 @@ static void agreement(void) {
 static volatile int64_t baton;
 static volatile int turn, steps_back;
 
-static void *relay(void *arg) {
+static void *relay(void *arg)
+{
     int me = (int)(long)arg;
     pin(me);
     for (int i = 0; i < 3000; i++) {
@@ -95,7 +101,8 @@ static void *relay(void *arg) {
     return NULL;
 }
 
-static void between_cpus(void) {
+static void between_cpus(void)
+{
     pthread_t t[2];
     for (long i = 0; i < 2; i++)
         REQ(pthread_create(&t[i], NULL, relay, (void *)i) == 0);
@@ -113,7 +120,8 @@ static void between_cpus(void) {
     CHECK(good, "and for a thread that moves between them");
 }
 
-static void sleeping(void) {
+static void sleeping(void)
+{
     struct timespec ts = {0, 20000000}, bad = {0, NS}, neg = {-1, 0}, zero = {0, 0}, at;
     int64_t t = now_ns();
     CHECK(nanosleep(&ts, NULL) == 0 && now_ns() - t >= 20000000, "nanosleep is not short");
@@ -122,7 +130,8 @@ static void sleeping(void) {
     CHECK_ERRNO(nanosleep(&neg, NULL), EINVAL, "negative seconds");
     CHECK(nanosleep(&zero, NULL) == 0, "no time");
     t = now_ns();
-    CHECK(clock_nanosleep(CLOCK_REALTIME, 0, &ts, NULL) == 0 && now_ns() - t >= 20000000, "clock_nanosleep by CLOCK_REALTIME");
+    CHECK(clock_nanosleep(CLOCK_REALTIME, 0, &ts, NULL) == 0 && now_ns() - t >= 20000000,
+          "clock_nanosleep by CLOCK_REALTIME");
     clock_gettime(CLOCK_MONOTONIC, &at);
     at.tv_nsec += 20000000;
     if (at.tv_nsec >= NS)
@@ -137,7 +146,8 @@ static void sleeping(void) {
     CHECK(clock_nanosleep(CLOCK_REALTIME, TIMER_ABSTIME, &at, NULL) == 0, "also of CLOCK_REALTIME");
     CHECK(clock_nanosleep(CLOCK_MONOTONIC, 0, &bad, NULL) == EINVAL, "clock_nanosleep: too many nanoseconds");
     CHECK(clock_nanosleep(99, 0, &ts, NULL) == EINVAL, "clock_nanosleep: an unknown clock");
-    CHECK(clock_nanosleep(CLOCK_THREAD_CPUTIME_ID, 0, &ts, NULL) == EINVAL, "clock_nanosleep: one's own processor time");
+    CHECK(clock_nanosleep(CLOCK_THREAD_CPUTIME_ID, 0, &ts, NULL) == EINVAL,
+          "clock_nanosleep: one's own processor time");
     int good = 1;
     for (int i = 0; i < 30; i++) {
         ts.tv_nsec = 100000 + i * 30000;
@@ -147,7 +157,8 @@ static void sleeping(void) {
     CHECK(good, "thirty short sleeps, none too short");
 }
 
-static void processor_time(void) {
+static void processor_time(void)
+{
     int64_t a = read_clock(CLOCK_PROCESS_CPUTIME_ID), t = now_ns(), b;
     msleep(50);
     b = read_clock(CLOCK_PROCESS_CPUTIME_ID);
@@ -161,17 +172,22 @@ static void processor_time(void) {
     CHECK(clock_getcpuclockid(0, &id) == 0 && read_clock(id) >= b, "clock_getcpuclockid");
 }
 
-static void setting(void) {
+static void setting(void)
+{
     struct timespec ts;
     clock_gettime(CLOCK_MONOTONIC, &ts);
     CHECK_ERRNO(clock_settime(CLOCK_MONOTONIC, &ts), EINVAL, "CLOCK_MONOTONIC cannot be set");
-    CHECK_CHILD("nor CLOCK_REALTIME by a user", drop_root(); clock_gettime(CLOCK_REALTIME, &ts);
-                REQ(clock_settime(CLOCK_REALTIME, &ts) == -1 && errno == EPERM));
+    CHECK_CHILD("nor CLOCK_REALTIME by a user", {
+        drop_root();
+        clock_gettime(CLOCK_REALTIME, &ts);
+        REQ(clock_settime(CLOCK_REALTIME, &ts) == -1 && errno == EPERM);
+    });
     ts.tv_nsec = NS;
     CHECK_ERRNO(clock_settime(CLOCK_REALTIME, &ts), EINVAL, "too many nanoseconds to set");
 }
 
-int main(void) {
+int main(void)
+{
     clocks();
     agreement();
     between_cpus();

@@ -15,7 +15,8 @@
 static int have_fsgsbase;
 
 /* glibc's getauxval does not give the kernel's AT_HWCAP2 on x86, so it is read from where exec put it. */
-static void find_fsgsbase(char **envp) {
+static void find_fsgsbase(char **envp)
+{
     uint64_t *v;
     while (*envp++)
         ;
@@ -24,20 +25,23 @@ static void find_fsgsbase(char **envp) {
             have_fsgsbase = v[1] >> 1 & 1;
 }
 
-static unsigned long rdgs(void) {
+static unsigned long rdgs(void)
+{
     unsigned long v;
     __asm__ volatile("rdgsbase %0" : "=r"(v));
     return v;
 }
 
-static void wrgs(unsigned long v) {
+static void wrgs(unsigned long v)
+{
     __asm__ volatile("wrgsbase %0" ::"r"(v));
 }
 
 static volatile sig_atomic_t count, steps;
 static volatile unsigned long gs_in_handler;
 
-static void on_signal(int sig, siginfo_t *si, void *context) {
+static void on_signal(int sig, siginfo_t *si, void *context)
+{
     (void)si;
     count++;
     if (have_fsgsbase)
@@ -46,23 +50,27 @@ static void on_signal(int sig, siginfo_t *si, void *context) {
         ((ucontext_t *)context)->uc_mcontext.gregs[REG_RCX] = (long)&gs_in_handler;
 }
 
-static void on_step(int sig) {
+static void on_step(int sig)
+{
     (void)sig;
     steps++;
 }
 
-static void handle(int sig) {
+static void handle(int sig)
+{
     struct sigaction sa = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO};
     REQ(sigaction(sig, &sa, NULL) == 0);
 }
 
 /* Runs `code` (one string of instructions) with the trap flag set. */
-#define STEPPED(code, ...)                                                                                             \
-    __asm__ volatile("pushfq\n orq $0x100, (%%rsp)\n popfq\n" code "pushfq\n andq $~0x100, (%%rsp)\n popfq\n" ::__VA_ARGS__ \
+#define STEPPED(code, ...)                                                    \
+    __asm__ volatile("pushfq\n orq $0x100, (%%rsp)\n popfq\n" code            \
+                     "pushfq\n andq $~0x100, (%%rsp)\n popfq\n" ::__VA_ARGS__ \
                      : "rax", "rcx", "rdx", "r11", "memory", "cc")
 
 /* Enters the kernel by every way a program has: calls, a switch, a fault, int3, steps, the timer, a signal. */
-static void all_entries(void) {
+static void all_entries(void)
+{
     volatile char *p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     struct itimerval it = {{0, 0}, {0, 3000}};
     long rcx = 0x40;
@@ -88,41 +96,80 @@ static void all_entries(void) {
     REQ(CHILD(_exit(0)) == 0);
 }
 
-#define BASE_FACT(name, ...)                                                                                           \
-    do {                                                                                                               \
-        if (have_fsgsbase)                                                                                             \
-            CHECK_CHILD(name, __VA_ARGS__);                                                                            \
-        else                                                                                                           \
-            SKIP(name, "the kernel does not offer FSGSBASE");                                                          \
+#define BASE_FACT(name, ...)                                  \
+    do {                                                      \
+        if (have_fsgsbase)                                    \
+            CHECK_CHILD(name, __VA_ARGS__);                   \
+        else                                                  \
+            SKIP(name, "the kernel does not offer FSGSBASE"); \
     } while (0)
 
-static void gs_bases(void) {
+static void gs_bases(void)
+{
     static unsigned long area[2] = {0xabcdef, 0};
-    BASE_FACT("a GS base set by wrgsbase stays over every way into the kernel", unsigned long v; wrgs((long)area); all_entries();
-              REQ(rdgs() == (unsigned long)area); __asm__ volatile("mov %%gs:0, %0" : "=r"(v)); REQ(v == 0xabcdef));
-    BASE_FACT("ARCH_GET_GS tells it", unsigned long v; wrgs((long)area);
-              REQ(syscall(SYS_arch_prctl, ARCH_GET_GS, &v) == 0 && v == (unsigned long)area));
-    BASE_FACT("a handler sees it, a child inherits it", wrgs((long)area); handle(SIGUSR1); raise(SIGUSR1);
-              REQ(gs_in_handler == (unsigned long)area); REQ(CHILD(REQ(rdgs() == (unsigned long)area)) == 0));
-    BASE_FACT("one in the kernel's half too", wrgs(0xffff888000000000); all_entries(); REQ(rdgs() == 0xffff888000000000));
-    BASE_FACT("one at the top of the address space too", wrgs(0xfffffffffffff000); all_entries(); REQ(rdgs() == 0xfffffffffffff000));
-    BASE_FACT("one in the kernel's image too", wrgs(0xffffffff81000000); all_entries(); REQ(rdgs() == 0xffffffff81000000));
+    BASE_FACT("a GS base set by wrgsbase stays over every way into the kernel", {
+        unsigned long v;
+        wrgs((long)area);
+        all_entries();
+        REQ(rdgs() == (unsigned long)area);
+        __asm__ volatile("mov %%gs:0, %0" : "=r"(v));
+        REQ(v == 0xabcdef);
+    });
+    BASE_FACT("ARCH_GET_GS tells it", {
+        unsigned long v;
+        wrgs((long)area);
+        REQ(syscall(SYS_arch_prctl, ARCH_GET_GS, &v) == 0 && v == (unsigned long)area);
+    });
+    BASE_FACT("a handler sees it, a child inherits it", {
+        wrgs((long)area);
+        handle(SIGUSR1);
+        raise(SIGUSR1);
+        REQ(gs_in_handler == (unsigned long)area);
+        REQ(CHILD(REQ(rdgs() == (unsigned long)area)) == 0);
+    });
+    BASE_FACT("one in the kernel's half too", {
+        wrgs(0xffff888000000000);
+        all_entries();
+        REQ(rdgs() == 0xffff888000000000);
+    });
+    BASE_FACT("one at the top of the address space too", {
+        wrgs(0xfffffffffffff000);
+        all_entries();
+        REQ(rdgs() == 0xfffffffffffff000);
+    });
+    BASE_FACT("one in the kernel's image too", {
+        wrgs(0xffffffff81000000);
+        all_entries();
+        REQ(rdgs() == 0xffffffff81000000);
+    });
     BASE_FACT("a non-canonical one is SIGSEGV", REQ(tap_killed(CHILD(wrgs(0x8000000000000000)), SIGSEGV)));
-    BASE_FACT("an exec clears it", wrgs((long)area); execl("/proc/self/exe", "x", "gs", NULL));
+    BASE_FACT("an exec clears it", {
+        wrgs((long)area);
+        execl("/proc/self/exe", "x", "gs", NULL);
+    });
 }
 
-static void fs_base(void) {
-    BASE_FACT("an FS base set by wrfsbase, also in the kernel's half, over calls and steps",
-              unsigned long old; unsigned long now; long r; long pid = getpid(); signal(SIGTRAP, SIG_IGN);
-              __asm__ volatile("rdfsbase %0" : "=r"(old));
-              __asm__ volatile("mov $0xffff888000000000, %%rdx\n wrfsbase %%rdx\n mov $39, %%eax\n syscall\n mov %%rax, %0\n"
-                               "mov $24, %%eax\n syscall\n rdfsbase %1\n wrfsbase %2"
-                               : "=&r"(r), "=&r"(now) : "r"(old) : "rax", "rcx", "rdx", "r11", "memory");
-              REQ(r == pid && now == 0xffff888000000000));
+static void fs_base(void)
+{
+    BASE_FACT("an FS base set by wrfsbase, also in the kernel's half, over calls and steps", {
+        unsigned long old;
+        unsigned long now;
+        long r;
+        long pid = getpid();
+        signal(SIGTRAP, SIG_IGN);
+        __asm__ volatile("rdfsbase %0" : "=r"(old));
+        __asm__ volatile("mov $0xffff888000000000, %%rdx\n wrfsbase %%rdx\n mov $39, %%eax\n syscall\n mov %%rax, %0\n"
+                         "mov $24, %%eax\n syscall\n rdfsbase %1\n wrfsbase %2"
+                         : "=&r"(r), "=&r"(now)
+                         : "r"(old)
+                         : "rax", "rcx", "rdx", "r11", "memory");
+        REQ(r == pid && now == 0xffff888000000000);
+    });
 }
 
 /* A load of SS holds the debug trap back for one instruction: the trap then meets the next entry. */
-static void held_back(void) {
+static void held_back(void)
+{
     long ss;
     __asm__ volatile("mov %%ss, %0" : "=r"(ss));
     signal(SIGTRAP, on_step);
@@ -145,7 +192,8 @@ static void held_back(void) {
     CHECK(steps >= 3, "a step at int3 itself");
 }
 
-static void by_iret(void) {
+static void by_iret(void)
+{
     signal(SIGTRAP, on_step);
     steps = 0;
     __asm__ volatile("mov %%rsp, %%rcx\n mov %%ss, %%eax\n push %%rax\n push %%rcx\n pushfq\n orq $0x100, (%%rsp)\n"
@@ -158,7 +206,8 @@ static void by_iret(void) {
     CHECK(cs == 0x33 && ss == 0x2b, "CS is 0x33 and SS 0x2b, as some programs expect");
 }
 
-int main(int argc, char **argv, char **envp) {
+int main(int argc, char **argv, char **envp)
+{
     (void)argv;
     find_fsgsbase(envp);
     if (argc == 2)

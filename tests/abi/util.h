@@ -21,31 +21,36 @@
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 /* An address the compiler knows nothing about, and so does not warn of. */
-static inline void *at_addr(uintptr_t a) {
+static inline void *at_addr(uintptr_t a)
+{
     __asm__("" : "+r"(a));
     return (void *)a;
 }
 
 /* A number likewise. */
-static inline long opaque(long n) {
+static inline long opaque(long n)
+{
     __asm__("" : "+r"(n));
     return n;
 }
 
 /* A new or emptied file with these bytes; mode 0644 whatever the umask was. */
-static inline void put_file(const char *path, const void *data, size_t len) {
+static inline void put_file(const char *path, const void *data, size_t len)
+{
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
     REQ(fd >= 0);
     REQ(write(fd, data, len) == (ssize_t)len);
     REQ(close(fd) == 0);
 }
 
-static inline void put_text(const char *path, const char *text) {
+static inline void put_text(const char *path, const char *text)
+{
     put_file(path, text, strlen(text));
 }
 
 /* True when the file is exactly this text. */
-static inline int file_is(const char *path, const char *text) {
+static inline int file_is(const char *path, const char *text)
+{
     char buf[4096];
     int fd = open(path, O_RDONLY);
     if (fd < 0)
@@ -55,30 +60,35 @@ static inline int file_is(const char *path, const char *text) {
     return n == (ssize_t)strlen(text) && memcmp(buf, text, n) == 0;
 }
 
-static inline int exists(const char *path) {
+static inline int exists(const char *path)
+{
     struct stat st;
     return lstat(path, &st) == 0;
 }
 
-static inline long file_size(const char *path) {
+static inline long file_size(const char *path)
+{
     struct stat st;
     return stat(path, &st) == 0 ? (long)st.st_size : -1;
 }
 
-static inline void msleep(long ms) {
+static inline void msleep(long ms)
+{
     struct timespec ts = {ms / 1000, ms % 1000 * 1000000};
     while (nanosleep(&ts, &ts) < 0 && errno == EINTR)
         ;
 }
 
-static inline int64_t now_ns(void) {
+static inline int64_t now_ns(void)
+{
     struct timespec ts;
     clock_gettime(CLOCK_MONOTONIC, &ts);
     return ts.tv_sec * 1000000000LL + ts.tv_nsec;
 }
 
 /* Moves the calling thread to this CPU if there is one; without it the test merely races less. */
-static inline void pin(int cpu) {
+static inline void pin(int cpu)
+{
     cpu_set_t set;
     CPU_ZERO(&set);
     CPU_SET(cpu, &set);
@@ -86,14 +96,16 @@ static inline void pin(int cpu) {
 }
 
 /* Becomes an ordinary user for good (use it in a child). */
-static inline void drop_root(void) {
+static inline void drop_root(void)
+{
     REQ(setgroups(0, NULL) == 0);
     REQ(setresgid(NOBODY, NOBODY, NOBODY) == 0);
     REQ(setresuid(NOBODY, NOBODY, NOBODY) == 0);
 }
 
 /* Copies a file with its permission bits. */
-static inline void copy_file(const char *from, const char *to) {
+static inline void copy_file(const char *from, const char *to)
+{
     static char buf[65536];
     struct stat st;
     int in = open(from, O_RDONLY | O_CLOEXEC), out = open(to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0755);
@@ -106,16 +118,19 @@ static inline void copy_file(const char *from, const char *to) {
 }
 
 /* Opens and closes a pipe pair's ends by name: p[0] reads, p[1] writes. */
-static inline void make_pipe(int p[2]) {
+static inline void make_pipe(int p[2])
+{
     REQ(pipe2(p, O_CLOEXEC) == 0);
 }
 
 /* One byte through a pipe, as a starting shot. */
-static inline void token_send(int fd) {
+static inline void token_send(int fd)
+{
     REQ(write(fd, "x", 1) == 1);
 }
 
-static inline void token_wait(int fd) {
+static inline void token_wait(int fd)
+{
     char c;
     ssize_t n;
     do
