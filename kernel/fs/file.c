@@ -130,7 +130,7 @@ void file_allow_write(struct file *f)
 
 static inline bool needs_pos_lock(const struct file *f)
 {
-    return !(f->fmode & FMODE_STREAM) && ref_read(&f->refs) > 1;
+    return !(f->fmode & (FMODE_STREAM | FMODE_NOPOSLOCK)) && ref_read(&f->refs) > 1;
 }
 
 static ssize_t read_at(struct file *f, struct uio *u, s64 *pos)

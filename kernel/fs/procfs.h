@@ -29,6 +29,7 @@ struct proc_entry {
 struct proc_pid_ops {
     void *(*get)(u32 pid);                      /* a process, by number; reference; NULL: none */
     void *(*get_thread)(void *process, u32 tid); /* a thread of it; reference; NULL: none */
+    void *(*again)(void *task);                  /* one more reference */
     void (*put)(void *task);
     u32 (*next)(u32 from);                       /* first process number at or after `from`; 0: none */
     u32 (*next_thread)(void *process, u32 from);
@@ -45,7 +46,9 @@ void *proc_inode_task(const struct inode *i, u64 *key);
 int procfs_make(const char *options, struct super **out);
 int sysfs_make(const char *options, struct super **out);
 int cgroup2_make(const char *options, struct super **out);
-void procfs_populate(void); /* boot: files that fs/ itself knows */
+void procfs_init(void);     /* boot: /proc/self, before anything is registered */
+void procfs_populate(void); /* boot: files that fs/ and the layers above it know (fs/procfs_files.c) */
+int sysfs_symlink(const char *path, const char *target);
 /* A folder, or a link with a fixed text, in /proc or /sys. */
 int proc_mkdir(const char *path, u32 mode);
 int proc_symlink(const char *path, const char *target);

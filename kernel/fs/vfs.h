@@ -186,7 +186,7 @@ struct file {
 #define FMODE_STREAM 64u  /* no position */
 #define FMODE_EXEC 128u   /* opened by exec */
 #define FMODE_WRITER 256u /* counted in inode.write_count */
-#define FMODE_NOACCOUNT 512u
+#define FMODE_NOPOSLOCK 512u /* the position is not guarded (texts of /proc) */
 
 /* ---- paths (fs/path.c) ---- */
 #define LOOKUP_FOLLOW 1u
