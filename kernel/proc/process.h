@@ -79,7 +79,8 @@ struct process {
     u32 exit_status;   /* wait status once zombie */
     bool zombie, reaped, subreaper, has_child_subreaper;
     bool execed;       /* since fork: setpgid's EACCES */
-    bool autoreap;
+    bool membarrier;   /* registered for MEMBARRIER_CMD_PRIVATE_EXPEDITED */
+    bool thp_disable;
 
     struct waitq child_wait; /* wait4 of this process's threads */
     u32 dumpable;
@@ -190,7 +191,10 @@ bool signal_may_kill(struct process *p, int sig);
 /* A session leader with a controlling terminal exits, or the session gives it up; process context, no lock held. */
 extern void (*proc_hook_disassociate_tty)(struct process *leader, bool exiting);
 
-/* ---- the end of PID 1 (init.c; drivers/ and fs/ fill the hook) ---- */
+/* Opens the terminal of -t as stdin, stdout, stderr, and makes it controlling; the caller leads its session. */
+extern int (*proc_hook_open_terminal)(struct file *out[3]);
+
+/* ---- the end of PID 1 (init.c) ---- */
 void process_container_end(u32 wait_status) __noreturn; /* PID 1 has ended: report, drain, power off */
 
 /* Boot: the process the boot record asks for; returns after it was started. proc/init.c */

@@ -298,7 +298,7 @@ static void put_result(struct seq_buf *s, long ret)
 static void emit(struct seq_buf *s)
 {
     if (s->buf && !s->failed)
-        klog(LOG_INFO, "%.*s\n", (int)s->len, s->buf);
+        klog(LOG_INFO, "%.*s", (int)s->len, s->buf);
     seq_free(s);
 }
 

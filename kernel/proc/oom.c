@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The out-of-memory killer. It runs inside faults and allocations, so it takes no lock but siglock: threads are walked
+ * under RCU, and an mm is looked at under its process's siglock, where it cannot go away (process_mm_barrier).
+ */
+#include "proc/oom.h"
+
+#include "lib/printf.h"
+#include "mem/page.h"
+#include "proc/process.h"
+#include "vm/mm.h"
+
+struct victim {
+    struct process *process;
+    s64 score;
+    u64 pages;
+    bool dying;
+};
+
+/* Pages, moved by oom_score_adj: a thousandth of all memory a point. */
+static s64 score_of(struct process *p, struct thread *t, u64 total, u64 *pages, bool *dying)
+{
+    u64 flags = spin_lock_irqsave(&p->siglock);
+    struct mm *mm = t->sig ? READ_ONCE(t->mm) : NULL;
+    *pages = mm ? mm_rss(mm) : 0;
+    *dying = mm && p->group_exit;
+    if (mm && *dying)
+        mm->oom_victim = true;
+    spin_unlock_irqrestore(&p->siglock, flags);
+    if (!mm || p->oom_score_adj == -1000)
+        return INT64_MIN;
+    return (s64)*pages + (s64)p->oom_score_adj * (s64)total / 1000;
+}
+
+static void consider(struct thread *t, u64 total, struct victim *v)
+{
+    struct process *p = t->process;
+    u64 pages;
+    bool dying;
+    if (!p || p->leader != t || !ref_get_unless_zero(&p->refs))
+        return;
+    s64 score = score_of(p, t, total, &pages, &dying);
+    v->dying |= dying;
+    if (score == INT64_MIN || (v->process && score <= v->score)) {
+        process_put(p);
+        return;
+    }
+    if (v->process)
+        process_put(v->process);
+    *v = (struct victim){p, score, pages, v->dying};
+}
+
+static void mark(struct process *p)
+{
+    struct thread *t;
+    u64 flags = spin_lock_irqsave(&p->siglock);
+    list_for_each(t, &p->threads, process_link) {
+        if (t->mm)
+            t->mm->oom_victim = true;
+    }
+    spin_unlock_irqrestore(&p->siglock, flags);
+}
+
+bool oom_kill(void)
+{
+    struct victim v = {.process = NULL};
+    struct mem_stats m;
+    struct thread *t;
+    mem_get_stats(&m);
+    rcu_read_lock();
+    list_for_each(t, &all_threads, all_link) {
+        consider(t, m.total_pages, &v);
+    }
+    rcu_read_unlock();
+    if (v.process && !v.dying) {
+        kwarn("out of memory: killed process %d (%s), %lu KiB", v.process->pid, v.process->comm, v.pages * 4);
+        signal_send_process(v.process, SIGKILL, NULL);
+        if (v.process == init_process)
+            signal_container(SIGKILL); /* a container's PID 1 is not spared */
+        mark(v.process);
+    }
+    bool any = v.process || v.dying;
+    if (v.process)
+        process_put(v.process);
+    return any;
+}

@@ -1,0 +1,504 @@
+// SPDX-License-Identifier: MIT
+/* What belongs nowhere else: identity, limits, usage, futexes, random numbers, memory barriers, the machine's end. */
+#include "abi/errno.h"
+#include "abi/futex.h"
+#include "abi/resource.h"
+#include "abi/uio.h"
+#include "arch/irq.h"
+#include "arch/usercopy.h"
+#include "drivers/random.h"
+#include "fs/vfs.h"
+#include "lib/printf.h"
+#include "lib/string.h"
+#include "mem/slab.h"
+#include "proc/futex.h"
+#include "proc/process.h"
+#include "proc/uts.h"
+#include "syscall/sys.h"
+#include "syscall/timespec.h"
+#include "vm/mm.h"
+#include "vm/uio.h"
+
+#include <linux/membarrier.h>
+#include <linux/mempolicy.h>
+#include <linux/random.h>
+#include <linux/reboot.h>
+
+/* ---- identity ---- */
+
+long sys_uname(out_k name)
+{
+    struct new_utsname u;
+    uts_get(&u);
+    return copy_to_user(name, &u, sizeof(u));
+}
+
+static long set_name(uaddr_t name, int len, void (*set)(const char *name, size_t n))
+{
+    char buf[__NEW_UTS_LEN];
+    if (!capable(CAP_SYS_ADMIN))
+        return -EPERM;
+    if (len < 0 || len > __NEW_UTS_LEN)
+        return -EINVAL;
+    if (copy_from_user(buf, name, (size_t)len))
+        return -EFAULT;
+    set(buf, (size_t)len);
+    return 0;
+}
+
+long sys_sethostname(str_k name, int len)
+{
+    return set_name(name, len, uts_set_hostname);
+}
+
+long sys_setdomainname(str_k name, int len)
+{
+    return set_name(name, len, uts_set_domainname);
+}
+
+long sys_personality(hex_k persona)
+{
+    struct process *p = current_process();
+    u32 old = p->personality;
+    if (persona != 0xffffffff)
+        p->personality = persona;
+    return old;
+}
+
+long sys_sysinfo(out_k out)
+{
+    struct mem_stats m;
+    struct sysinfo s;
+    mem_get_stats(&m);
+    memset(&s, 0, sizeof(s));
+    s.uptime = (long)(clock_monotonic() / NSEC_PER_SEC);
+    for (u32 i = 0; i < 3; i++)
+        s.loads[i] = sched_load_avg(i);
+    s.totalram = m.total_pages * PAGE_SIZE;
+    s.freeram = m.free_pages * PAGE_SIZE;
+    s.sharedram = m.shmem_pages * PAGE_SIZE;
+    s.procs = (u16)process_thread_total();
+    s.mem_unit = 1;
+    return copy_to_user(out, &s, sizeof(s));
+}
+
+long sys_getcpu(out_k cpu, out_k node, ptr_k unused)
+{
+    (void)unused;
+    u32 id = cpu_id();
+    if (cpu && put_user_u32(cpu, id))
+        return -EFAULT;
+    return node ? put_user_u32(node, 0) : 0;
+}
+
+/* ---- limits and usage ---- */
+
+/* The limits of another process: its user's, all ids equal, or CAP_SYS_RESOURCE. */
+static bool may_limit(struct process *p)
+{
+    const struct cred *m = current_cred(), *c;
+    if (p == current_process())
+        return true;
+    c = process_cred_get(p);
+    bool same = m->uid == c->euid && m->uid == c->suid && m->uid == c->uid && m->gid == c->egid && m->gid == c->sgid &&
+                m->gid == c->gid;
+    cred_put(c);
+    return same || cred_capable(m, CAP_SYS_RESOURCE);
+}
+
+static int set_limit(s32 pid, u32 which, const struct rlimit_k *new, struct rlimit_k *old)
+{
+    if (which >= RLIMIT_COUNT)
+        return -EINVAL;
+    if (!pid)
+        return process_set_limit(current_process(), which, new, old);
+    struct process *p = process_find(pid);
+    if (!p)
+        return -ESRCH;
+    int err = may_limit(p) ? process_set_limit(p, which, new, old) : -EPERM;
+    process_put(p);
+    return err;
+}
+
+long sys_prlimit64(pid_k pid, u32 resource, ptr_k new, out_k old)
+{
+    struct rlimit_k n, o;
+    if (new && copy_from_user(&n, new, sizeof(n)))
+        return -EFAULT;
+    int err = set_limit(pid, resource, new ? &n : NULL, &o);
+    return !err && old ? copy_to_user(old, &o, sizeof(o)) : err;
+}
+
+long sys_getrlimit(u32 resource, out_k limit)
+{
+    return sys_prlimit64(0, resource, 0, limit);
+}
+
+long sys_setrlimit(u32 resource, ptr_k limit)
+{
+    struct rlimit_k n;
+    if (copy_from_user(&n, limit, sizeof(n)))
+        return -EFAULT;
+    return set_limit(0, resource, &n, NULL);
+}
+
+long sys_getrusage(int who, out_k usage)
+{
+    struct cpu_use u;
+    struct rusage r;
+    struct process *p = current_process();
+    memset(&u, 0, sizeof(u));
+    if (who == RUSAGE_SELF) {
+        process_cpu_use(p, &u);
+    } else if (who == RUSAGE_CHILDREN) {
+        rwsem_read_lock(&tasklist_lock);
+        u = p->children_use;
+        rwsem_read_unlock(&tasklist_lock);
+    } else if (who == RUSAGE_THREAD) {
+        thread_cpu_use(current_thread(), &u);
+        u.maxrss = MAX(mm_rss(current_thread()->mm), current_thread()->mm->hiwater_rss);
+    } else {
+        return -EINVAL;
+    }
+    rusage_fill(&r, &u);
+    return copy_to_user(usage, &r, sizeof(r));
+}
+
+/* ---- futex ---- */
+
+/* The call's timeout as a deadline of the monotonic clock. */
+static int futex_deadline(uaddr_t p, u32 cmd, bool realtime, ns_t *out)
+{
+    ns_t t;
+    *out = NS_FOREVER;
+    if (!p)
+        return 0;
+    int err = timespec_get(p, &t);
+    if (err)
+        return err;
+    if (cmd == FUTEX_WAIT) {
+        *out = deadline_after(t);
+    } else if (realtime && t != NS_FOREVER) {
+        s64 left = (s64)(t - clock_realtime());
+        *out = left > 0 ? deadline_after((ns_t)left) : 0;
+    } else {
+        *out = t;
+    }
+    return 0;
+}
+
+long sys_futex(ptr_k addr, hex_k op, u32 val, u64 timeout, ptr_k addr2, u32 val3)
+{
+    u32 cmd = op & FUTEX_CMD_MASK, private = op & FUTEX_PRIVATE_FLAG;
+    bool realtime = op & FUTEX_CLOCK_REALTIME;
+    ns_t deadline;
+    if (realtime && cmd != FUTEX_WAIT_BITSET)
+        return -ENOSYS;
+    switch (cmd) {
+    case FUTEX_WAIT:
+        val3 = FUTEX_BITSET_MATCH_ANY;
+        __attribute__((fallthrough));
+    case FUTEX_WAIT_BITSET: {
+        int err = futex_deadline(timeout, cmd, realtime, &deadline);
+        return err ? err : futex_wait(addr, private, val, val3, deadline);
+    }
+    case FUTEX_WAKE:
+        val3 = FUTEX_BITSET_MATCH_ANY;
+        __attribute__((fallthrough));
+    case FUTEX_WAKE_BITSET:
+        return futex_wake(addr, private, val ? val : 1, val3);
+    case FUTEX_REQUEUE:
+        return futex_requeue(addr, addr2, private, val, (u32)timeout, NULL);
+    case FUTEX_CMP_REQUEUE:
+        return futex_requeue(addr, addr2, private, val, (u32)timeout, &val3);
+    case FUTEX_WAKE_OP:
+        return futex_wake_op(addr, addr2, private, val, (u32)timeout, val3);
+    default:
+        return -ENOSYS; /* the priority-inheriting ones come later */
+    }
+}
+
+/* ---- random numbers ---- */
+
+long sys_getrandom(out_k buf, size_t len, u32 flags)
+{
+    u8 chunk[256];
+    size_t done = 0;
+    const u32 both = GRND_RANDOM | GRND_INSECURE;
+    if ((flags & ~(GRND_NONBLOCK | both)) || (flags & both) == both)
+        return -EINVAL;
+    len = MIN(len, (size_t)INT32_MAX);
+    while (done < len) {
+        size_t n = MIN(len - done, sizeof(chunk));
+        random_bytes(chunk, n);
+        size_t missed = copy_to_user_partial(buf + done, chunk, n);
+        done += n - missed;
+        if (missed)
+            break;
+        if (done % PAGE_SIZE == 0 && signal_pending())
+            break;
+        cond_resched();
+    }
+    memset(chunk, 0, sizeof(chunk));
+    barrier();
+    return done || !len ? (long)done : -EFAULT;
+}
+
+/* ---- barriers between CPUs ---- */
+
+static void nothing(void *arg)
+{
+    (void)arg; /* the interrupt is the barrier */
+}
+
+static void barrier_on(u64 cpus)
+{
+    cpus &= sched_online_mask() & ~(1ull << cpu_id());
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    if (cpus)
+        smp_call(cpus, nothing, NULL, true);
+}
+
+#define MEMBARRIER_KNOWN                                                                                               \
+    (MEMBARRIER_CMD_GLOBAL | MEMBARRIER_CMD_GLOBAL_EXPEDITED | MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED |              \
+     MEMBARRIER_CMD_PRIVATE_EXPEDITED | MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED)
+
+long sys_membarrier(int cmd, u32 flags, int cpu)
+{
+    struct process *p = current_process();
+    (void)cpu;
+    if (flags)
+        return -EINVAL;
+    switch (cmd) {
+    case MEMBARRIER_CMD_QUERY:
+        return MEMBARRIER_KNOWN;
+    case MEMBARRIER_CMD_GLOBAL:
+    case MEMBARRIER_CMD_GLOBAL_EXPEDITED:
+        barrier_on(~0ull);
+        return 0;
+    case MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED:
+        return 0;
+    case MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED:
+        p->membarrier = true;
+        return 0;
+    case MEMBARRIER_CMD_PRIVATE_EXPEDITED:
+        if (!p->membarrier)
+            return -EPERM;
+        barrier_on(atomic_read(&current_thread()->mm->cpumask));
+        return 0;
+    default:
+        return -EINVAL;
+    }
+}
+
+/* ---- one memory node ---- */
+
+long sys_get_mempolicy(out_k mode, out_k nodes, u64 max, u64 addr, u64 flags)
+{
+    u64 mask = flags & MPOL_F_MEMS_ALLOWED;
+    if (flags & ~(u64)(MPOL_F_NODE | MPOL_F_ADDR | MPOL_F_MEMS_ALLOWED) || (addr && !(flags & MPOL_F_ADDR)))
+        return -EINVAL;
+    if (mode && put_user_u32(mode, MPOL_DEFAULT))
+        return -EFAULT;
+    mask = mask ? 1 : 0;
+    if (nodes && max < 1)
+        return -EINVAL;
+    return nodes ? copy_to_user(nodes, &mask, MIN((max + 7) / 8, 8ul)) : 0;
+}
+
+static long check_policy(int mode)
+{
+    u32 m = (u32)mode & ~(u32)MPOL_MODE_FLAGS;
+    return m >= MPOL_MAX ? -EINVAL : 0;
+}
+
+long sys_set_mempolicy(int mode, ptr_k nodes, u64 max)
+{
+    (void)nodes, (void)max;
+    return check_policy(mode);
+}
+
+long sys_mbind(u64 addr, u64 len, int mode, ptr_k nodes, u64 max, u32 flags)
+{
+    (void)len, (void)nodes, (void)max, (void)flags;
+    return addr % PAGE_SIZE ? -EINVAL : check_policy(mode);
+}
+
+/* ---- other processes' memory ---- */
+
+static bool may_access(struct process *p)
+{
+    const struct cred *m = current_cred(), *c;
+    if (p == current_process() || cred_capable(m, CAP_SYS_PTRACE))
+        return true;
+    c = process_cred_get(p);
+    bool same = m->uid == c->euid && m->uid == c->suid && m->uid == c->uid && m->gid == c->egid && m->gid == c->sgid &&
+                m->gid == c->gid && !(c->permitted & ~m->permitted) && p->dumpable == 1;
+    cred_put(c);
+    return same;
+}
+
+static int find_mm(s32 pid, struct mm **out)
+{
+    struct process *p = process_find(pid);
+    if (!p)
+        return -ESRCH;
+    int err = may_access(p) ? 0 : -EPERM;
+    *out = err ? NULL : process_mm_get(p);
+    process_put(p);
+    return err ? err : *out ? 0 : -ESRCH;
+}
+
+/* Moves bytes between the caller's iovec and one range of mm. */
+static ssize_t move(struct uio *local, struct mm *mm, uaddr_t at, size_t len, bool write, char *page)
+{
+    size_t done = 0;
+    while (done < len && local->resid) {
+        size_t n = MIN(MIN(len - done, local->resid), PAGE_SIZE);
+        if (write && uio_copy_from(local, page, n) != n)
+            return done ? (ssize_t)done : -EFAULT;
+        ssize_t got = mm_access(mm, at + done, page, n, write, false);
+        if (got <= 0)
+            return done ? (ssize_t)done : -EFAULT;
+        if (!write && uio_copy_to(local, page, (size_t)got) != (size_t)got)
+            return done ? (ssize_t)done : -EFAULT;
+        done += (size_t)got;
+        if ((size_t)got < n)
+            break;
+        cond_resched();
+    }
+    return (ssize_t)done;
+}
+
+static long move_all(struct mm *mm, struct uio *local, uaddr_t remote, u64 nremote, bool write)
+{
+    long total = 0;
+    char *page = pages_alloc(0, MEM_WAIT);
+    if (!page)
+        return -ENOMEM;
+    for (u64 i = 0; i < nremote && local->resid; i++) {
+        struct iovec v;
+        ssize_t n = copy_from_user(&v, remote + i * sizeof(v), sizeof(v));
+        if (!n)
+            n = move(local, mm, (uaddr_t)v.iov_base, v.iov_len, write, page);
+        if (n < 0) {
+            total = total ? total : n;
+            break;
+        }
+        total += n;
+        if ((size_t)n < v.iov_len)
+            break;
+    }
+    pages_free(page, 0);
+    return total;
+}
+
+static long process_vm(s32 pid, uaddr_t local, u64 nlocal, uaddr_t remote, u64 nremote, u64 flags, bool write)
+{
+    struct uio u;
+    struct mm *mm;
+    if (flags || nremote > UIO_MAXIOV)
+        return -EINVAL;
+    int err = uio_init_iovec(&u, local, nlocal);
+    if (err)
+        return err;
+    long ret = find_mm(pid, &mm);
+    if (!ret) {
+        ret = move_all(mm, &u, remote, nremote, write);
+        mm_put_user(mm);
+    }
+    uio_free(&u);
+    return ret;
+}
+
+long sys_process_vm_readv(pid_k pid, ptr_k local, u64 nlocal, ptr_k remote, u64 nremote, u64 flags)
+{
+    return process_vm(pid, local, nlocal, remote, nremote, flags, false);
+}
+
+long sys_process_vm_writev(pid_k pid, ptr_k local, u64 nlocal, ptr_k remote, u64 nremote, u64 flags)
+{
+    return process_vm(pid, local, nlocal, remote, nremote, flags, true);
+}
+
+/* ---- the machine ---- */
+
+long sys_reboot(hex_k magic1, hex_k magic2, hex_k cmd, ptr_k arg)
+{
+    (void)arg;
+    if (!capable(CAP_SYS_BOOT))
+        return -EPERM;
+    if (magic1 != LINUX_REBOOT_MAGIC1 || (magic2 != LINUX_REBOOT_MAGIC2 && magic2 != LINUX_REBOOT_MAGIC2A &&
+                                          magic2 != LINUX_REBOOT_MAGIC2B && magic2 != LINUX_REBOOT_MAGIC2C))
+        return -EINVAL;
+    switch (cmd) {
+    case LINUX_REBOOT_CMD_RESTART:
+    case LINUX_REBOOT_CMD_HALT:
+    case LINUX_REBOOT_CMD_POWER_OFF:
+        process_container_end(0);
+    case LINUX_REBOOT_CMD_CAD_ON:
+    case LINUX_REBOOT_CMD_CAD_OFF:
+        return 0;
+    default:
+        return -EINVAL;
+    }
+}
+
+long sys_iopl(u32 level)
+{
+    return level > 3 ? -EINVAL : level == 0 ? 0 : -EPERM;
+}
+
+long sys_ioperm(u64 from, u64 count, int on)
+{
+    if (from + count <= from || from + count > 65536)
+        return -EINVAL;
+    return on ? -EPERM : 0;
+}
+
+long sys_vhangup(void)
+{
+    return capable(CAP_SYS_TTY_CONFIG) ? 0 : -EPERM;
+}
+
+/* ---- the kernel's log ---- */
+
+#define LOG_BYTES 65536
+
+/* The last `len` bytes of the log. */
+static long read_log(uaddr_t buf, size_t len)
+{
+    char *text = kmalloc(LOG_BYTES, MEM_WAIT), line[512];
+    size_t n = 0, got;
+    u64 seq = 0;
+    if (!text)
+        return -ENOMEM;
+    while ((got = klog_read(&seq, line, sizeof(line)))) {
+        if (n + got > LOG_BYTES) { /* keep the newer half */
+            memmove(text, text + n / 2, n - n / 2);
+            n -= n / 2;
+        }
+        memcpy(text + n, line, got);
+        n += got;
+    }
+    size_t skip = n > len ? n - len : 0;
+    long ret = copy_to_user(buf, text + skip, n - skip) ? -EFAULT : (long)(n - skip);
+    kfree(text);
+    return ret;
+}
+
+long sys_syslog(int type, out_k buf, int len)
+{
+    enum { CLOSE, OPEN, READ, READ_ALL, READ_CLEAR, CLEAR, CONSOLE_OFF, CONSOLE_ON, CONSOLE_LEVEL, SIZE_UNREAD, SIZE };
+    if (type == SIZE)
+        return LOG_BYTES;
+    if (type != READ_ALL && !capable(CAP_SYSLOG) && !capable(CAP_SYS_ADMIN))
+        return -EPERM;
+    if (type < CLOSE || type > SIZE)
+        return -EINVAL;
+    if (type != READ && type != READ_ALL && type != READ_CLEAR)
+        return 0;
+    if (!buf || len < 0)
+        return -EINVAL;
+    return read_log(buf, (size_t)len);
+}

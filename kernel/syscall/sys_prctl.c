@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: MIT
+/* prctl(2) and arch_prctl(2). */
+#include "abi/errno.h"
+#include "abi/prctl.h"
+#include "arch/cpu.h"
+#include "arch/paging.h"
+#include "arch/usercopy.h"
+#include "lib/string.h"
+#include "proc/process.h"
+#include "syscall/sys.h"
+
+#define SLACK_DEFAULT 50000ul
+
+/* ---- credentials ---- */
+
+static long change_cred(void (*edit)(struct cred *c, u64 arg), u64 arg)
+{
+    struct cred *c = cred_prepare();
+    if (!c)
+        return -ENOMEM;
+    edit(c, arg);
+    cred_commit(c);
+    return 0;
+}
+
+static void edit_no_new_privs(struct cred *c, u64 arg)
+{
+    c->no_new_privs = arg;
+}
+static void edit_securebits(struct cred *c, u64 arg)
+{
+    c->securebits = (u32)arg;
+}
+static void edit_drop_bounding(struct cred *c, u64 arg)
+{
+    c->bounding &= ~(1ull << arg);
+}
+static void edit_ambient(struct cred *c, u64 arg)
+{
+    c->ambient = arg;
+}
+
+static long set_keepcaps(u64 on)
+{
+    u32 bits = current_cred()->securebits;
+    if (on > 1)
+        return -EINVAL;
+    if (bits & SECBIT_KEEP_CAPS_LOCKED)
+        return -EPERM;
+    return change_cred(edit_securebits, on ? bits | SECBIT_KEEP_CAPS : bits & ~(u32)SECBIT_KEEP_CAPS);
+}
+
+static long set_securebits(u64 bits)
+{
+    u32 old = current_cred()->securebits;
+    u32 locked = (old & SECURE_ALL_LOCKS) >> 1;
+    if (((old & locked) ^ (bits & locked)) || (old & SECURE_ALL_LOCKS & ~bits) ||
+        (bits & ~(u64)(SECURE_ALL_BITS | SECURE_ALL_LOCKS)) || !capable(CAP_SETPCAP))
+        return -EPERM;
+    return change_cred(edit_securebits, bits);
+}
+
+static long drop_bounding(u64 cap)
+{
+    if (!capable(CAP_SETPCAP))
+        return -EPERM;
+    return cap > CAP_LAST_CAP ? -EINVAL : change_cred(edit_drop_bounding, cap);
+}
+
+static long ambient(u64 what, u64 cap, u64 a4, u64 a5)
+{
+    const struct cred *c = current_cred();
+    if (a4 || a5)
+        return -EINVAL;
+    if (what == PR_CAP_AMBIENT_CLEAR_ALL)
+        return cap ? -EINVAL : change_cred(edit_ambient, 0);
+    if (cap > CAP_LAST_CAP)
+        return -EINVAL;
+    u64 bit = 1ull << cap;
+    switch (what) {
+    case PR_CAP_AMBIENT_IS_SET:
+        return !!(c->ambient & bit);
+    case PR_CAP_AMBIENT_LOWER:
+        return change_cred(edit_ambient, c->ambient & ~bit);
+    case PR_CAP_AMBIENT_RAISE:
+        if (!(c->permitted & c->inheritable & bit) || (c->securebits & SECBIT_NO_CAP_AMBIENT_RAISE))
+            return -EPERM;
+        return change_cred(edit_ambient, c->ambient | bit);
+    default:
+        return -EINVAL;
+    }
+}
+
+/* ---- names and the rest ---- */
+
+static long set_comm(uaddr_t p)
+{
+    struct thread *t = current_thread();
+    char name[sizeof(t->comm)];
+    memset(name, 0, sizeof(name));
+    ssize_t n = copy_string_from_user(name, p, sizeof(name));
+    if (n < 0 && n != -ENAMETOOLONG)
+        return n;
+    if (n == -ENAMETOOLONG && copy_from_user(name, p, sizeof(name) - 1))
+        return -EFAULT;
+    name[sizeof(name) - 1] = 0;
+    memcpy(t->comm, name, sizeof(name));
+    if (t->process->leader == t)
+        memcpy(t->process->comm, name, sizeof(name));
+    return 0;
+}
+
+static long set_pdeathsig(u64 sig)
+{
+    if (sig > _NSIG)
+        return -EINVAL;
+    current_thread()->sig->pdeath_signal = (s32)sig;
+    return 0;
+}
+
+static long set_dumpable(u64 v)
+{
+    if (v > 1)
+        return -EINVAL;
+    current_process()->dumpable = (u32)v;
+    return 0;
+}
+
+static void inherit_subreaper(struct process *p, void *arg)
+{
+    for (struct process *a = p->parent; a; a = a->parent) {
+        if (a == arg) {
+            p->has_child_subreaper = true;
+            return;
+        }
+    }
+}
+
+static long set_subreaper(u64 on)
+{
+    struct process *p = current_process();
+    p->subreaper = on;
+    if (on)
+        process_for_each(inherit_subreaper, p);
+    return 0;
+}
+
+static u64 *slack(void)
+{
+    return (u64 *)&current_thread()->proc_private[0]; /* 0: the default */
+}
+
+static long set_slack(u64 v)
+{
+    *slack() = (s64)v <= 0 ? 0 : v;
+    return 0;
+}
+
+long sys_prctl(int option, u64 a2, u64 a3, u64 a4, u64 a5)
+{
+    struct process *p = current_process();
+    const struct cred *c = current_cred();
+    bool rest = a3 || a4 || a5;
+    switch (option) {
+    case PR_SET_PDEATHSIG: return set_pdeathsig(a2);
+    case PR_GET_PDEATHSIG: return put_user_u32(a2, (u32)current_thread()->sig->pdeath_signal);
+    case PR_GET_DUMPABLE: return p->dumpable;
+    case PR_SET_DUMPABLE: return set_dumpable(a2);
+    case PR_GET_KEEPCAPS: return !!(c->securebits & SECBIT_KEEP_CAPS);
+    case PR_SET_KEEPCAPS: return set_keepcaps(a2);
+    case PR_SET_NAME: return set_comm(a2);
+    case PR_GET_NAME: return copy_to_user(a2, current_thread()->comm, sizeof(current_thread()->comm));
+    case PR_SET_TIMERSLACK: return set_slack(a2);
+    case PR_GET_TIMERSLACK: return (long)(*slack() ? *slack() : SLACK_DEFAULT);
+    case PR_SET_CHILD_SUBREAPER: return set_subreaper(a2);
+    case PR_GET_CHILD_SUBREAPER: return put_user_u32(a2, p->subreaper);
+    case PR_SET_NO_NEW_PRIVS: return a2 != 1 || rest ? -EINVAL : change_cred(edit_no_new_privs, 1);
+    case PR_GET_NO_NEW_PRIVS: return a2 || rest ? -EINVAL : c->no_new_privs;
+    case PR_CAPBSET_READ: return a2 > CAP_LAST_CAP ? -EINVAL : (long)(c->bounding >> a2 & 1);
+    case PR_CAPBSET_DROP: return drop_bounding(a2);
+    case PR_GET_SECUREBITS: return c->securebits;
+    case PR_SET_SECUREBITS: return set_securebits(a2);
+    case PR_CAP_AMBIENT: return ambient(a2, a3, a4, a5);
+    case PR_GET_SECCOMP: return 0;
+    case PR_GET_TSC: return put_user_u32(a2, PR_TSC_ENABLE);
+    case PR_SET_TSC: return a2 == PR_TSC_ENABLE ? 0 : -EINVAL;
+    case PR_GET_TIMING: return PR_TIMING_STATISTICAL;
+    case PR_SET_TIMING: return a2 == PR_TIMING_STATISTICAL ? 0 : -EINVAL;
+    case PR_SET_THP_DISABLE: return rest ? -EINVAL : (p->thp_disable = a2, 0);
+    case PR_GET_THP_DISABLE: return a2 || rest ? -EINVAL : p->thp_disable;
+    case PR_MCE_KILL_GET: return a2 || rest ? -EINVAL : PR_MCE_KILL_DEFAULT;
+    case PR_SET_MM: return capable(CAP_SYS_RESOURCE) ? -EINVAL : -EPERM;
+    default: return -EINVAL;
+    }
+}
+
+#ifndef ARCH_GET_XCOMP_SUPP
+#define ARCH_GET_XCOMP_SUPP 0x1021
+#endif
+
+long sys_arch_prctl(int option, u64 arg)
+{
+    switch (option) {
+    case ARCH_SET_FS:
+        if (arg >= USER_END)
+            return -EPERM;
+        arch_set_fs_base(arg);
+        return 0;
+    case ARCH_SET_GS:
+        if (arg >= USER_END)
+            return -EPERM;
+        arch_set_gs_base(arg);
+        return 0;
+    case ARCH_GET_FS: return put_user_u64(arg, arch_get_fs_base());
+    case ARCH_GET_GS: return put_user_u64(arg, arch_get_gs_base());
+    case ARCH_GET_CPUID: return 1;
+    case ARCH_SET_CPUID: return -ENODEV;
+    case ARCH_GET_XCOMP_SUPP: return put_user_u64(arg, cpu.xfeatures);
+    default: return -EINVAL;
+    }
+}
