@@ -57,12 +57,12 @@ static u8 rsdp_copy[64] __aligned(16);
 __attribute__((used, section(".data.slot"))) struct sw_archive_slot archive_slot = {SW_SLOT_MAGIC0, SW_SLOT_MAGIC1, 0,
                                                                                     0};
 
-static const void *early_ptr(u64 p)
+static __init const void *early_ptr(u64 p)
 {
     return p && p < LOW_LIMIT ? phys_to_virt(p) : NULL;
 }
 
-static void set_cmdline(u64 p)
+static __init void set_cmdline(u64 p)
 {
     const char *s = early_ptr(p);
     if (s)
@@ -71,7 +71,7 @@ static void set_cmdline(u64 p)
 
 /* Sorted by start. A full table loses the range: less RAM, never wrong RAM (reserved ranges that get lost would be; RAM
  * is what a loader's map says it is, so they only matter where they overlap). */
-static void add_range(u64 start, u64 end, u32 type)
+static __init void add_range(u64 start, u64 end, u32 type)
 {
     struct boot_info *b = &boot_info;
     start = type == RAM ? ALIGN_UP(start, PAGE_SIZE) : ALIGN_DOWN(start, PAGE_SIZE);
@@ -84,7 +84,7 @@ static void add_range(u64 start, u64 end, u32 type)
     b->ranges[i] = (struct boot_range){start, end, type};
 }
 
-static void remove_range(u32 i)
+static __init void remove_range(u32 i)
 {
     struct boot_info *b = &boot_info;
     b->range_count--;
@@ -93,7 +93,7 @@ static void remove_range(u32 i)
 }
 
 /* Cuts [start, end) out of all RAM. */
-static void cut_ram(u64 start, u64 end)
+static __init void cut_ram(u64 start, u64 end)
 {
     struct boot_info *b = &boot_info;
     for (u32 i = 0; i < b->range_count;) {
@@ -111,7 +111,7 @@ static void cut_ram(u64 start, u64 end)
     }
 }
 
-static void settle_ranges(void)
+static __init void settle_ranges(void)
 {
     for (u32 i = 0; i < boot_info.range_count; i++)
         if (boot_info.ranges[i].type != RAM)
@@ -121,7 +121,7 @@ static void settle_ranges(void)
     cut_ram(SMP_TRAMPOLINE, SMP_TRAMPOLINE + PAGE_SIZE);
 }
 
-static void from_pvh(const struct hvm_start_info *s)
+static __init void from_pvh(const struct hvm_start_info *s)
 {
     if (!s || s->magic != HVM_MAGIC)
         panic("PVH entry without start_info");
@@ -137,7 +137,7 @@ static void from_pvh(const struct hvm_start_info *s)
         add_range(e[i].addr, e[i].addr + e[i].size, e[i].type);
 }
 
-static void from_linux(const struct boot_params *p)
+static __init void from_linux(const struct boot_params *p)
 {
     if (!p)
         panic("Linux entry without boot_params");
@@ -152,7 +152,7 @@ static void from_linux(const struct boot_params *p)
     }
 }
 
-static void mb2_mmap_tag(const struct mb2_tag *t)
+static __init void mb2_mmap_tag(const struct mb2_tag *t)
 {
     const struct mb2_mmap *m = (const void *)t->data;
     const u8 *end = (const u8 *)t + t->size;
@@ -163,7 +163,7 @@ static void mb2_mmap_tag(const struct mb2_tag *t)
     }
 }
 
-static void mb2_tag(const struct mb2_tag *t)
+static __init void mb2_tag(const struct mb2_tag *t)
 {
     u32 start_end[2];
     switch (t->type) {
@@ -190,7 +190,7 @@ static void mb2_tag(const struct mb2_tag *t)
     }
 }
 
-static void from_multiboot2(const struct mb2_info *info)
+static __init void from_multiboot2(const struct mb2_info *info)
 {
     if (!info)
         panic("multiboot2 entry without information");
@@ -205,7 +205,7 @@ static void from_multiboot2(const struct mb2_info *info)
 }
 
 void boot_main(u32 door, u64 info) __noreturn;
-void boot_main(u32 door, u64 info)
+__init void boot_main(u32 door, u64 info)
 {
     boot_info.door = door;
     boot_info.tsc_at_entry = boot_tsc;

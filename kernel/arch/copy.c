@@ -142,7 +142,7 @@ void clear_page(void *dst)
 /* The image's own text is a good source, and the stack of the caller must not be one. */
 #define TRIAL_BYTES 2048
 
-static u64 trial(u8 *to, const u8 *from)
+static __init u64 trial(u8 *to, const u8 *from)
 {
     u64 best = ~0ull;
     for (u32 i = 0; i < 3; i++) {
@@ -154,7 +154,7 @@ static u64 trial(u8 *to, const u8 *from)
     return best;
 }
 
-void copy_choose(void)
+__init void copy_choose(void)
 {
     static u8 to[TRIAL_BYTES] __initdata, from[TRIAL_BYTES] __initdata;
     u64 best = ~0ull;

@@ -96,7 +96,7 @@ bool cpu_uses_fsgsbase; /* read by entry.S */
 static struct cpu_tables boot_tables __aligned(4096);
 static struct idt_gate idt[256] __aligned(64);
 
-static void detect_hypervisor(void)
+static __init void detect_hypervisor(void)
 {
     u32 r[4];
     cpuid(0x40000000, 0, r);
@@ -105,7 +105,7 @@ static void detect_hypervisor(void)
     cpu.kvm = r[1] == 0x4b4d564b; /* "KVMKVMKVM" */
 }
 
-static void detect_xsave(void)
+static __init void detect_xsave(void)
 {
     u32 r[4];
     cpuid(0xd, 0, r);
@@ -116,7 +116,7 @@ static void detect_xsave(void)
     cpu.xsaveopt = r[0] & 1;
 }
 
-static void detect_brand(void)
+static __init void detect_brand(void)
 {
     for (u32 i = 0; i < 3 && cpu.max_ext_leaf >= 0x80000004; i++) {
         u32 r[4];
@@ -125,7 +125,7 @@ static void detect_brand(void)
     }
 }
 
-static void detect_extended(void)
+static __init void detect_extended(void)
 {
     u32 r[4];
     cpuid(0x80000000, 0, r);
@@ -143,7 +143,7 @@ static void detect_extended(void)
     detect_brand();
 }
 
-void cpu_detect(void)
+__init void cpu_detect(void)
 {
     u32 r[4];
     cpuid(0, 0, r);
@@ -183,7 +183,7 @@ void cpu_detect(void)
         detect_hypervisor();
 }
 
-static void set_gate(u32 vector, u32 ist, u32 dpl)
+static __init void set_gate(u32 vector, u32 ist, u32 dpl)
 {
     u64 entry = (u64)trap_stubs + vector * TRAP_STUB_SIZE;
     idt[vector] = (struct idt_gate){
@@ -196,7 +196,7 @@ static void set_gate(u32 vector, u32 ist, u32 dpl)
     };
 }
 
-static void build_idt(void)
+static __init void build_idt(void)
 {
     for (u32 v = 0; v < 256; v++)
         set_gate(v, 0, 0);
@@ -208,7 +208,7 @@ static void build_idt(void)
     set_gate(TRAP_OF, 0, 3);
 }
 
-static void drop_smap_sites(void)
+static __init void drop_smap_sites(void)
 {
     for (const u32 *s = _smap_sites_start; s < _smap_sites_end; s++)
         memcpy((void *)(KERNEL_BASE + *s), "\x0f\x1f\x00", 3); /* NOP of three bytes; the image is writable yet */

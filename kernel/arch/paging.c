@@ -65,7 +65,7 @@ static pte_t *image_entry(u64 va)
     return &image_pt[phys >> HUGE_SHIFT][phys >> PAGE_SHIFT & 511];
 }
 
-static void map_image(void)
+static __init void map_image(void)
 {
     for (u64 a = (u64)_kernel_start; a < (u64)_kernel_end; a += PAGE_SIZE) {
         u64 flags = a < (u64)_text_end ? 0 : a < (u64)_rodata_end ? nx : nx | PTE_W;
@@ -76,7 +76,7 @@ static void map_image(void)
 }
 
 /* One GiB of the direct map, above the first four. */
-static void map_direct(u64 gib)
+static __init void map_direct(u64 gib)
 {
     pte_t *pml4e = &boot_pml4[DIRECT_SLOT + (gib >> 9)];
     if (!*pml4e)
@@ -95,7 +95,7 @@ static void map_direct(u64 gib)
     *pdpte = virt_to_phys(pd) | PTE_P | PTE_W | PTE_A;
 }
 
-void paging_init(void)
+__init void paging_init(void)
 {
     nx = cpu.nx ? PTE_NX : 0;
     kernel_pgd = virt_to_phys(boot_pml4);
@@ -123,7 +123,7 @@ void paging_drop_init(void)
     unmap_image(_init_data_start, _init_data_end);
 }
 
-void paging_map_high_ram(void)
+__init void paging_map_high_ram(void)
 {
     for (u32 i = 0; i < boot_info.range_count; i++) {
         const struct boot_range *r = &boot_info.ranges[i];

@@ -13,7 +13,8 @@
 #define WEAK_ALIAS(name) __attribute__((weak, alias(#name), visibility("default")))
 #define CPU_NUMBER_SELECTOR 0x7b
 
-extern const struct vdso_data vdso_data __attribute__((visibility("hidden")));
+/* Changes under our feet: not const, or the compiler reads fields once and for all. */
+extern volatile struct vdso_data vdso_data __attribute__((visibility("hidden")));
 
 struct getcpu_cache;
 
@@ -34,7 +35,7 @@ static inline uint64_t read_tsc(void)
 /* ns of the monotonic clock, and what to add for the wall clock. 0: ask the kernel. */
 static inline int read_clock(uint64_t *mono, int64_t *wall, int need_wall)
 {
-    const struct vdso_data *d = &vdso_data;
+    const volatile struct vdso_data *d = &vdso_data;
     uint32_t seq;
     do {
         while ((seq = __atomic_load_n(&d->seq, __ATOMIC_ACQUIRE)) & 1)
