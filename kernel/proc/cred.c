@@ -223,18 +223,3 @@ void cred_exec(struct cred *c, const struct inode *file, bool nosuid, bool *secu
     c->sgid = c->fs.fsgid = c->egid;
     c->securebits &= ~SECBIT_KEEP_CAPS;
 }
-
-static void hook_get(const struct fs_cred *c)
-{
-    cred_get(cred_of_fs(c));
-}
-static void hook_put(const struct fs_cred *c)
-{
-    cred_put(cred_of_fs(c));
-}
-
-void cred_init(void)
-{
-    file_cred_get = hook_get;
-    file_cred_put = hook_put;
-}

@@ -92,6 +92,5 @@ struct inode;
 void cred_exec(struct cred *c, const struct inode *file, bool nosuid, bool *secure);
 /* The capability side of a change of uid (cap_emulate_setxuid). */
 void cred_fix_caps(struct cred *c, const struct cred *old);
-void cred_init(void);
 
 #endif
