@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Moving bytes between descriptors inside the kernel: sendfile, copy_file_range, splice, tee, vmsplice. Through a kernel
+ * buffer: what was read and could not be written is given back to the source's position.
+ */
+#include "abi/stat.h"
+#include "fs/pipe.h"
+#include "proc/signal.h"
+#include "syscall/fd.h"
+#include "syscall/sys.h"
+#include "vm/uio.h"
+
+#define PIECE_ORDER 4u
+#define PIECE (PAGE_SIZE << PIECE_ORDER)
+
+/* One end: a file and where in it; own NULL: the file's own position. */
+struct end {
+    struct file *file;
+    s64 *pos;
+};
+
+static ssize_t move_piece(const struct end *in, const struct end *out, void *buf, size_t n)
+{
+    struct uio u;
+    uio_init_kernel(&u, buf, n);
+    ssize_t got = file_read(in->file, &u, in->pos);
+    if (got <= 0)
+        return got;
+    uio_init_kernel(&u, buf, (size_t)got);
+    ssize_t put = file_write_limited(out->file, &u, out->pos, rlimit(RLIMIT_FSIZE));
+    if (put < got) { /* the rest was not consumed */
+        s64 back = got - MAX(put, (ssize_t)0);
+        if (in->pos)
+            *in->pos -= back;
+        else if (in->file->fmode & FMODE_LSEEK)
+            (void)file_seek(in->file, -back, SEEK_CUR);
+    }
+    return put;
+}
+
+static ssize_t move(const struct end *in, const struct end *out, size_t n)
+{
+    void *buf = pages_alloc(PIECE_ORDER, MEM_WAIT);
+    size_t piece = PIECE;
+    ssize_t done = 0;
+    if (!buf) {
+        buf = pages_alloc(0, MEM_WAIT);
+        piece = PAGE_SIZE;
+    }
+    if (!buf)
+        return -ENOMEM;
+    while (n > 0) {
+        size_t want = MIN(n, piece);
+        ssize_t r = move_piece(in, out, buf, want);
+        if (r <= 0) {
+            done = done ? done : r;
+            break;
+        }
+        done += r;
+        n -= (size_t)r;
+        if ((size_t)r < want || signal_pending())
+            break;
+        cond_resched();
+    }
+    pages_free(buf, piece == PIECE ? PIECE_ORDER : 0);
+    if (done == -EPIPE)
+        signal_sigpipe();
+    return done;
+}
+
+/* A position given by pointer: read before, written back after. */
+static int get_pos(struct file *f, uaddr_t user, s64 *pos)
+{
+    u64 v;
+    if (!user)
+        return 0;
+    if (!(f->fmode & FMODE_LSEEK))
+        return -ESPIPE;
+    if (get_user_u64(&v, user))
+        return -EFAULT;
+    *pos = (s64)v;
+    return *pos < 0 ? -EINVAL : 0;
+}
+
+static ssize_t move_between(struct file *in, uaddr_t in_pos, struct file *out, uaddr_t out_pos, size_t n)
+{
+    s64 ip = 0, op = 0;
+    if (!(in->fmode & FMODE_READ) || !(out->fmode & FMODE_WRITE))
+        return -EBADF;
+    int err = get_pos(in, in_pos, &ip);
+    if (!err)
+        err = get_pos(out, out_pos, &op);
+    if (err)
+        return err;
+    struct end a = {in, in_pos ? &ip : NULL}, b = {out, out_pos ? &op : NULL};
+    ssize_t done = move(&a, &b, MIN(n, (size_t)UIO_MAX_BYTES));
+    if (in_pos && put_user_u64(in_pos, (u64)ip))
+        return -EFAULT;
+    if (out_pos && put_user_u64(out_pos, (u64)op))
+        return -EFAULT;
+    return done;
+}
+
+static bool regular(const struct file *f)
+{
+    return (f->inode->mode & S_IFMT) == S_IFREG;
+}
+
+static ssize_t check_sendfile(struct file *in, struct file *out)
+{
+    u32 type = in->inode->mode & S_IFMT;
+    if (!(in->fmode & FMODE_READ) || !(out->fmode & FMODE_WRITE))
+        return -EBADF;
+    if (type != S_IFREG && type != S_IFBLK && type != S_IFCHR)
+        return -EINVAL;
+    return out->flags & O_APPEND ? -EINVAL : 0;
+}
+
+long sys_sendfile(fd_k out, fd_k in, ptr_k offset, size_t count)
+{
+    struct fd_ref i = fd_take(in), o = fd_take(out);
+    ssize_t n = -EBADF;
+    if (i.file && o.file) {
+        n = check_sendfile(i.file, o.file);
+        if (!n)
+            n = move_between(i.file, offset, o.file, 0, count);
+    }
+    fd_return(i);
+    fd_return(o);
+    return n;
+}
+
+static ssize_t check_copy(struct file *in, struct file *out, u32 flags)
+{
+    u32 itype = in->inode->mode & S_IFMT, otype = out->inode->mode & S_IFMT;
+    if (flags)
+        return -EINVAL;
+    if (itype == S_IFDIR || otype == S_IFDIR)
+        return -EISDIR;
+    if (!regular(in) || !regular(out))
+        return -EINVAL;
+    if (!(in->fmode & FMODE_READ) || !(out->fmode & FMODE_WRITE) || out->flags & O_APPEND)
+        return -EBADF;
+    return 0;
+}
+
+/* In one file the ranges must not overlap. */
+static int check_overlap(struct file *in, uaddr_t off_in, struct file *out, uaddr_t off_out, size_t len)
+{
+    u64 a = (u64)in->pos, b = (u64)out->pos;
+    if (in->inode != out->inode)
+        return 0;
+    if ((off_in && get_user_u64(&a, off_in)) || (off_out && get_user_u64(&b, off_out)))
+        return -EFAULT;
+    return a < b + len && b < a + len ? -EINVAL : 0;
+}
+
+long sys_copy_file_range(fd_k in, ptr_k off_in, fd_k out, ptr_k off_out, size_t len, u32 flags)
+{
+    struct fd_ref i = fd_take(in), o = fd_take(out);
+    ssize_t n = -EBADF;
+    if (i.file && o.file) {
+        n = check_copy(i.file, o.file, flags);
+        if (!n)
+            n = check_overlap(i.file, off_in, o.file, off_out, len);
+        if (!n)
+            n = move_between(i.file, off_in, o.file, off_out, len);
+    }
+    fd_return(i);
+    fd_return(o);
+    return n;
+}
+
+static ssize_t check_splice(struct file *in, uaddr_t off_in, struct file *out, uaddr_t off_out, u32 flags)
+{
+    bool pipe_in = file_is_pipe(in), pipe_out = file_is_pipe(out);
+    if (flags & ~(SPLICE_F_MOVE | SPLICE_F_NONBLOCK | SPLICE_F_MORE | SPLICE_F_GIFT))
+        return -EINVAL;
+    if (!pipe_in && !pipe_out)
+        return -EINVAL;
+    if ((pipe_in && off_in) || (pipe_out && off_out))
+        return -ESPIPE;
+    if (pipe_in && pipe_out && in->inode == out->inode)
+        return -EINVAL;
+    return !pipe_out && out->flags & O_APPEND ? -EINVAL : 0;
+}
+
+/* From a pipe no more is taken than is there: what a failed write would lose cannot be given back. */
+static size_t splice_amount(struct file *out, size_t len)
+{
+    return file_is_pipe(out) ? MIN(len, (size_t)MAX(pipe_get_size(out), 0)) : len;
+}
+
+long sys_splice(fd_k in, ptr_k off_in, fd_k out, ptr_k off_out, size_t len, u32 flags)
+{
+    struct fd_ref i = fd_take(in), o = fd_take(out);
+    ssize_t n = -EBADF;
+    if (i.file && o.file) {
+        n = check_splice(i.file, off_in, o.file, off_out, flags);
+        if (!n && len)
+            n = move_between(i.file, off_in, o.file, off_out, splice_amount(o.file, len));
+    }
+    fd_return(i);
+    fd_return(o);
+    return n;
+}
+
+/* The bytes of a vector into a pipe, or out of one: as writev and readv, since pages are not gifted here. */
+long sys_vmsplice(fd_k fd, ptr_k iov, u64 count, u32 flags)
+{
+    struct fd_ref r = fd_take(fd);
+    struct uio u;
+    if (!r.file)
+        return -EBADF;
+    ssize_t n = flags & ~(SPLICE_F_MOVE | SPLICE_F_NONBLOCK | SPLICE_F_MORE | SPLICE_F_GIFT) ? -EINVAL : 0;
+    if (!n && !file_is_pipe(r.file))
+        n = -EBADF;
+    if (!n)
+        n = uio_init_iovec(&u, iov, count);
+    if (!n) {
+        n = r.file->fmode & FMODE_WRITE ? file_write(r.file, &u, NULL) : file_read(r.file, &u, NULL);
+        uio_free(&u);
+        if (n == -EPIPE)
+            signal_sigpipe();
+    }
+    fd_return(r);
+    return n;
+}
