@@ -17,7 +17,6 @@
 #include "mem/slab.h"
 #include "vm/mm.h"
 
-#include <linux/eventpoll.h>
 #include <linux/mman.h>
 #include <linux/mount.h>
 
@@ -311,11 +310,6 @@ bool dir_emit_dots(struct file *f, struct dir_context *ctx)
         ctx->pos = 2;
     }
     return true;
-}
-
-u32 file_poll(struct file *f, struct poll_table *pt)
-{
-    return f->ops->poll ? f->ops->poll(f, pt) : EPOLLIN | EPOLLOUT | EPOLLRDNORM | EPOLLWRNORM;
 }
 
 int file_fallocate(struct file *f, int mode, s64 off, s64 len, u64 limit)

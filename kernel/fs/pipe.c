@@ -203,28 +203,36 @@ static inline bool readable(const struct pipe *p)
     return used(p) || !READ_ONCE(p->writers);
 }
 
+/* The lock is held on success, and there is something to read. 0: no writer is left (without the lock). */
+static int lock_readable(struct pipe *p, bool nonblock)
+{
+    mutex_lock(&p->lock);
+    while (!used(p)) {
+        bool writers = p->writers;
+        mutex_unlock(&p->lock);
+        if (!writers)
+            return 0;
+        if (nonblock)
+            return -EAGAIN;
+        if (wait_event_state(&p->read_wait, readable(p), THREAD_SLEEP_INT, NS_FOREVER, true))
+            return -ERESTARTSYS;
+        mutex_lock(&p->lock);
+    }
+    return 1;
+}
+
 static ssize_t pipe_read(struct file *f, struct uio *u, s64 *pos)
 {
     struct pipe *p = f->private;
-    size_t done = 0;
     int err = 0;
 
     (void)pos;
     if (!u->resid)
         return 0;
-    mutex_lock(&p->lock);
-    while (!used(p)) {
-        if (!p->writers || (f->flags & O_NONBLOCK)) {
-            err = p->writers ? -EAGAIN : 0;
-            mutex_unlock(&p->lock);
-            return err;
-        }
-        mutex_unlock(&p->lock);
-        if (wait_event_state(&p->read_wait, readable(p), THREAD_SLEEP_INT, NS_FOREVER, true))
-            return -ERESTARTSYS;
-        mutex_lock(&p->lock);
-    }
-    done = p->packets ? packet_read(p, u, &err) : ring_read(p, u, MIN(used(p), u->resid), &err);
+    int r = lock_readable(p, f->flags & O_NONBLOCK);
+    if (r <= 0)
+        return r;
+    size_t done = p->packets ? packet_read(p, u, &err) : ring_read(p, u, MIN(used(p), u->resid), &err);
     bool more = used(p);
     if (!more)
         ring_emptied(p);
@@ -235,6 +243,23 @@ static ssize_t pipe_read(struct file *f, struct uio *u, s64 *pos)
     if (unlikely(more))
         waitq_wake_poll(&p->read_wait, EPOLLIN | EPOLLRDNORM);
     file_accessed(f);
+    return done ? (ssize_t)done : err;
+}
+
+ssize_t pipe_peek(struct file *f, void *buf, size_t n, bool nonblock)
+{
+    struct pipe *p = f->private;
+    struct uio u;
+    int err = 0, r = lock_readable(p, nonblock);
+
+    if (r <= 0)
+        return r;
+    u32 tail = p->tail;
+    uio_init_kernel(&u, buf, n);
+    size_t done = p->packets ? packet_read(p, &u, &err) : ring_read(p, &u, MIN(used(p), n), &err);
+    WRITE_ONCE(p->tail, tail);
+    mutex_unlock(&p->lock);
+    waitq_wake_poll(&p->read_wait, EPOLLIN | EPOLLRDNORM); /* another reader's turn */
     return done ? (ssize_t)done : err;
 }
 

@@ -6,6 +6,7 @@
 #include "fs/procfs.h"
 
 #include "abi/errno.h"
+#include "abi/fcntl.h"
 #include "abi/stat.h"
 #include "fs/synth.h"
 #include "lib/printf.h"
@@ -377,6 +378,11 @@ int sysfs_register(const char *path, u32 mode, int (*show)(struct seq_buf *s, vo
 int sysfs_symlink(const char *path, const char *target)
 {
     return synth_add_link(&sys_fs, path, target);
+}
+
+int sysfs_mkdir(const char *path)
+{
+    return synth_add_dir(&sys_fs, path, 0555, NULL);
 }
 
 int proc_mkdir(const char *path, u32 mode)

@@ -48,6 +48,7 @@ int sysfs_make(const char *options, struct super **out);
 int cgroup2_make(const char *options, struct super **out);
 void procfs_init(void);     /* boot: /proc/self, before anything is registered */
 void procfs_populate(void); /* boot: files that fs/ and the layers above it know (fs/procfs_files.c) */
+int sysfs_mkdir(const char *path);
 int sysfs_symlink(const char *path, const char *target);
 /* A folder, or a link with a fixed text, in /proc or /sys. */
 int proc_mkdir(const char *path, u32 mode);
