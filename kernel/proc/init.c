@@ -402,7 +402,6 @@ void proc_init(void)
 {
     char option[8];
     rwsem_init(&tasklist_lock, LOCK_PID_NS);
-    cred_init();
     futex_init();
     itimer_module_init();
     sched_fatal_signal_pending = signal_pending_fatal;

@@ -124,6 +124,20 @@ const struct cred *process_cred_get(struct process *p)
     return c;
 }
 
+/* Linux' ptrace_may_access with the file system ids. */
+bool process_may_trace(struct process *p)
+{
+    const struct cred *m = current_cred(), *c;
+    if (p == current_process() || cred_capable(m, CAP_SYS_PTRACE))
+        return true;
+    c = process_cred_get(p);
+    u32 u = m->fs.fsuid, g = m->fs.fsgid;
+    bool same = u == c->euid && u == c->suid && u == c->uid && g == c->egid && g == c->sgid && g == c->gid;
+    bool less = !(c->permitted & ~m->permitted);
+    cred_put(c);
+    return same && less && p->dumpable == 1;
+}
+
 static void for_each_below(struct process *top, void (*fn)(struct process *p, void *arg), void *arg)
 {
     struct process *p = top;

@@ -129,6 +129,7 @@ void process_mm_barrier(struct process *p);
 struct fdtable *process_files_get(struct thread *t); /* reference, or NULL: it has let go of them */
 struct fs_context *process_fs_get(struct thread *t); /* the same */
 const struct cred *process_cred_get(struct process *p); /* of the leader, ended or not; reference */
+bool process_may_trace(struct process *p); /* may the caller look into it? */
 void process_for_each(void (*fn)(struct process *p, void *arg), void *arg); /* under tasklist for reading */
 u32 process_thread_total(void);
 
@@ -193,6 +194,9 @@ extern void (*proc_hook_disassociate_tty)(struct process *leader, bool exiting);
 
 /* Opens the terminal of -t as stdin, stdout, stderr, and makes it controlling; the caller leads its session. */
 extern int (*proc_hook_open_terminal)(struct file *out[3]);
+
+/* Device number of a session's terminal and its foreground group; for /proc. */
+extern u64 (*proc_hook_tty_numbers)(struct process *p, s32 *foreground);
 
 /* ---- the end of PID 1 (init.c) ---- */
 void process_container_end(u32 wait_status) __noreturn; /* PID 1 has ended: report, drain, power off */

@@ -326,24 +326,12 @@ long sys_mbind(u64 addr, u64 len, int mode, ptr_k nodes, u64 max, u32 flags)
 
 /* ---- other processes' memory ---- */
 
-static bool may_access(struct process *p)
-{
-    const struct cred *m = current_cred(), *c;
-    if (p == current_process() || cred_capable(m, CAP_SYS_PTRACE))
-        return true;
-    c = process_cred_get(p);
-    bool same = m->uid == c->euid && m->uid == c->suid && m->uid == c->uid && m->gid == c->egid && m->gid == c->sgid &&
-                m->gid == c->gid && !(c->permitted & ~m->permitted) && p->dumpable == 1;
-    cred_put(c);
-    return same;
-}
-
 static int find_mm(s32 pid, struct mm **out)
 {
     struct process *p = process_find(pid);
     if (!p)
         return -ESRCH;
-    int err = may_access(p) ? 0 : -EPERM;
+    int err = process_may_trace(p) ? 0 : -EPERM;
     *out = err ? NULL : process_mm_get(p);
     process_put(p);
     return err ? err : *out ? 0 : -ESRCH;

@@ -486,11 +486,7 @@ long sys_pidfd_open(pid_k pid, u32 flags)
 /* The file `fd` of p, as its debugger may see it. */
 static int borrow_fd(struct process *p, int fd, struct file **out)
 {
-    const struct cred *mine = current_cred(), *its = process_cred_get(p);
-    bool same = mine->fs.fsuid == its->euid && mine->fs.fsuid == its->uid && mine->fs.fsgid == its->gid;
-    bool allowed = (same && !(its->permitted & ~mine->permitted) && p->dumpable) || capable(CAP_SYS_PTRACE);
-    cred_put(its);
-    if (!allowed && p != current_process())
+    if (!process_may_trace(p))
         return -EPERM;
     struct thread *t = process_thread_get(p);
     if (!t)

@@ -1,0 +1,654 @@
+// SPDX-License-Identifier: MIT
+/*
+ * /proc/PID and /proc/PID/task/TID: the contents. A task is a process, or one thread of it; both tables share their
+ * functions. A process that has ended still has its identity (stat, status, …), but no memory and no files.
+ * Formats: proc(5), and Linux' fs/proc/array.c.
+ */
+#include "abi/errno.h"
+#include "abi/fcntl.h"
+#include "abi/sched.h"
+#include "abi/stat.h"
+#include "fs/dcache.h"
+#include "fs/mount.h"
+#include "fs/procfs.h"
+#include "lib/printf.h"
+#include "lib/string.h"
+#include "mem/slab.h"
+#include "proc/process.h"
+#include "proc/procfs.h"
+#include "proc/procfs_task.h"
+#include "vm/mm.h"
+
+u64 (*proc_hook_tty_numbers)(struct process *p, s32 *foreground);
+
+/* ---- tasks ---- */
+
+static struct task *task_make(struct process *p, struct thread *t)
+{
+    struct task *k = kmalloc(sizeof(*k), MEM_WAIT);
+    if (!k) {
+        process_put(p);
+        if (t)
+            thread_put(t);
+        return NULL;
+    }
+    k->process = p;
+    k->thread = t;
+    return k;
+}
+
+static void *task_get(u32 pid)
+{
+    struct process *p = process_find((s32)pid);
+    return p ? task_make(p, NULL) : NULL;
+}
+
+static void *task_get_thread(void *process, u32 tid)
+{
+    struct task *k = process;
+    struct process *p;
+    struct thread *t = thread_find_process((s32)tid, &p);
+    if (!t)
+        return NULL;
+    if (p != k->process) {
+        thread_put(t);
+        process_put(p);
+        return NULL;
+    }
+    return task_make(p, t);
+}
+
+static void task_put(void *task)
+{
+    struct task *k = task;
+    if (k->thread)
+        thread_put(k->thread);
+    process_put(k->process);
+    kfree(k);
+}
+
+static u32 task_next(u32 from)
+{
+    struct process *p = pid_next_process((s32)from);
+    if (!p)
+        return 0;
+    u32 pid = (u32)p->pid;
+    process_put(p);
+    return pid;
+}
+
+static u32 task_next_thread(void *process, u32 from)
+{
+    struct process *p = ((struct task *)process)->process;
+    struct thread *t;
+    u32 best = 0;
+    u64 flags = spin_lock_irqsave(&p->siglock);
+    list_for_each(t, &p->threads, process_link) {
+        if ((u32)t->tid >= from && (!best || (u32)t->tid < best))
+            best = (u32)t->tid;
+    }
+    spin_unlock_irqrestore(&p->siglock, flags);
+    return best;
+}
+
+static bool task_alive(void *task)
+{
+    struct task *k = task;
+    return k->thread ? READ_ONCE(k->thread->sig) != NULL : !READ_ONCE(k->process->reaped);
+}
+
+static void task_owner(void *task, u32 *uid, u32 *gid)
+{
+    struct task *k = task;
+    *uid = *gid = 0;
+    if (k->process->dumpable != 1)
+        return;
+    const struct cred *c = process_cred_get(k->process);
+    *uid = c->euid;
+    *gid = c->egid;
+    cred_put(c);
+}
+
+static u32 task_self(bool thread)
+{
+    struct thread *t = current_thread();
+    return !t->process ? 0 : (u32)(thread ? t->tid : t->process->pid);
+}
+
+struct thread *task_thread(const struct task *k)
+{
+    if (!k->thread)
+        return process_thread_get(k->process);
+    thread_get(k->thread);
+    return k->thread;
+}
+
+struct mm *task_mm(const struct task *k)
+{
+    return process_mm_get(k->process);
+}
+
+static int may_look(void *task)
+{
+    return process_may_trace(((struct task *)task)->process) ? 0 : -EACCES;
+}
+
+/* ---- memory: cmdline, environ, auxv, maps ---- */
+
+static int show_range(struct seq_buf *s, struct task *k, bool env)
+{
+    struct mm *mm = task_mm(k);
+    char buf[256];
+    if (!mm)
+        return 0;
+    uaddr_t at = env ? mm->env_start : mm->arg_start, end = env ? mm->env_end : mm->arg_end;
+    while (at < end) {
+        ssize_t n = mm_access(mm, at, buf, MIN(end - at, sizeof(buf)), false, false);
+        if (n <= 0)
+            break;
+        seq_write(s, buf, (size_t)n);
+        at += (u64)n;
+    }
+    mm_put_user(mm);
+    return 0;
+}
+
+static int show_cmdline(struct seq_buf *s, void *task, u64 key)
+{
+    (void)key;
+    return show_range(s, task, false);
+}
+
+static int show_environ(struct seq_buf *s, void *task, u64 key)
+{
+    (void)key;
+    return show_range(s, task, true);
+}
+
+static int show_auxv(struct seq_buf *s, void *task, u64 key)
+{
+    struct mm *mm = task_mm(task);
+    (void)key;
+    if (mm) {
+        seq_write(s, mm->auxv, mm->auxv_len * sizeof(u64));
+        mm_put_user(mm);
+    }
+    return 0;
+}
+
+static void show_area(struct seq_buf *s, struct vm_area *a, char *path)
+{
+    u64 dev = 0, ino = 0;
+    const char *name = vm_area_name(a);
+    size_t start = s->len;
+    if (a->ops && a->ops->describe && a->ops->describe(a, path, PATH_MAX, &dev, &ino) >= 0)
+        name = path;
+    seq_printf(s, "%08lx-%08lx %c%c%c%c %08lx %02x:%02x %lu ", a->start, a->end, a->flags & VM_READ ? 'r' : '-',
+               a->flags & VM_WRITE ? 'w' : '-', a->flags & VM_EXEC ? 'x' : '-', a->flags & VM_SHARED ? 's' : 'p',
+               a->mapping ? a->pgoff << PAGE_SHIFT : 0, dev_major(dev), dev_minor(dev), ino);
+    if (name) {
+        while (s->len - start < 73 && !s->failed)
+            seq_putc(s, ' ');
+        seq_escape(s, name, "\n");
+    }
+    seq_putc(s, '\n');
+}
+
+static int show_maps(struct seq_buf *s, void *task, u64 key)
+{
+    struct mm *mm = task_mm(task);
+    char *path = kmalloc(PATH_MAX, MEM_WAIT);
+    (void)key;
+    if (mm && path) {
+        rwsem_read_lock(&mm->lock);
+        for (struct vm_area *a = vm_find(mm, 0); a; a = vm_next(a))
+            show_area(s, a, path);
+        rwsem_read_unlock(&mm->lock);
+    }
+    kfree(path);
+    if (mm)
+        mm_put_user(mm);
+    return 0;
+}
+
+static ssize_t access_mem(struct file *f, struct uio *u, s64 *pos, bool write)
+{
+    u64 key;
+    struct task *k = proc_inode_task(f->inode, &key);
+    struct mm *mm = task_mm(k);
+    char *page = pages_alloc(0, MEM_WAIT);
+    ssize_t done = 0;
+    while (mm && page && u->resid) {
+        size_t n = MIN(u->resid, PAGE_SIZE);
+        if (write && uio_copy_from(u, page, n) != n)
+            break;
+        ssize_t got = mm_access(mm, (uaddr_t)*pos, page, n, write, true);
+        if (got <= 0 || (!write && uio_copy_to(u, page, (size_t)got) != (size_t)got))
+            break;
+        *pos += got;
+        done += got;
+        if ((size_t)got < n)
+            break;
+    }
+    bool failed = mm && page && !done && u->resid;
+    if (page)
+        pages_free(page, 0);
+    if (mm)
+        mm_put_user(mm);
+    return failed ? -EIO : done;
+}
+
+static ssize_t read_mem(struct file *f, struct uio *u, s64 *pos)
+{
+    return access_mem(f, u, pos, false);
+}
+static ssize_t write_mem(struct file *f, struct uio *u, s64 *pos)
+{
+    return access_mem(f, u, pos, true);
+}
+static s64 seek_mem(struct file *f, s64 off, int whence)
+{
+    if (whence == SEEK_END)
+        return -EINVAL;
+    f->pos = whence == SEEK_CUR ? f->pos + off : off;
+    return f->pos;
+}
+static const struct file_ops mem_fops = {.read = read_mem, .write = write_mem, .seek = seek_mem};
+
+/* ---- links: exe, cwd, root, fd ---- */
+
+static int follow_exe(void *task, u64 key, const struct fs_view *v, struct path *out)
+{
+    struct process *p = ((struct task *)task)->process;
+    (void)key, (void)v;
+    int err = may_look(task);
+    if (err)
+        return err;
+    u64 flags = spin_lock_irqsave(&p->siglock);
+    struct file *f = p->exe;
+    if (f)
+        file_get(f);
+    spin_unlock_irqrestore(&p->siglock, flags);
+    if (!f)
+        return -ENOENT;
+    *out = f->path;
+    path_get(out);
+    file_put(f);
+    return 0;
+}
+
+static int follow_fs(void *task, struct path *out, bool root)
+{
+    int err = may_look(task);
+    struct thread *t = err ? NULL : task_thread(task);
+    if (!t)
+        return err ? err : -ENOENT;
+    struct fs_context *fs = process_fs_get(t);
+    thread_put(t);
+    if (!fs)
+        return -ENOENT;
+    fs_context_get_paths(fs, root ? out : NULL, root ? NULL : out);
+    fs_context_put(fs);
+    return 0;
+}
+
+static int follow_cwd(void *task, u64 key, const struct fs_view *v, struct path *out)
+{
+    (void)key, (void)v;
+    return follow_fs(task, out, false);
+}
+static int follow_root(void *task, u64 key, const struct fs_view *v, struct path *out)
+{
+    (void)key, (void)v;
+    return follow_fs(task, out, true);
+}
+
+static struct fdtable *task_files(void *task)
+{
+    struct thread *t = task_thread(task);
+    struct fdtable *files = t ? process_files_get(t) : NULL;
+    if (t)
+        thread_put(t);
+    return files;
+}
+
+static struct file *task_file(void *task, u64 fd)
+{
+    struct fdtable *files = task_files(task);
+    struct file *f = files ? fd_get(files, (u32)fd) : NULL;
+    if (files)
+        fdtable_put(files);
+    return f;
+}
+
+static u64 next_fd(void *task, u64 from)
+{
+    struct fdtable *files = from < ~0u ? task_files(task) : NULL;
+    if (!files)
+        return ~0ull;
+    u32 fd = fdtable_next(files, (u32)from);
+    fdtable_put(files);
+    return fd == ~0u ? ~0ull : fd;
+}
+
+static int follow_fd(void *task, u64 key, const struct fs_view *v, struct path *out)
+{
+    (void)v;
+    int err = may_look(task);
+    struct file *f = err ? NULL : task_file(task, key);
+    if (!f)
+        return err ? err : -ENOENT;
+    *out = f->path;
+    path_get(out);
+    file_put(f);
+    return 0;
+}
+
+static u32 fd_mode(void *task, u64 key)
+{
+    struct file *f = task_file(task, key);
+    u32 mode = 0100;
+    if (!f)
+        return 0;
+    if (f->fmode & FMODE_READ)
+        mode |= 0400;
+    if (f->fmode & FMODE_WRITE)
+        mode |= 0200;
+    file_put(f);
+    return mode;
+}
+
+static int show_fdinfo(struct seq_buf *s, void *task, u64 key)
+{
+    struct fdtable *files = task_files(task);
+    struct file *f = files ? fd_get(files, (u32)key) : NULL;
+    int cloexec = f ? fd_get_cloexec(files, (u32)key) : 0;
+    if (files)
+        fdtable_put(files);
+    if (!f)
+        return -ENOENT;
+    seq_printf(s, "pos:\t%ld\nflags:\t0%o\nmnt_id:\t%d\nino:\t%lu\n", f->pos,
+               f->flags | (cloexec > 0 ? (u32)O_CLOEXEC : 0), f->path.mnt ? f->path.mnt->id : 0,
+               f->inode ? f->inode->ino : 0);
+    if (f->ops->show_fdinfo) {
+        char text[512] = "";
+        f->ops->show_fdinfo(f, text, sizeof(text));
+        seq_puts(s, text);
+    }
+    file_put(f);
+    return 0;
+}
+
+static ssize_t read_ns(void *task, u64 key, char *buf, size_t size)
+{
+    (void)task, (void)key;
+    return snprintf(buf, size, "%s", "user:[4026531837]");
+}
+
+/* ---- mounts ---- */
+
+static int show_mount_table(struct seq_buf *s, void *task, void (*show)(struct seq_buf *s, const struct fs_view *v))
+{
+    struct thread *t = task_thread(task);
+    struct fs_context *fs = t ? process_fs_get(t) : NULL;
+    if (t)
+        thread_put(t);
+    if (!fs)
+        return -EINVAL;
+    const struct fs_view v = {.ctx = fs, .cred = &kernel_cred};
+    show(s, &v);
+    fs_context_put(fs);
+    return 0;
+}
+
+static int show_mounts(struct seq_buf *s, void *task, u64 key)
+{
+    (void)key;
+    return show_mount_table(s, task, mount_show);
+}
+static int show_mountinfo(struct seq_buf *s, void *task, u64 key)
+{
+    (void)key;
+    return show_mount_table(s, task, mount_show_info);
+}
+
+/* ---- small ones ---- */
+
+static int show_comm(struct seq_buf *s, void *task, u64 key)
+{
+    struct task *k = task;
+    (void)key;
+    seq_printf(s, "%s\n", k->thread ? k->thread->comm : k->process->comm);
+    return 0;
+}
+
+static ssize_t write_comm(void *task, u64 key, const char *text, size_t n)
+{
+    struct task *k = task;
+    struct thread *t = task_thread(k);
+    char name[sizeof(t->comm)];
+    (void)key;
+    if (!t)
+        return -ESRCH;
+    bool mine = t->process == current_process();
+    memset(name, 0, sizeof(name));
+    memcpy(name, text, MIN(n, sizeof(name) - 1));
+    char *newline = strchr(name, '\n');
+    if (newline)
+        *newline = 0;
+    if (mine) {
+        memcpy(t->comm, name, sizeof(name));
+        if (k->process->leader == t)
+            memcpy(k->process->comm, name, sizeof(name));
+    }
+    thread_put(t);
+    return mine ? (ssize_t)n : -EINVAL;
+}
+
+static const struct {
+    const char *name, *unit;
+} limit_names[RLIMIT_COUNT] = {
+    [RLIMIT_CPU] = {"Max cpu time", "seconds"},
+    [RLIMIT_FSIZE] = {"Max file size", "bytes"},
+    [RLIMIT_DATA] = {"Max data size", "bytes"},
+    [RLIMIT_STACK] = {"Max stack size", "bytes"},
+    [RLIMIT_CORE] = {"Max core file size", "bytes"},
+    [RLIMIT_RSS] = {"Max resident set", "bytes"},
+    [RLIMIT_NPROC] = {"Max processes", "processes"},
+    [RLIMIT_NOFILE] = {"Max open files", "files"},
+    [RLIMIT_MEMLOCK] = {"Max locked memory", "bytes"},
+    [RLIMIT_AS] = {"Max address space", "bytes"},
+    [RLIMIT_LOCKS] = {"Max file locks", "locks"},
+    [RLIMIT_SIGPENDING] = {"Max pending signals", "signals"},
+    [RLIMIT_MSGQUEUE] = {"Max msgqueue size", "bytes"},
+    [RLIMIT_NICE] = {"Max nice priority", ""},
+    [RLIMIT_RTPRIO] = {"Max realtime priority", ""},
+    [RLIMIT_RTTIME] = {"Max realtime timeout", "us"},
+};
+
+static void put_limit(struct seq_buf *s, u64 v)
+{
+    if (v == RLIM64_INFINITY)
+        seq_printf(s, "%-20s ", "unlimited");
+    else
+        seq_printf(s, "%-20lu ", v);
+}
+
+static int show_limits(struct seq_buf *s, void *task, u64 key)
+{
+    struct process *p = ((struct task *)task)->process;
+    (void)key;
+    seq_printf(s, "%-25s %-20s %-20s %-10s\n", "Limit", "Soft Limit", "Hard Limit", "Units");
+    for (u32 i = 0; i < RLIMIT_COUNT; i++) {
+        seq_printf(s, "%-25s ", limit_names[i].name);
+        put_limit(s, p->limits[i].soft);
+        put_limit(s, p->limits[i].hard);
+        seq_printf(s, "%-10s\n", limit_names[i].unit);
+    }
+    return 0;
+}
+
+static int show_oom_score_adj(struct seq_buf *s, void *task, u64 key)
+{
+    (void)key;
+    seq_printf(s, "%d\n", ((struct task *)task)->process->oom_score_adj);
+    return 0;
+}
+
+static ssize_t write_oom_score_adj(void *task, u64 key, const char *text, size_t n)
+{
+    struct process *p = ((struct task *)task)->process;
+    bool negative = n && text[0] == '-';
+    u64 v;
+    (void)key;
+    if (str_to_u64(text + negative, 10, &v, NULL) || v > 1000)
+        return -EINVAL;
+    s64 adj = negative ? -(s64)v : (s64)v;
+    if (adj < p->oom_score_adj && !capable(CAP_SYS_RESOURCE))
+        return -EACCES;
+    p->oom_score_adj = (s16)adj;
+    return (ssize_t)n;
+}
+
+static int show_oom_score(struct seq_buf *s, void *task, u64 key)
+{
+    struct mem_stats m;
+    struct task *k = task;
+    struct mm *mm = task_mm(k);
+    s64 score = 0;
+    (void)key;
+    mem_get_stats(&m);
+    if (mm) {
+        score = (s64)(mm_rss(mm) * 1000 / MAX(m.total_pages, 1ul)) + k->process->oom_score_adj;
+        mm_put_user(mm);
+    }
+    seq_printf(s, "%ld\n", MAX(score, 0l));
+    return 0;
+}
+
+static int show_io(struct seq_buf *s, void *task, u64 key)
+{
+    (void)task, (void)key;
+    seq_puts(s, "rchar: 0\nwchar: 0\nsyscr: 0\nsyscw: 0\nread_bytes: 0\nwrite_bytes: 0\ncancelled_write_bytes: 0\n");
+    return 0;
+}
+
+static int show_wchan(struct seq_buf *s, void *task, u64 key)
+{
+    struct thread *t = task_thread(task);
+    (void)key;
+    const char *w = t && t->state != THREAD_RUNNABLE ? t->wchan : NULL;
+    seq_puts(s, w ? w : "0");
+    if (t)
+        thread_put(t);
+    return 0;
+}
+
+static int show_personality(struct seq_buf *s, void *task, u64 key)
+{
+    (void)key;
+    seq_printf(s, "%08x\n", ((struct task *)task)->process->personality);
+    return 0;
+}
+
+static int show_schedstat(struct seq_buf *s, void *task, u64 key)
+{
+    struct thread *t = task_thread(task);
+    struct cpu_use u = {0};
+    (void)key;
+    if (t) {
+        thread_cpu_use(t, &u);
+        thread_put(t);
+    }
+    seq_printf(s, "%lu 0 %lu\n", u.user + u.sys, u.nvcsw + u.nivcsw);
+    return 0;
+}
+
+static void show_child(struct process *p, void *arg)
+{
+    struct {
+        struct seq_buf *s;
+        struct process *parent;
+    } *a = arg;
+    if (p->parent == a->parent)
+        seq_printf(a->s, "%d ", p->pid);
+}
+
+static int show_children(struct seq_buf *s, void *task, u64 key)
+{
+    struct {
+        struct seq_buf *s;
+        struct process *parent;
+    } a = {s, ((struct task *)task)->process};
+    (void)key;
+    process_for_each(show_child, &a);
+    return 0;
+}
+
+#define FIXED(name, text)                                                                                              \
+    static int show_##name(struct seq_buf *s, void *task, u64 key)                                                     \
+    {                                                                                                                  \
+        (void)task, (void)key;                                                                                         \
+        seq_puts(s, text);                                                                                             \
+        return 0;                                                                                                      \
+    }
+FIXED(cgroup, "0::/\n")
+FIXED(loginuid, "4294967295")
+FIXED(id_map, "         0          0 4294967295\n")
+FIXED(setgroups, "allow\n")
+FIXED(coredump_filter, "00000033\n")
+FIXED(syscall, "running\n")
+
+/* ---- the tables ---- */
+
+#define FILE_(n, m, fn) {.name = n, .mode = S_IFREG | (m), .show = fn}
+#define LINK_(n, fn) {.name = n, .mode = S_IFLNK | 0777, .follow = fn}
+#define NS_(n) {.name = n, .mode = S_IFLNK | 0777, .readlink = read_ns}
+
+static const struct proc_entry fd_each = {.name = "", .mode = S_IFLNK | 0700, .follow = follow_fd, .mode_of = fd_mode};
+static const struct proc_entry fdinfo_each = {.name = "", .mode = S_IFREG | 0444, .show = show_fdinfo};
+static const struct proc_entry ns_entries[] = {NS_("cgroup"), NS_("ipc"), NS_("mnt"),  NS_("net"),
+                                               NS_("pid"),    NS_("user"), NS_("uts"), {0}};
+
+#define COMMON                                                                                                         \
+    FILE_("auxv", 0400, show_auxv), FILE_("cgroup", 0444, show_cgroup), FILE_("cmdline", 0444, show_cmdline),          \
+        {.name = "comm", .mode = S_IFREG | 0644, .show = show_comm, .write = write_comm}, LINK_("cwd", follow_cwd),    \
+        FILE_("environ", 0400, show_environ), LINK_("exe", follow_exe),                                                \
+        {.name = "fd", .mode = S_IFDIR | 0500, .next = next_fd, .each = &fd_each, .permission = may_look},             \
+        {.name = "fdinfo", .mode = S_IFDIR | 0555, .next = next_fd, .each = &fdinfo_each, .permission = may_look},     \
+        FILE_("gid_map", 0644, show_id_map), FILE_("io", 0400, show_io), FILE_("limits", 0444, show_limits),           \
+        FILE_("loginuid", 0644, show_loginuid), FILE_("maps", 0444, show_maps),                                        \
+        {.name = "mem", .mode = S_IFREG | 0600, .fops = &mem_fops, .permission = may_look},                            \
+        FILE_("mountinfo", 0444, show_mountinfo), FILE_("mounts", 0444, show_mounts),                                  \
+        {.name = "ns", .mode = S_IFDIR | 0511, .children = ns_entries},                                                \
+        FILE_("oom_score", 0444, show_oom_score),                                                                      \
+        {.name = "oom_score_adj",                                                                                      \
+         .mode = S_IFREG | 0644,                                                                                       \
+         .show = show_oom_score_adj,                                                                                   \
+         .write = write_oom_score_adj},                                                                                \
+        FILE_("personality", 0400, show_personality), LINK_("root", follow_root),                                      \
+        FILE_("schedstat", 0444, show_schedstat), FILE_("sessionid", 0444, show_loginuid),                             \
+        FILE_("setgroups", 0644, show_setgroups), FILE_("stat", 0444, procfs_show_stat),                               \
+        FILE_("statm", 0444, procfs_show_statm), FILE_("status", 0444, procfs_show_status),                            \
+        FILE_("syscall", 0400, show_syscall), FILE_("uid_map", 0644, show_id_map), FILE_("wchan", 0444, show_wchan)
+
+static const struct proc_entry process_entries[] = {COMMON, FILE_("coredump_filter", 0644, show_coredump_filter), {0}};
+static const struct proc_entry thread_entries[] = {COMMON, FILE_("children", 0444, show_children), {0}};
+
+static const struct proc_pid_ops pid_ops = {
+    .get = task_get,
+    .get_thread = task_get_thread,
+    .put = task_put,
+    .next = task_next,
+    .next_thread = task_next_thread,
+    .alive = task_alive,
+    .owner = task_owner,
+    .self = task_self,
+    .process = process_entries,
+    .thread = thread_entries,
+};
+
+void procfs_pid_init(void)
+{
+    proc_set_pid_ops(&pid_ops);
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* What stands for a process or a thread in /proc: procfs_pid.c (files, memory) and procfs_stat.c (stat, status). */
+#ifndef PROC_PROCFS_TASK_H
+#define PROC_PROCFS_TASK_H
+
+#include "fs/procfs.h"
+#include "proc/process.h"
+
+struct task {
+    struct process *process; /* counted */
+    struct thread *thread;   /* counted; NULL: the process as a whole */
+};
+struct thread *task_thread(const struct task *k); /* it, or a living one of the process; reference or NULL */
+struct mm *task_mm(const struct task *k);         /* user reference or NULL */
+
+int procfs_show_stat(struct seq_buf *s, void *task, u64 key);
+int procfs_show_statm(struct seq_buf *s, void *task, u64 key);
+int procfs_show_status(struct seq_buf *s, void *task, u64 key);
+
+#endif
