@@ -67,11 +67,14 @@ void gather_flush(struct gather *g)
     g->end = 0;
     g->tables = false;
     for (u32 i = 0; i < g->count; i++) {
-        u64 p = (u64)g->pages[i];
-        if (unlikely(p & 1))
-            page_put_run((struct page *)(p & ~1ul), HUGE_SHIFT - PAGE_SHIFT);
+        u64 run = (u64)g->pages[i];
+        struct page *p = (struct page *)(run & ~1ul);
+        if (unlikely(run & 1))
+            page_put_run(p, HUGE_SHIFT - PAGE_SHIFT);
+        else if (unlikely(p->flags & PAGE_PGTABLE))
+            table_put(p);
         else
-            page_put((struct page *)p);
+            page_put(p);
     }
     g->count = 0;
 }

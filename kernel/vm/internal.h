@@ -22,6 +22,7 @@
 #define PTE_SPECIAL PTE_SW1 /* holds no reference */
 #define PTE_NONE PTE_SW2    /* with PTE_P clear: a page without access rights (PROT_NONE) */
 
+#define USER_TOP (1ul << 47)      /* the end of the lower half: tables reach that far */
 #define VM_MIN_ADDR 0x10000ul     /* mmap_min_addr */
 #define VM_MAX_AREAS 65530u       /* max_map_count */
 #define VM_STACK_GUARD (256ul << PAGE_SHIFT)
@@ -78,8 +79,13 @@ pte_t *pmd_lookup(struct mm *mm, uaddr_t addr);  /* its entry; NULL: no table th
 pte_t *pmd_alloc(struct mm *mm, uaddr_t addr);   /* NULL: no memory */
 /* First non-empty PMD entry at or after *addr, below end; moves *addr there (not below where it was). */
 pte_t *pmd_first(struct mm *mm, uaddr_t *addr, uaddr_t end);
+/* Tables are kept zeroed between uses, and top tables with the kernel's half in them. */
 struct page *table_alloc(struct mm *mm, u32 mem_flags);
-void table_free(struct mm *mm, struct page *p); /* one that was never seen by a CPU */
+void table_put(struct page *p);                 /* empty, no CPU knows it any more */
+void table_free(struct mm *mm, struct page *p); /* the same, counted off mm */
+int pgd_alloc(struct mm *mm);                   /* -ENOMEM */
+void pgd_free(struct mm *mm);
+void tables_module_init(void);
 /* Makes an empty PMD entry point to a table (or leaves what is there). -ENOMEM. */
 int pte_table_alloc(struct mm *mm, pte_t *pmd);
 

@@ -45,7 +45,7 @@ int unmap_locked(struct mm *mm, uaddr_t start, uaddr_t end, struct vm_area **dea
         detach_area(&g, a, dead);
         a = next;
     }
-    zap_tables(&g, start, end, floor, a ? a->start : USER_END);
+    zap_tables(&g, start, end, floor, a ? a->start : USER_TOP);
     gather_finish(&g);
     return 0;
 }

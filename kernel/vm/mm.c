@@ -23,14 +23,12 @@ static SLAB_CACHE(mm_cache, "mm", struct mm);
 struct mm *mm_create(void)
 {
     struct mm *mm = slab_alloc(&mm_cache, MEM_ZERO);
-    struct page *pgd = mm ? table_alloc(mm, MEM_WAIT) : NULL;
-    if (!pgd) {
-        if (mm)
-            slab_free(&mm_cache, mm);
+    if (!mm)
+        return NULL;
+    if (pgd_alloc(mm)) {
+        slab_free(&mm_cache, mm);
         return NULL;
     }
-    paging_init_pgd(page_addr(pgd));
-    mm->pgd = page_phys(pgd);
     ref_init(&mm->users);
     ref_init(&mm->refs);
     rwsem_init(&mm->lock, LOCK_MM);
@@ -88,7 +86,7 @@ void mm_put(struct mm *mm)
 {
     if (!ref_put(&mm->refs))
         return;
-    table_free(mm, phys_page(mm->pgd));
+    pgd_free(mm);
     slab_free(&mm_cache, mm);
 }
 
@@ -118,18 +116,19 @@ static void unmap_all(struct mm *mm)
     struct gather g;
     rwsem_write_lock(&mm->lock);
     gather_init(&g, mm);
-    for (struct vm_area *a = vm_find(mm, 0); a; a = vm_next(a)) {
+    for (struct vm_area *a = vm_find(mm, 0), *next; a; a = next) {
+        next = vm_next(a);
         zap_range(&g, a, a->start, a->end, true);
         if (a->flags & VM_ACCOUNT)
             account_uncommit(area_pages(a));
         mapping_detach(a);
+        zap_tables(&g, a->start, a->end, 0, next ? next->start : USER_TOP); /* shared ones go with the later area */
         a->next_dead = dead;
         dead = a;
     }
     mm->areas.node = NULL;
     mm->hint = NULL;
     mm->area_count = 0;
-    zap_tables(&g, 0, USER_END, 0, ALIGN_UP(USER_END, 1ul << 39));
     gather_finish(&g);
     rwsem_write_unlock(&mm->lock);
     area_close_dead(dead);
@@ -156,4 +155,5 @@ void vm_init(void)
 {
     zero_page = page_alloc(0, MEM_ZERO);
     BUG_ON(!zero_page);
+    tables_module_init();
 }

@@ -105,8 +105,9 @@ static void drop_table(struct gather *g, pte_t *entry, uaddr_t at)
     atomic_sub(&g->mm->pgtable_pages, 1);
     atomic_sub(&mem_count.pgtable, 1);
     gather_page(g, p);
-    gather_range(g, at, at + PAGE_SIZE);
     g->tables = true;
+    if (g->start >= g->end)
+        gather_range(g, at, at + PAGE_SIZE); /* one page: INVLPG drops all cached walks, whatever its address */
 }
 
 /* Frees the tables below `table` (entries of `level`: 3 is the PML4) that lie wholly between floor and ceiling. */
