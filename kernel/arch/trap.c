@@ -9,6 +9,7 @@
  */
 #include "arch/trap.h"
 #include "abi/signal.h"
+#include "arch/asm_offsets.h"
 #include "arch/cpu.h"
 #include "arch/extable.h"
 #include "arch/hooks.h"
@@ -17,6 +18,7 @@
 #include "arch/percpu.h"
 #include "arch/smp.h"
 #include "arch/thread.h"
+#include "arch/usercopy.h"
 #include "lib/printf.h"
 #include "lib/string.h"
 
@@ -86,8 +88,37 @@ static int debug_code(u64 dr6)
     return dr6 & DR6_TRAPS ? TRAP_HWBKPT : TRAP_BRKPT;
 }
 
+/* What user mode may change in its flags: CF PF AF ZF SF TF DF OF NT RF AC ID. */
+#define USER_FLAGS 0x254dd5ul
+
+/* QEMU's TCG reads the stack of a far return in user mode with the kernel's rights, which SMAP forbids: a fault that no
+ * processor raises. Does what the instruction would have done; false: it is not one, or returns to nowhere. */
+static bool emulate_far_return(struct trapframe *f)
+{
+    u8 code[2];
+    u64 to[5]; /* rip cs [rflags rsp ss] */
+    if (copy_from_user(code, f->rip, sizeof(code)) || code[0] != 0x48 || (code[1] != 0xcf && code[1] != 0xcb))
+        return false;
+    bool iret = code[1] == 0xcf;
+    if (copy_from_user(to, f->rsp, iret ? sizeof(to) : 2 * sizeof(u64)))
+        return false;
+    if ((to[1] != USER_CS && to[1] != SEL_USER_CS32) || to[0] >= USER_END || (iret && to[4] != USER_SS))
+        return false;
+    f->rip = to[0];
+    f->cs = to[1];
+    f->rsp = iret ? to[3] : f->rsp + 2 * sizeof(u64);
+    if (iret)
+        f->rflags = (f->rflags & ~USER_FLAGS) | (to[2] & USER_FLAGS);
+    return true;
+}
+
 static void user_page_fault(u32 error, u64 addr, struct trapframe *f)
 {
+    if (unlikely((error & (PF_PRESENT | PF_USER)) == PF_PRESENT)) {
+        if (!emulate_far_return(f))
+            hook_user_trap(TRAP_GP, 0, 0, SIGSEGV, SI_KERNEL, f);
+        return;
+    }
     int code = SEGV_MAPERR;
     int signo = hook_page_fault(addr, error, f, &code);
     if (signo)
