@@ -389,7 +389,7 @@ static json_t *load_index(const struct oci_cache *cache)
 {
     AUTO_FREE char *path = oci_format("%s/index.json", cache->dir), *text = NULL;
     json_t *j = NULL;
-    size_t len;
+    size_t len = 0;
 
     if (path && file_read(path, INDEX_LIMIT, &text, &len) == 0)
         j = json_loadb(text, len, 0, NULL);
@@ -472,8 +472,8 @@ int cache_remember(const struct oci_cache *cache, const char *ref, const char *v
     entry = make_entry(ref, validator, media_type, d);
     list = json_object_get(index, "manifests");
     at = find_ref(list, ref);
-    if (!entry || (at < json_array_size(list) ? json_array_set_new(list, at, entry)
-                                              : json_array_append_new(list, entry)) < 0)
+    if (!entry ||
+        (at < json_array_size(list) ? json_array_set_new(list, at, entry) : json_array_append_new(list, entry)) < 0)
         return oci_fail_memory(err, WHAT, cache->dir);
     return store_index(cache, index, err);
 }

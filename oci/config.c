@@ -25,8 +25,8 @@ static void free_history(struct oci_config *c)
 
 void config_clear(struct oci_config *c)
 {
-    struct oci_list *lists[] = {&c->entrypoint, &c->cmd,     &c->env,      &c->on_build,
-                                &c->shell,      &c->volumes, &c->diff_ids, &c->exposed_ports, &c->healthcheck.test};
+    struct oci_list *lists[] = {&c->entrypoint, &c->cmd,      &c->env,           &c->on_build,        &c->shell,
+                                &c->volumes,    &c->diff_ids, &c->exposed_ports, &c->healthcheck.test};
     char *strings[] = {c->created,     c->author, c->architecture, c->os,         c->variant,     c->os_version,
                        c->working_dir, c->user,   c->hostname,     c->domainname, c->stop_signal, c->mac_address};
 
@@ -104,11 +104,8 @@ static int read_strings(const struct json_source *src, const json_t *j, struct o
         const char *key;
         struct oci_list *out;
     } lists[] = {
-        {"Env", &c->env},
-        {"Entrypoint", &c->entrypoint},
-        {"Cmd", &c->cmd},
-        {"OnBuild", &c->on_build},
-        {"Shell", &c->shell},
+        {"Env", &c->env},          {"Entrypoint", &c->entrypoint}, {"Cmd", &c->cmd},
+        {"OnBuild", &c->on_build}, {"Shell", &c->shell},
     };
 
     for (size_t n = 0; n < sizeof(strings) / sizeof(strings[0]); n++) {
@@ -176,7 +173,8 @@ static int read_rootfs(const struct json_source *src, const json_t *j, size_t la
         json_get_strings(src, rootfs, "diff_ids", false, &c->diff_ids) < 0)
         return -1;
     if (!type || strcmp(type, "layers") != 0)
-        return oci_fail(src->err, src->what, src->object, "its rootfs.type is '%.100s', not 'layers'", type ? type : "");
+        return oci_fail(src->err, src->what, src->object, "its rootfs.type is '%.100s', not 'layers'",
+                        type ? type : "");
     if (c->diff_ids.count != layer_count)
         return oci_fail(src->err, src->what, src->object, "it has %zu diff_ids, the manifest has %zu layers",
                         c->diff_ids.count, layer_count);
@@ -192,7 +190,8 @@ static int read_platform(const struct json_source *src, const json_t *j, struct 
 {
     if (json_get_string(src, j, "created", &c->created) < 0 || json_get_string(src, j, "author", &c->author) < 0 ||
         json_get_string(src, j, "architecture", &c->architecture) < 0 || json_get_string(src, j, "os", &c->os) < 0 ||
-        json_get_string(src, j, "variant", &c->variant) < 0 || json_get_string(src, j, "os.version", &c->os_version) < 0)
+        json_get_string(src, j, "variant", &c->variant) < 0 ||
+        json_get_string(src, j, "os.version", &c->os_version) < 0)
         return -1;
     if ((c->os && *c->os && strcmp(c->os, "linux") != 0) ||
         (c->architecture && *c->architecture && strcmp(c->architecture, "amd64") != 0))

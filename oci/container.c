@@ -56,7 +56,8 @@ static int build_argv(struct build *b)
     if (error)
         return fail_memory(b);
     if (argv->count == 0)
-        return oci_fail(b->err, WHAT, b->image->ref, "no command: it has neither Entrypoint nor Cmd, and none was given");
+        return oci_fail(b->err, WHAT, b->image->ref,
+                        "no command: it has neither Entrypoint nor Cmd, and none was given");
     if (!*argv->items[0])
         return oci_fail(b->err, WHAT, b->image->ref, "the command's name is empty");
     return 0;
@@ -157,9 +158,9 @@ static int build_env(struct build *b)
     int error = collect_env(b, &wanted);
     size_t defaults;
 
-    if (!error && (oci_list_add(env, DEFAULT_PATH) < 0 ||
-                   oci_list_take(env, oci_format("HOSTNAME=%s", b->c->hostname)) < 0 ||
-                   (b->over->tty && oci_list_add(env, "TERM=xterm") < 0)))
+    if (!error &&
+        (oci_list_add(env, DEFAULT_PATH) < 0 || oci_list_take(env, oci_format("HOSTNAME=%s", b->c->hostname)) < 0 ||
+         (b->over->tty && oci_list_add(env, "TERM=xterm") < 0)))
         error = fail_memory(b);
     defaults = env->count;
     for (size_t n = 0; n < wanted.count && !error; n++) {
@@ -184,9 +185,10 @@ static int build_hostname(struct build *b)
         return fail_memory(b);
     if (strlen(b->c->hostname) > 64 || strspn(b->c->hostname, allowed) != strlen(b->c->hostname))
         return oci_fail(b->err, "cannot use hostname", b->c->hostname, "1 to 64 letters, digits, '-', '.' and '_'");
-    if (b->c->domainname && (strlen(b->c->domainname) > 64 ||
-                             strspn(b->c->domainname, allowed) != strlen(b->c->domainname)))
-        return oci_fail(b->err, "cannot use domain name", b->c->domainname, "1 to 64 letters, digits, '-', '.' and '_'");
+    if (b->c->domainname &&
+        (strlen(b->c->domainname) > 64 || strspn(b->c->domainname, allowed) != strlen(b->c->domainname)))
+        return oci_fail(b->err, "cannot use domain name", b->c->domainname,
+                        "1 to 64 letters, digits, '-', '.' and '_'");
     return 0;
 }
 
@@ -204,13 +206,13 @@ static const struct {
     const char *name;
     int number;
 } signal_names[] = {
-    {"HUP", SIGHUP},       {"INT", SIGINT},   {"QUIT", SIGQUIT},     {"ILL", SIGILL},     {"TRAP", SIGTRAP},
-    {"ABRT", SIGABRT},     {"IOT", SIGIOT},   {"BUS", SIGBUS},       {"FPE", SIGFPE},     {"KILL", SIGKILL},
-    {"USR1", SIGUSR1},     {"SEGV", SIGSEGV}, {"USR2", SIGUSR2},     {"PIPE", SIGPIPE},   {"ALRM", SIGALRM},
-    {"TERM", SIGTERM},     {"STKFLT", 16},    {"CHLD", SIGCHLD},     {"CLD", SIGCHLD},    {"CONT", SIGCONT},
-    {"STOP", SIGSTOP},     {"TSTP", SIGTSTP}, {"TTIN", SIGTTIN},     {"TTOU", SIGTTOU},   {"URG", SIGURG},
-    {"XCPU", SIGXCPU},     {"XFSZ", SIGXFSZ}, {"VTALRM", SIGVTALRM}, {"PROF", SIGPROF},   {"WINCH", SIGWINCH},
-    {"IO", SIGIO},         {"POLL", SIGPOLL}, {"PWR", SIGPWR},       {"SYS", SIGSYS},
+    {"HUP", SIGHUP},   {"INT", SIGINT},   {"QUIT", SIGQUIT},     {"ILL", SIGILL},   {"TRAP", SIGTRAP},
+    {"ABRT", SIGABRT}, {"IOT", SIGIOT},   {"BUS", SIGBUS},       {"FPE", SIGFPE},   {"KILL", SIGKILL},
+    {"USR1", SIGUSR1}, {"SEGV", SIGSEGV}, {"USR2", SIGUSR2},     {"PIPE", SIGPIPE}, {"ALRM", SIGALRM},
+    {"TERM", SIGTERM}, {"STKFLT", 16},    {"CHLD", SIGCHLD},     {"CLD", SIGCHLD},  {"CONT", SIGCONT},
+    {"STOP", SIGSTOP}, {"TSTP", SIGTSTP}, {"TTIN", SIGTTIN},     {"TTOU", SIGTTOU}, {"URG", SIGURG},
+    {"XCPU", SIGXCPU}, {"XFSZ", SIGXFSZ}, {"VTALRM", SIGVTALRM}, {"PROF", SIGPROF}, {"WINCH", SIGWINCH},
+    {"IO", SIGIO},     {"POLL", SIGPOLL}, {"PWR", SIGPWR},       {"SYS", SIGSYS},
 };
 
 /* Digits only; -1 when not, or above max. */
@@ -363,8 +365,8 @@ int oci_container_new(const struct oci_image *image, struct tree *tree, const st
                       struct oci_container **out, struct oci_error *err)
 {
     static const struct oci_overrides none;
-    static int (*const steps[])(struct build *) = {build_argv,  build_hostname, build_env,     build_cwd,
-                                                   build_stop,  build_ports,    build_volumes, build_warning};
+    static int (*const steps[])(struct build *) = {build_argv, build_hostname, build_env,     build_cwd,
+                                                   build_stop, build_ports,    build_volumes, build_warning};
     struct build b = {.image = image, .config = &image->config, .over = over ? over : &none, .err = err};
     const char *user = b.over->user ? b.over->user : image->config.user;
 

@@ -153,7 +153,8 @@ static const struct {
 
 static bool has_magic(const unsigned char *data, size_t len, size_t format)
 {
-    return len >= formats[format].len && (data[0] & formats[format].first_mask) == (unsigned char)*formats[format].magic &&
+    return len >= formats[format].len &&
+           (data[0] & formats[format].first_mask) == (unsigned char)*formats[format].magic &&
            memcmp(data + 1, formats[format].magic + 1, formats[format].len - 1) == 0;
 }
 

@@ -36,7 +36,7 @@ static void fail_text(struct oci_error *err, const char *what, const char *objec
     append_escaped(err, cause);
 }
 
-int oci_fail(struct oci_error *err, const char *what, const char *object, const char *cause, ...)
+void oci_error_set(struct oci_error *err, const char *what, const char *object, const char *cause, ...)
 {
     char text[sizeof(err->msg)];
     va_list ap;
@@ -45,23 +45,10 @@ int oci_fail(struct oci_error *err, const char *what, const char *object, const 
     vsnprintf(text, sizeof(text), cause, ap);
     va_end(ap);
     fail_text(err, what, object, text);
-    return -1;
 }
 
-int oci_fail_errno(struct oci_error *err, const char *what, const char *object, int error)
-{
-    char text[128];
-
-    return oci_fail(err, what, object, "%s", strerror_r(error, text, sizeof(text)));
-}
-
-int oci_fail_memory(struct oci_error *err, const char *what, const char *object)
-{
-    return oci_fail(err, what, object, "out of memory");
-}
-
-int oci_fail_limit(struct oci_error *err, const char *what, const char *object, size_t field, uint64_t limit,
-                   const char *figure, ...)
+void oci_error_set_limit(struct oci_error *err, const char *what, const char *object, size_t field, uint64_t limit,
+                         const char *figure, ...)
 {
     const struct oci_limit_option *o = oci_limit_options;
     char text[sizeof(err->msg) / 2];
@@ -72,8 +59,8 @@ int oci_fail_limit(struct oci_error *err, const char *what, const char *object, 
     va_start(ap, figure);
     vsnprintf(text, sizeof(text), figure, ap);
     va_end(ap);
-    return oci_fail(err, what, object, "%s, the limit is %llu (--%s raises it)", text, (unsigned long long)limit,
-                    o->name ? o->name : "?");
+    oci_error_set(err, what, object, "%s, the limit is %llu (--%s raises it)", text, (unsigned long long)limit,
+                  o->name ? o->name : "?");
 }
 
 char *oci_format(const char *format, ...)

@@ -7,17 +7,27 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
-/* Fills err with "<what> <object>: <cause>"; control characters become \xNN. Returns -1, for `return oci_fail(...)`. */
-int oci_fail(struct oci_error *err, const char *what, const char *object, const char *cause, ...)
+/* Fills err with "<what> <object>: <cause>"; control characters become \xNN. */
+void oci_error_set(struct oci_error *err, const char *what, const char *object, const char *cause, ...)
     __attribute__((format(printf, 4, 5), cold));
-/* The cause is strerror(error). */
-int oci_fail_errno(struct oci_error *err, const char *what, const char *object, int error);
-int oci_fail_memory(struct oci_error *err, const char *what, const char *object);
-/* "N of something exceeds the limit of M; --max-x raises it". field: offset in struct oci_limits. */
-int oci_fail_limit(struct oci_error *err, const char *what, const char *object, size_t field, uint64_t limit,
-                   const char *figure, ...) __attribute__((format(printf, 6, 7), cold));
+/* "<figure>, the limit is M (--max-x raises it)". field: offset in struct oci_limits. */
+void oci_error_set_limit(struct oci_error *err, const char *what, const char *object, size_t field, uint64_t limit,
+                         const char *figure, ...) __attribute__((format(printf, 6, 7), cold));
+
+static inline int oci_failed(void)
+{
+    return -1;
+}
+
+/* For `return oci_fail(...)`: its value, -1, is known to whoever (or whatever) reads the caller. */
+#define oci_fail(...) (oci_error_set(__VA_ARGS__), oci_failed())
+#define oci_fail_limit(...) (oci_error_set_limit(__VA_ARGS__), oci_failed())
+#define oci_fail_memory(err, what, object) oci_fail(err, what, object, "out of memory")
+/* The cause is the text of an errno. */
+#define oci_fail_errno(err, what, object, error) oci_fail(err, what, object, "%s", strerrordesc_np(error))
 
 static inline void oci_cleanup_free(void *p)
 {
@@ -41,17 +51,17 @@ static inline void oci_cleanup_fclose(FILE **f)
 #define AUTO_FCLOSE __attribute__((cleanup(oci_cleanup_fclose)))
 
 /* Hands a value out of a variable that would be cleaned up. */
-#define TAKE_PTR(p)                                                                                                    \
-    ({                                                                                                                 \
-        __typeof__(p) take_ = (p);                                                                                     \
-        (p) = NULL;                                                                                                    \
-        take_;                                                                                                         \
+#define TAKE_PTR(p)                \
+    ({                             \
+        __typeof__(p) take_ = (p); \
+        (p) = NULL;                \
+        take_;                     \
     })
-#define TAKE_FD(fd)                                                                                                    \
-    ({                                                                                                                 \
-        int take_ = (fd);                                                                                              \
-        (fd) = -1;                                                                                                     \
-        take_;                                                                                                         \
+#define TAKE_FD(fd)       \
+    ({                    \
+        int take_ = (fd); \
+        (fd) = -1;        \
+        take_;            \
     })
 
 /* asprintf that returns its string, or NULL when out of memory. */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * oci_pull: reference -> image. The cache is asked first; what it remembers counts as long as the source looks as it did
- * (a registry is not asked at all, as with `docker run`, unless opt->refresh). A remembered image whose manifest or config is
- * missing or damaged is fetched again.
+ * oci_pull: reference -> image. The cache is asked first; what it remembers counts as long as the source looks as it
+ * did (a registry is not asked at all, as with `docker run`, unless opt->refresh). A remembered image whose manifest
+ * or config is missing or damaged is fetched again.
  */
 #include "oci/image.h"
 #include "oci/config.h"

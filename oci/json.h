@@ -16,7 +16,8 @@ struct json_source {
     struct oci_error *err;
 };
 
-/* The document, which must be an object; NULL with the error set. Duplicate keys are refused: readers disagree on them. */
+/* The document, which must be an object; NULL with the error set. Duplicate keys are refused: readers disagree on
+ * them. */
 json_t *json_parse(const struct json_source *src, const char *text, size_t len);
 int json_get_object(const struct json_source *src, const json_t *in, const char *key, const json_t **out);
 int json_get_array(const struct json_source *src, const json_t *in, const char *key, const json_t **out);

@@ -4,10 +4,10 @@
  *
  *     reader:  blob -> sha of the blob -----queue----> decoder -----queue----> writer: diff_id, file
  *
- * The blob's size is compared before anything is read. Its digest is known when the reader is through; the tar is parsed
- * only after that and after the diff_id has been compared, and only then does the file get its name in the cache. When
- * the decoder fails, the reader goes on to the end nevertheless: a blob that is not the one asked for is reported as
- * that, whatever else is wrong with it.
+ * The blob's size is compared before anything is read. Its digest is known when the reader is through; the tar is
+ * parsed only after that and after the diff_id has been compared, and only then does the file get its name in the
+ * cache. When the decoder fails, the reader goes on to the end nevertheless: a blob that is not the one asked for is
+ * reported as that, whatever else is wrong with it.
  *
  * Locks: layers/X.lock (flock) from the check whether the layer is there until it is. The threads share only the queues
  * and struct stream, whose fields have one writer each and are read after the join.

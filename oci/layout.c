@@ -39,9 +39,8 @@ static void list_names(const struct manifest *index, char *out, size_t size)
     size_t at = 0;
 
     out[0] = 0;
-    for (size_t n = 0; n < index->count && at + 1 < size; n++) {
-        const char *name = index->items[n].ref_name;
-        int len = name ? snprintf(out + at, size - at, "%s%s", at ? ", " : "", name) : 0;
+    for (const struct descriptor *d = index->items; d && d < index->items + index->count && at + 1 < size; d++) {
+        int len = d->ref_name ? snprintf(out + at, size - at, "%s%s", at ? ", " : "", d->ref_name) : 0;
         at += len < 0 ? 0 : (size_t)len;
     }
 }

@@ -241,8 +241,8 @@ static int read_image(const struct json_source *src, const json_t *j, const stru
     if (read_descriptor(src, config, &m->config) < 0)
         return -1;
     if (!is_one_of(m->config.media_type, config_types))
-        return oci_fail(src->err, src->what, src->object, "this is no container image: its config has the type '%.200s'",
-                        m->config.media_type);
+        return oci_fail(src->err, src->what, src->object,
+                        "this is no container image: its config has the type '%.200s'", m->config.media_type);
     return read_items(src, layers, m) < 0 ? -1 : check_layers(src, m, limits);
 }
 
@@ -354,12 +354,11 @@ static int search_nested(struct selection *s, const struct descriptor *d, uint64
     if (++s->fetched > FETCH_LIMIT)
         return oci_fail(s->err, "cannot choose a platform in", s->source, "it has more than %u nested indexes",
                         FETCH_LIMIT);
-    if (s->fetch(s->arg, d, &json, &len, s->err) < 0 ||
-        manifest_parse(json, len, d->digest, s->limits, &m, s->err) < 0)
+    if (s->fetch(s->arg, d, &json, &len, s->err) < 0 || manifest_parse(json, len, d->digest, s->limits, &m, s->err) < 0)
         return -1;
     if (m.kind == MANIFEST_IMAGE && *d->media_type)
-        found = oci_fail(s->err, "cannot choose a platform in", s->source, "%s is a manifest, its descriptor says index",
-                         d->digest);
+        found = oci_fail(s->err, "cannot choose a platform in", s->source,
+                         "%s is a manifest, its descriptor says index", d->digest);
     else if (m.kind == MANIFEST_IMAGE)
         found = descriptor_copy(s->out, d) < 0 ? oci_fail_memory(s->err, "cannot read", s->source) : 1;
     else
@@ -393,8 +392,9 @@ static void list_platforms(const struct manifest *index, char *out, size_t size)
     out[0] = 0;
     for (size_t n = 0; n < index->count && at + 1 < size; n++) {
         const struct descriptor *d = &index->items[n];
-        int len = snprintf(out + at, size - at, "%s%s/%s%s%s", n ? ", " : "", d->os ? d->os : "?",
-                           d->architecture ? d->architecture : "?", d->variant ? "/" : "", d->variant ? d->variant : "");
+        int len =
+            snprintf(out + at, size - at, "%s%s/%s%s%s", n ? ", " : "", d->os ? d->os : "?",
+                     d->architecture ? d->architecture : "?", d->variant ? "/" : "", d->variant ? d->variant : "");
         at += len < 0 ? 0 : (size_t)len;
     }
 }

@@ -3,16 +3,16 @@
  * Layers laid over one another, by umoci's rules:
  * - Names are cleaned first: "..", "." and a leading "/" lead nowhere but inside the root.
  * - Symlinks in the parent's path are followed inside the root; the last component never is.
- * - A directory over a directory takes over the attributes and keeps the children. Anything else replaces what was there,
- *   a symlink to a directory too.
+ * - A directory over a directory takes over the attributes and keeps the children. Anything else replaces what was
+ *   there, a symlink to a directory too.
  * - ".wh.NAME" removes NAME, ".wh..wh..opq" empties its directory, of what lower layers put there: an entry whose
  *   generation is this layer's stays, wherever in the layer the whiteout stands. Opaque markers come first: a
- *   pass of their own before the layer, where no symlink is on the way (it may be about to be replaced), and once more in
- *   their place.
+ *   pass of their own before the layer, where no symlink is on the way (it may be about to be replaced), and once
+ *   more in their place.
  * - A hard link names the inode that its target has now; it has no attributes of its own.
  *
- * Generations: an entry made or touched by layer n has generation n, and so have its ancestors; hence below an entry of an older
- * generation there is nothing of layer n.
+ * Generations: an entry made or touched by layer n has generation n, and so have its ancestors; hence below an entry
+ * of an older generation there is nothing of layer n.
  */
 #include "oci/merge.h"
 #include "oci/image.h"
@@ -425,7 +425,7 @@ static int check_totals(struct layer *l)
 
     if (m->entries + l->place.made > limits->entries)
         return oci_fail_limit(l->ctx->err, WHAT, l->ctx->object, OCI_LIMIT(entries), limits->entries,
-                              "entry '%.300s': it makes %llu entries", l->path ? l->path : "",
+                              "entry '%.300s': it makes %llu entries", l->path,
                               (unsigned long long)(m->entries + l->place.made));
     if (m->data_size > limits->output_bytes)
         return oci_fail_limit(l->ctx->err, WHAT, l->ctx->object, OCI_LIMIT(output_bytes), limits->output_bytes,
@@ -442,7 +442,8 @@ int merge_layer(struct merge *m, const struct table *table, uint32_t source, con
     m->entries += table->header->entry_count;
     m->data_size += table->header->data_size;
     l.place = (struct place){.tree = m->tree, .generation = m->generation, .path_limit = ctx->limits->path_bytes};
-    error = check_totals(&l);
+    l.path = strdup("");
+    error = l.path ? check_totals(&l) : oci_fail_memory(ctx->err, WHAT, ctx->object);
     error = error ? error : apply_opaques(&l);
     for (uint64_t n = 0; n < table->header->entry_count && !error; n++) {
         error = apply_one(&l, &table->entries[n]);

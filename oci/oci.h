@@ -36,9 +36,10 @@ struct oci_limits {
     uint64_t manifest_bytes; /* one manifest, index or config */
     uint64_t nesting;        /* indexes inside indexes; directories inside directories have path_bytes */
     uint64_t layers;
-    uint64_t entries;      /* entries of all layers together, implied directories included */
-    uint64_t path_bytes;   /* one path, one symlink target */
-    uint64_t output_bytes; /* all layers uncompressed, and the sizes of all files together (sparse files count in full) */
+    uint64_t entries;    /* entries of all layers together, implied directories included */
+    uint64_t path_bytes; /* one path, one symlink target */
+    uint64_t
+        output_bytes; /* all layers uncompressed, and the sizes of all files together (sparse files count in full) */
 };
 
 /* The command-line spelling of each limit, for error messages and for option tables; ends with name == NULL. */
@@ -57,8 +58,8 @@ int oci_limit_parse(const char *value, uint64_t *out);
 /* ---- options ----------------------------------------------------------------------------------------------- */
 
 struct oci_progress {
-    const char *step;   /* "pulling", "unpacking" */
-    const char *object; /* the reference, or a layer's digest */
+    const char *step;     /* "pulling", "unpacking" */
+    const char *object;   /* the reference, or a layer's digest */
     uint64_t done, total; /* bytes; total 0: unknown */
 };
 
@@ -84,8 +85,8 @@ int oci_cache_dir(const struct oci_options *opt, char **out, struct oci_error *e
 /* ---- references -------------------------------------------------------------------------------------------- */
 
 enum oci_transport {
-    OCI_DOCKER, /* docker://; also a bare name */
-    OCI_LAYOUT, /* oci:PATH[:NAME] */
+    OCI_DOCKER,  /* docker://; also a bare name */
+    OCI_LAYOUT,  /* oci:PATH[:NAME] */
     OCI_ARCHIVE, /* oci-archive:PATH[:NAME] */
     OCI_DOCKER_ARCHIVE,
     OCI_DIR,
@@ -150,19 +151,19 @@ struct oci_layer {
     char digest[OCI_DIGEST_MAX];  /* of the blob, as the manifest says */
     char diff_id[OCI_DIGEST_MAX]; /* of the uncompressed tar */
     char *media_type;
-    uint64_t size;          /* of the blob */
-    uint64_t unpacked_size; /* of the uncompressed tar, and */
-    uint64_t entry_count;   /* its entries: known after oci_unpack, else 0 */
+    uint64_t size;           /* of the blob */
+    uint64_t unpacked_size;  /* of the uncompressed tar, and */
+    uint64_t entry_count;    /* its entries: known after oci_unpack, else 0 */
     const char *compression; /* "none", "gzip", "zstd": by magic, after oci_unpack; NULL when taken from the cache */
-    void *embedded;         /* the descriptor's "data", or NULL */
+    void *embedded;          /* the descriptor's "data", or NULL */
     size_t embedded_len;
 };
 
 struct oci_image {
-    char *ref;                    /* what was asked for */
-    char digest[OCI_DIGEST_MAX];  /* of the manifest */
-    char id[OCI_DIGEST_MAX];      /* of the config: Docker's image ID; the same on every machine */
-    char *manifest_type;          /* media type */
+    char *ref;                         /* what was asked for */
+    char digest[OCI_DIGEST_MAX];       /* of the manifest */
+    char id[OCI_DIGEST_MAX];           /* of the config: Docker's image ID; the same on every machine */
+    char *manifest_type;               /* media type */
     char *manifest_json, *config_json; /* byte-exact, NUL-terminated */
     size_t manifest_len, config_len;
     struct oci_config config;
@@ -222,7 +223,7 @@ struct oci_container {
     struct oci_list env;
     char *cwd; /* absolute, clean */
     struct oci_user user;
-    char *hostname; /* 1..64 bytes */
+    char *hostname;   /* 1..64 bytes */
     char *domainname; /* NULL: none */
     int stop_signal;
     int64_t stop_timeout; /* seconds; -1: not set */
@@ -249,9 +250,9 @@ struct oci_network {
 };
 
 /*
- * Adds to the tree what a container runtime adds: /etc/hosts, /etc/hostname, /etc/resolv.conf, /etc/mtab when missing, the
- * mount points /dev /proc /sys, the working directory and the volumes when missing. As Docker, a symlink in the way of
- * the former is replaced, never followed; the latter follow symlinks inside the image. net may be NULL.
+ * Adds to the tree what a container runtime adds: /etc/hosts, /etc/hostname, /etc/resolv.conf, /etc/mtab when
+ * missing, the mount points /dev /proc /sys, the working directory and the volumes when missing. As Docker, a symlink
+ * in the way of the former is replaced, never followed; the latter follow symlinks inside the image. net may be NULL.
  */
 int oci_runtime_files(struct tree *tree, const struct oci_container *c, const struct oci_network *net,
                       struct oci_error *err);

@@ -10,7 +10,8 @@
  * NULL at the end.
  */
 const char *path_next(const char **path, size_t *len);
-/* "/a/../b//c/." -> "/b/c": absolute, no empty component, no "." and "..", which stops at the root. malloc'ed or NULL. */
+/* "/a/../b//c/." -> "/b/c": absolute, no empty component, no "." and "..", which stops at the root. malloc'ed or
+ * NULL. */
 char *path_clean(const char *path);
 
 #endif

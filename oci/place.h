@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Directories by path inside a tree, as an unpacker must find them: symlinks are followed within the root, ".." stops at
- * it, and what does not exist is taken as a directory to be made.
+ * Directories by path inside a tree, as an unpacker must find them: symlinks are followed within the root, ".." stops
+ * at it, and what does not exist is taken as a directory to be made.
  */
 #ifndef SLIPWAY_OCI_PLACE_H
 #define SLIPWAY_OCI_PLACE_H
@@ -17,7 +17,8 @@ struct place {
     uint64_t made;       /* counts directories made */
 };
 
-/* path (len bytes, "" is the root): -ENOTDIR, -ELOOP, -ENAMETOOLONG, -ENOMEM. Missing directories are made, 0755 root. */
+/* path (len bytes, "" is the root): -ENOTDIR, -ELOOP, -ENAMETOOLONG, -ENOMEM. Missing directories are made, 0755
+ * root. */
 int place_make(struct place *p, const char *path, size_t len, struct tree_entry **out);
 /* The same without making anything: -ENOENT. */
 int place_find(struct place *p, const char *path, size_t len, struct tree_entry **out);

@@ -4,8 +4,8 @@
  * memory of unpacking.
  *
  * A buffer's life: free -> (queue_reserve, filled by the producer, queue_commit) -> full -> (queue_peek, read by the
- * consumer, queue_release) -> free. The producer ends the stream with queue_close; the consumer that wants no more calls
- * queue_cancel, after which queue_reserve returns NULL.
+ * consumer, queue_release) -> free. The producer ends the stream with queue_close; the consumer that wants no more
+ * calls queue_cancel, after which queue_reserve returns NULL.
  */
 #ifndef SLIPWAY_OCI_QUEUE_H
 #define SLIPWAY_OCI_QUEUE_H
@@ -22,7 +22,7 @@ struct queue {
     pthread_cond_t changed;
     unsigned char *memory; /* set once */
     size_t len[QUEUE_BUFFERS];
-    unsigned head, count; /* lock: full buffers are head .. head + count - 1 */
+    unsigned head, count;   /* lock: full buffers are head .. head + count - 1 */
     bool closed, cancelled; /* lock */
 };
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Image references, as skopeo takes them, with docker:// for a bare name. Docker's are brought to their full form (registry,
- * repository, tag or digest), so that the cache knows "alpine" and "docker.io/library/alpine:latest" as one.
+ * Image references, as skopeo takes them, with docker:// for a bare name. Docker's are brought to their full form
+ * (registry, repository, tag or digest), so that the cache knows "alpine" and "docker.io/library/alpine:latest" as one.
  */
 #include "oci/ref.h"
 #include "oci/digest.h"
@@ -57,7 +57,8 @@ static bool has_registry(const char *name)
     return memchr(name, '.', len) || memchr(name, ':', len) || (len == 9 && starts_with(name, "localhost"));
 }
 
-/* The separators between the alphanumeric runs of a component: one dot, one or two underscores, any number of dashes. */
+/* The separators between the alphanumeric runs of a component: one dot, one or two underscores, any number of dashes.
+ * */
 static size_t separator_len(const char *p, const char *end)
 {
     size_t dashes = strspn(p, "-");
@@ -105,7 +106,8 @@ static const char *repository_check(const char *path)
 /* A host name or address (IPv6 in brackets), perhaps with a port. */
 static const char *registry_check(const char *name)
 {
-    static const char host[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.", v6[] = "0123456789abcdefABCDEF:.";
+    static const char host[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.",
+                      v6[] = "0123456789abcdefABCDEF:.";
     size_t len = strcspn(name, "/"), n = *name == '[' ? 1 + strspn(name + 1, v6) : strspn(name, host);
 
     n += *name == '[' && name[n] == ']';
@@ -147,14 +149,14 @@ static const char *cut_docker_name(char *name, char **tag, char **digest)
 
 static int parse_docker(const char *text, const char *name, struct oci_ref *ref, struct oci_error *err)
 {
-    AUTO_FREE char *copy = strdup(name);
+    AUTO_FREE char *copy = *name ? strdup(name) : NULL;
     const char *host = "docker.io/", *library = "", *cause, *path;
     char *tag, *digest;
 
-    if (!copy)
-        return oci_fail_memory(err, WHAT, text);
     if (!*name)
         return oci_fail(err, WHAT, text, "the image's name is empty");
+    if (!copy)
+        return oci_fail_memory(err, WHAT, text);
     cause = cut_docker_name(copy, &tag, &digest);
     if (has_registry(copy)) {
         host = "";
@@ -185,8 +187,8 @@ static int parse_path(const struct transport *t, const char *text, struct oci_re
     ref->path = strndup(rest, len);
     if (rest[len] && rest[len + 1])
         ref->name = strdup(rest + len + 1);
-    ref->text = ref->name ? oci_format("%s%s:%s", t->prefix, ref->path, ref->name)
-                          : oci_format("%s%s", t->prefix, ref->path);
+    ref->text =
+        ref->name ? oci_format("%s%s:%s", t->prefix, ref->path, ref->name) : oci_format("%s%s", t->prefix, ref->path);
     return ref->text && ref->path ? 0 : oci_fail_memory(err, WHAT, text);
 }
 

@@ -301,8 +301,10 @@ int skopeo_inspect(const struct oci_options *opt, const char *source, char **out
     add_arg(&r, source);
     result = run(&r, cause, err);
     if (result == 0 && (r.out.overflow || !r.out.data))
-        result = oci_fail(err, "cannot read manifest", source, "it is empty, or larger than %llu bytes (--max-manifest "
-                          "raises the limit)", (unsigned long long)opt->limits.manifest_bytes);
+        result = oci_fail(err, "cannot read manifest", source,
+                          "it is empty, or larger than %llu bytes (--max-manifest "
+                          "raises the limit)",
+                          (unsigned long long)opt->limits.manifest_bytes);
     if (result == 0) {
         *len = r.out.len;
         *out = TAKE_PTR(r.out.data);

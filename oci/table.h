@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The table of a layer: what its tar says, entry by entry, with the place of each file's data in the tar. Made once, when
- * the layer is unpacked; a build reads tables only. In memory it is the file as it stands: header, entries, extents,
- * strings, each section 8-byte aligned, native byte order (the cache is this machine's own).
+ * The table of a layer: what its tar says, entry by entry, with the place of each file's data in the tar. Made once,
+ * when the layer is unpacked; a build reads tables only. In memory it is the file as it stands: header, entries,
+ * extents, strings, each section 8-byte aligned, native byte order (the cache is this machine's own).
  */
 #ifndef SLIPWAY_OCI_TABLE_H
 #define SLIPWAY_OCI_TABLE_H
@@ -37,7 +37,7 @@ struct table_header {
     uint64_t tar_size;
     int64_t tar_mtime_sec, tar_mtime_nsec;
     uint64_t entry_count, extent_count, strings_size;
-    uint64_t data_size;          /* sizes of all regular files together */
+    uint64_t data_size;         /* sizes of all regular files together */
     unsigned char checksum[32]; /* sha256 of everything but this field */
 };
 

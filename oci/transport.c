@@ -2,8 +2,8 @@
 /*
  * From a reference to a manifest in the cache.
  *
- * skopeo copies into a layout of its own in a temporary folder, with the cache's blobs/ as its shared blob folder: blobs
- * appear there by rename, and those that are there already are not fetched. Three detours:
+ * skopeo copies into a layout of its own in a temporary folder, with the cache's blobs/ as its shared blob folder:
+ * blobs appear there by rename, and those that are there already are not fetched. Three detours:
  * - A source that cannot keep its digests (a daemon, a docker-archive) is copied again without that demand.
  * - Where skopeo does not find the platform (nested indexes, variants) we walk the indexes ourselves and name the
  *   manifest by its digest.
@@ -93,7 +93,8 @@ static int identify_path(const struct oci_options *opt, const struct oci_ref *re
 
     if (!path)
         return oci_fail_errno(err, "cannot read image", ref->text, errno);
-    out->key = oci_format("%s%s%s%s", ref_prefix(ref->transport), path, ref->name ? ":" : "", ref->name ? ref->name : "");
+    out->key =
+        oci_format("%s%s%s%s", ref_prefix(ref->transport), path, ref->name ? ":" : "", ref->name ? ref->name : "");
     if (!out->key)
         return oci_fail_memory(err, WHAT, ref->text);
     if (strchr(path, ':'))
@@ -174,8 +175,7 @@ static int fetch(void *arg, const struct descriptor *d, char **json, size_t *len
 }
 
 /* Walks the indexes behind the reference. 1: *source names the manifest by digest. 0: it leads to no index. */
-static int choose_remote(const struct oci_options *opt, const struct oci_ref *ref, char **source,
-                         struct oci_error *err)
+static int choose_remote(const struct oci_options *opt, const struct oci_ref *ref, char **source, struct oci_error *err)
 {
     struct remote r = {opt, ref};
     AUTO_FREE char *json = NULL;

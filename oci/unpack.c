@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * oci_unpack: the layers of an image, in parallel. Workers take the next layer until none is left or one has failed. A blob
- * that is missing or damaged in the cache is fetched again, once, unless it was fetched just now.
+ * oci_unpack: the layers of an image, in parallel. Workers take the next layer until none is left or one has failed.
+ * A blob that is missing or damaged in the cache is fetched again, once, unless it was fetched just now.
  *
  * Locks: struct work.lock (w) guards the hand-out of layers and the progress callback.
  */

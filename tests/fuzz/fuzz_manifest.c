@@ -32,7 +32,7 @@ static int fetch(void *arg, const struct descriptor *d, char **json, size_t *len
 
 static void try_manifest(struct input *in, const struct oci_limits *limits)
 {
-    struct oci_error err;
+    struct oci_error err = {.msg = ""};
     struct descriptor d;
     struct manifest m;
 
@@ -49,7 +49,7 @@ static void try_config(const struct input *in, size_t layers, const struct oci_l
     struct oci_image image = {.ref = ref, .id = "sha256:0123456789abcdef"};
     struct oci_container *c;
     struct tree *tree;
-    struct oci_error err;
+    struct oci_error err = {.msg = ""};
 
     if (config_parse(in->data, in->len, "input", layers, limits, &image.config, &err) < 0)
         return;

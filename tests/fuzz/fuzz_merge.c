@@ -69,7 +69,7 @@ static int check_entry(struct tree_entry *e, void *arg)
 
 static int add_layer(struct merge *m, uint8_t *tar, size_t len, const struct oci_limits *limits, uint32_t source)
 {
-    struct oci_error err;
+    struct oci_error err = {.msg = ""};
     struct table_context ctx = {.object = "input", .limits = limits, .err = &err};
     struct table table;
     int error;

@@ -64,7 +64,7 @@ static void test_configs(void **state)
         config_clear(&c);
     }
     limits.manifest_bytes = 10;
-    struct oci_error err;
+    struct oci_error err = {.msg = ""};
     struct oci_config c;
     assert_int_equal(config_parse(configs[0].json, strlen(configs[0].json), "SOURCE", 1, &limits, &c, &err), -1);
     assert_non_null(strstr(err.msg, "--max-manifest"));
@@ -76,11 +76,12 @@ static void test_all_fields(void **state)
         "{\"created\":\"C\",\"author\":\"A\",\"architecture\":\"amd64\",\"os\":\"linux\",\"variant\":\"v2\"," ROOTFS
         ",\"history\":[{\"created_by\":\"RUN x\",\"empty_layer\":true},{\"comment\":\"c\"}],\"config\":{"
         "\"Healthcheck\":{\"Test\":[\"CMD\",\"x\"],\"Interval\":30000000000,\"Retries\":3},\"StopTimeout\":7,"
-        "\"Labels\":{\"k\":\"v\"},\"Volumes\":{\"/data\":{}},\"ExposedPorts\":{\"80/tcp\":{}},\"StopSignal\":\"SIGINT\","
+        "\"Labels\":{\"k\":\"v\"},\"Volumes\":{\"/data\":{}},\"ExposedPorts\":{\"80/"
+        "tcp\":{}},\"StopSignal\":\"SIGINT\","
         "\"Hostname\":\"h\",\"Domainname\":\"d\",\"MacAddress\":\"m\",\"Shell\":[\"/bin/sh\"],\"OnBuild\":[\"RUN y\"],"
         "\"ArgsEscaped\":true,\"NetworkDisabled\":true,\"Tty\":true,\"OpenStdin\":true}}";
     struct oci_limits limits;
-    struct oci_error err;
+    struct oci_error err = {.msg = ""};
     struct oci_config c;
 
     (void)state;
@@ -239,7 +240,7 @@ static void test_users(void **state)
 static void test_users_without_files(void **state)
 {
     struct tree *t = tree_new();
-    struct oci_error err;
+    struct oci_error err = {.msg = ""};
     struct oci_user u;
 
     (void)state;
@@ -361,7 +362,8 @@ static const struct {
      "cannot use hostname"},
     {"\"Cmd\":[\"c\"]", {.domainname = "a/b"}, NULL, "cannot use domain name"},
     /* ports, volumes, the warning */
-    {"\"Cmd\":[\"c\"],\"ExposedPorts\":{\"80\":{},\"53/UDP\":{},\"9000-9002/tcp\":{},\"5/sctp\":{}},\"Volumes\":{\"/v/../d\":{}}",
+    {"\"Cmd\":[\"c\"],\"ExposedPorts\":{\"80\":{},\"53/UDP\":{},\"9000-9002/tcp\":{},\"5/sctp\":{}},\"Volumes\":{\"/v/"
+     "../d\":{}}",
      {0},
      "argv [c]\nenv " PATH "," HOST ",[HOME=/root]\n" REST
      "port 80/6\nport 53/17\nport 9000/6\nport 9001/6\nport 9002/6\nport 5/132\nvolumes [/d]\n",
@@ -436,7 +438,7 @@ static char volume[] = "/vol/data";
 
 static void check_tree(struct tree *t, const struct oci_container *c, const char *expected)
 {
-    struct oci_error err;
+    struct oci_error err = {.msg = ""};
     char *text;
 
     if (oci_runtime_files(t, c, NULL, &err) < 0)
@@ -491,9 +493,10 @@ static void test_runtime_hostile(void **state)
     data = add(t, NULL, "data", S_IFDIR | 0755, NULL);
     add(t, NULL, "etc", S_IFLNK | 0777, "data");
     c.cwd = "/";
-    check_tree(t, &c,
-               "data d\ndev d\ndev/pts d\ndev/shm d\netc d\netc/hostname f=4\netc/hosts f=168\netc/mtab l=/proc/mounts\n"
-               "etc/resolv.conf f=20\nproc d\nsys d\n");
+    check_tree(
+        t, &c,
+        "data d\ndev d\ndev/pts d\ndev/shm d\netc d\netc/hostname f=4\netc/hosts f=168\netc/mtab l=/proc/mounts\n"
+        "etc/resolv.conf f=20\nproc d\nsys d\n");
     tree_free(t);
 }
 
@@ -501,7 +504,7 @@ static void test_runtime_errors(void **state)
 {
     struct tree *t = tree_new();
     struct oci_container c = {.hostname = "h", .cwd = "/file/dir"};
-    struct oci_error err;
+    struct oci_error err = {.msg = ""};
 
     (void)state;
     add(t, NULL, "file", S_IFREG | 0644, "x");
@@ -520,7 +523,7 @@ static void test_network(void **state)
     struct oci_network net = {"10.0.2.15", servers, 2, hosts, 1};
     struct oci_container c = {.hostname = "h", .cwd = "/"};
     struct tree *t = tree_new();
-    struct oci_error err;
+    struct oci_error err = {.msg = ""};
     struct tree_entry *e;
     char *data;
     size_t len;
@@ -538,10 +541,14 @@ static void test_network(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_configs),        cmocka_unit_test(test_all_fields),
-        cmocka_unit_test(test_users),          cmocka_unit_test(test_users_without_files),
-        cmocka_unit_test(test_runs),           cmocka_unit_test(test_runtime_files),
-        cmocka_unit_test(test_runtime_hostile), cmocka_unit_test(test_runtime_errors),
+        cmocka_unit_test(test_configs),
+        cmocka_unit_test(test_all_fields),
+        cmocka_unit_test(test_users),
+        cmocka_unit_test(test_users_without_files),
+        cmocka_unit_test(test_runs),
+        cmocka_unit_test(test_runtime_files),
+        cmocka_unit_test(test_runtime_hostile),
+        cmocka_unit_test(test_runtime_errors),
         cmocka_unit_test(test_network),
     };
 

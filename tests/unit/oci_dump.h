@@ -20,7 +20,8 @@ static inline void dump_path(FILE *f, const struct tree_entry *e)
     fputs(e->name, f);
 }
 
-/* "a/b d", "a/f f=SIZE", "l l=TARGET", "c c=MAJOR:MINOR"; *N with N names; permissions and owner where not the usual. */
+/* "a/b d", "a/f f=SIZE", "l l=TARGET", "c c=MAJOR:MINOR"; *N with N names; permissions and owner where not the usual.
+ * */
 static inline int dump_entry(struct tree_entry *e, void *arg)
 {
     static const char types[] = "?pc?d?b?f?l?s???";

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Images end to end: a layout is written on disk, pulled, unpacked and merged. Good ones in all compressions; one wrong in
- * each way, with its error and nothing left behind; a cache that is damaged, shared, or was left by a killed process;
- * and the other transports by a stand-in for skopeo.
+ * Images end to end: a layout is written on disk, pulled, unpacked and merged. Good ones in all compressions; one
+ * wrong in each way, with its error and nothing left behind; a cache that is damaged, shared, or was left by a killed
+ * process; and the other transports by a stand-in for skopeo.
  */
 #include "initramfs-builder/tree.h"
 #include "oci/cache.h"
@@ -141,8 +141,10 @@ static void write_image(struct image_spec *s)
     FILE *f = open_memstream(&s->manifest, &len);
 
     free(json);
-    fprintf(f, "{\"schemaVersion\":2,\"config\":{\"mediaType\":\"application/vnd.oci.image.config.v1+json\","
-               "\"digest\":\"%s\",\"size\":%zu},\"layers\":[", config, config_len);
+    fprintf(f,
+            "{\"schemaVersion\":2,\"config\":{\"mediaType\":\"application/vnd.oci.image.config.v1+json\","
+            "\"digest\":\"%s\",\"size\":%zu},\"layers\":[",
+            config, config_len);
     for (unsigned n = 0; n < s->count; n++) {
         const struct layer_spec *l = &s->layers[n];
         put_blob(l->digest, l->blob.data, l->blob.len);
@@ -155,8 +157,9 @@ static void write_image(struct image_spec *s)
     put_blob(digest, s->manifest, len);
     snprintf(path, sizeof(path), "%s/index.json", layout);
     f = fopen(path, "w");
-    fprintf(f, "{\"schemaVersion\":2,\"manifests\":[{\"mediaType\":\"application/vnd.oci.image.manifest.v1+json\","
-               "\"digest\":\"%s\",\"size\":%zu,\"annotations\":{\"org.opencontainers.image.ref.name\":\"img\"}}]}",
+    fprintf(f,
+            "{\"schemaVersion\":2,\"manifests\":[{\"mediaType\":\"application/vnd.oci.image.manifest.v1+json\","
+            "\"digest\":\"%s\",\"size\":%zu,\"annotations\":{\"org.opencontainers.image.ref.name\":\"img\"}}]}",
             digest, len);
     fclose(f);
 }
@@ -389,7 +392,7 @@ static void test_contents_and_progress(void **state)
     struct image_spec s = {0};
     struct tree *tree = tree_new();
     struct oci_image *image;
-    struct oci_error err;
+    struct oci_error err = {.msg = ""};
     struct tree_entry *e;
     unsigned count = 0;
     char *data;
@@ -602,7 +605,8 @@ static void test_damaged_cache(void **state)
     write_good();
     expect(ref, GOOD);
     /* tables: made again from the tars */
-    shell("cd %s/layers && for f in *.table; do printf x | dd of=$f bs=1 seek=100 conv=notrunc status=none; done", cache);
+    shell("cd %s/layers && for f in *.table; do printf x | dd of=$f bs=1 seek=100 conv=notrunc status=none; done",
+          cache);
     expect(ref, GOOD);
     shell("rm %s/layers/*.table", cache);
     expect(ref, GOOD);
@@ -641,7 +645,7 @@ static void test_shared_cache(void **state)
     for (unsigned n = 0; n < 6; n++) {
         pids[n] = fork();
         if (pids[n] == 0) {
-            struct oci_error err;
+            struct oci_error err = {.msg = ""};
             char *text = build(ref, &err);
             _exit(text && strstr(text, "a f=3\n") ? 0 : 1);
         }
@@ -686,23 +690,25 @@ static void test_unusable_cache(void **state)
 
 /* ---- other transports, by a stand-in for skopeo -------------------------------------------------------------- */
 
-/* Writes the stand-in: `body` is shell, with $src the source and $what "copy" or "inspect"; good_copy copies the layout. */
+/* Writes the stand-in: `body` is shell, with $src the source and $what "copy" or "inspect"; good_copy copies the
+ * layout. */
 static void stand_in(const char *body)
 {
     static char path[100];
     char script[3000];
 
     snprintf(path, sizeof(path), "%s/skopeo", root);
-    snprintf(script, sizeof(script),
-             "#!/bin/sh\n"
-             "layout=%s\necho \"$*\" >>%s/calls\n"
-             "preserve=; for a; do case $a in --preserve-digests) preserve=1 ;; copy|inspect) what=$a ;; esac; done\n"
-             "good_copy() { while [ \"$1\" != --dest-shared-blob-dir ]; do shift; done; cp -r $layout/blobs/* \"$2\"/; "
-             "mkdir layout; cp $layout/index.json layout/; }\n"
-             "for src; do case $src in docker:*|docker-archive:*|dir:*|docker-daemon:*|oci-archive:*) break ;; esac; done\n"
-             "fatal() { echo \"time=\\\"x\\\" level=fatal msg=\\\"$1\\\"\" >&2; exit 1; }\n"
-             "%s\n",
-             layout, root, body);
+    snprintf(
+        script, sizeof(script),
+        "#!/bin/sh\n"
+        "layout=%s\necho \"$*\" >>%s/calls\n"
+        "preserve=; for a; do case $a in --preserve-digests) preserve=1 ;; copy|inspect) what=$a ;; esac; done\n"
+        "good_copy() { while [ \"$1\" != --dest-shared-blob-dir ]; do shift; done; cp -r $layout/blobs/* \"$2\"/; "
+        "mkdir layout; cp $layout/index.json layout/; }\n"
+        "for src; do case $src in docker:*|docker-archive:*|dir:*|docker-daemon:*|oci-archive:*) break ;; esac; done\n"
+        "fatal() { echo \"time=\\\"x\\\" level=fatal msg=\\\"$1\\\"\" >&2; exit 1; }\n"
+        "%s\n",
+        layout, root, body);
     write_file(path, script, strlen(script));
     chmod(path, 0755);
     opt.skopeo = path;
@@ -787,8 +793,10 @@ static void test_nested_archive(void **state)
     put_blob(digest, json, len);
     free(json);
     for (int n = 0; n < 2; n++) {
-        json = oci_format("{\"schemaVersion\":2,\"manifests\":[{\"mediaType\":\"application/vnd.oci.image.index.v1+json\","
-                          "\"digest\":\"%s\",\"size\":%zu}]}", digest, len);
+        json =
+            oci_format("{\"schemaVersion\":2,\"manifests\":[{\"mediaType\":\"application/vnd.oci.image.index.v1+json\","
+                       "\"digest\":\"%s\",\"size\":%zu}]}",
+                       digest, len);
         len = strlen(json);
         write_file(path, json, len);
         digest_of("sha256", json, len, digest);
@@ -807,7 +815,7 @@ static void test_nested_archive(void **state)
 
 static void test_errors(void **state)
 {
-    struct oci_error err;
+    struct oci_error err = {.msg = ""};
     char *text;
 
     (void)state;

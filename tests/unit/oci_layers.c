@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Layers: from tar bytes over the table to the merged tree. Each case writes one to three layers and states the tree, or
- * the error; the hostile ones are here too (escapes, links, devices, bombs of names and sizes, damaged tars).
+ * Layers: from tar bytes over the table to the merged tree. Each case writes one to three layers and states the tree,
+ * or the error; the hostile ones are here too (escapes, links, devices, bombs of names and sizes, damaged tars).
  */
 #include "oci/merge.h"
 #include "oci/limits.h"
@@ -565,7 +565,8 @@ static const struct {
     const char *error; /* a part of the message */
 } cases[] = {
     {"plain", plain,
-     "bin l=usr/bin\netc d\netc/passwd f=4\nnull c=1:3 0666\npipe p\nsda b=8:300 0600\nsu f=1 4755 70000:3000000\n", NULL},
+     "bin l=usr/bin\netc d\netc/passwd f=4\nnull c=1:3 0666\npipe p\nsda b=8:300 0600\nsu f=1 4755 70000:3000000\n",
+     NULL},
     {"whiteout", whiteout, "d d\nd/keep f=1\n", NULL},
     {"whiteout after the layer's own file", whiteout_after_own, "d d\nd/f f=3\n", NULL},
     {"whiteout of a directory with a new child", whiteout_dir_with_new_child, "d d\nd/sub d\nd/sub/new f=2\n", NULL},
@@ -591,7 +592,8 @@ static const struct {
     {"symlinked parents lead nowhere outside", escape_symlinked_parent,
      "abs l=/tmp\nout l=../../../../tmp\ntmp d\ntmp/a f=1\ntmp/b f=1\n", NULL},
     {"hard link with ..", escape_hardlink, "etc d\netc/shadow f=1*3\nh f=1*3\ni f=1*3\n", NULL},
-    {"hard link out of the root", escape_hardlink_outside, NULL, "entry 'h': the target of the hard link does not exist"},
+    {"hard link out of the root", escape_hardlink_outside, NULL,
+     "entry 'h': the target of the hard link does not exist"},
     {"symlink loop", symlink_loop, NULL, "entry 'a/f': too many symlinks"},
     {"parent is a file", parent_is_file, NULL, "entry 'f/x': a component of its path is not a directory"},
     {"parent is a device", parent_is_device, NULL, "entry 'dev/x': a component of its path is not a directory"},
@@ -673,7 +675,7 @@ static void test_cases(void **state)
 static struct tree *merge_one(struct bytes *b)
 {
     struct layers s = {.count = 1};
-    struct oci_error err;
+    struct oci_error err = {.msg = ""};
     struct tree *tree;
 
     oci_limits_init(&s.limits);
@@ -855,7 +857,7 @@ static void test_table_file(void **state)
 {
     char path[] = "/tmp/slipway-table-XXXXXX";
     struct oci_limits limits;
-    struct oci_error err;
+    struct oci_error err = {.msg = ""};
     struct table_context ctx = {"LAYER", &limits, &err};
     struct table table, loaded;
     struct bytes b = {0};

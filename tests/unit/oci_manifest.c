@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* Manifests, indexes and the choice of a platform: a table of documents, most of them hostile, each with its verdict. */
+/* Manifests, indexes and the choice of a platform: a table of documents, most of them hostile, each with its verdict.
+ * */
 #include "oci/digest.h"
 #include "oci/limits.h"
 #include "oci/manifest.h"
@@ -28,11 +29,11 @@ static const struct {
     {IMAGE(LAYER), NULL},
     {IMAGE(""), NULL},
     {IMAGE(D(OCI "layer.v1.tar", "9") "," D(OCI "layer.v1.tar+zstd", "9") "," D(
-         OCI "layer.nondistributable.v1.tar+gzip", "9") "," D(DOCKER "image.rootfs.diff.tar.gzip", "0") "," D(
-         DOCKER "image.rootfs.foreign.diff.tar.gzip", "1")),
+         OCI "layer.nondistributable.v1.tar+gzip",
+         "9") "," D(DOCKER "image.rootfs.diff.tar.gzip", "0") "," D(DOCKER "image.rootfs.foreign.diff.tar.gzip", "1")),
      NULL},
-    {"{\"schemaVersion\":2,\"mediaType\":\"" DOCKER "distribution.manifest.v2+json\",\"config\":" D(
-         DOCKER "container.image.v1+json", "1") ",\"layers\":[]}",
+    {"{\"schemaVersion\":2,\"mediaType\":\"" DOCKER
+     "distribution.manifest.v2+json\",\"config\":" D(DOCKER "container.image.v1+json", "1") ",\"layers\":[]}",
      NULL},
     {INDEX(""), NULL},
     {"{\"schemaVersion\":2,\"mediaType\":\"" DOCKER "distribution.manifest.list.v2+json\",\"manifests\":[]}", NULL},
@@ -87,8 +88,7 @@ static void test_documents(void **state)
     for (size_t n = 0; n < sizeof(documents) / sizeof(documents[0]); n++) {
         struct oci_error err = {.msg = ""};
         struct manifest m;
-        int error =
-            manifest_parse(documents[n].json, strlen(documents[n].json), "SOURCE", &limits, &m, &err);
+        int error = manifest_parse(documents[n].json, strlen(documents[n].json), "SOURCE", &limits, &m, &err);
 
         if (documents[n].error ? !error || !strstr(err.msg, documents[n].error) : error)
             fail_msg("%s: %s", documents[n].json, err.msg);
@@ -100,7 +100,7 @@ static void test_documents(void **state)
 
 static void check_refused(const char *json, size_t len, const struct oci_limits *limits, const char *expected)
 {
-    struct oci_error err;
+    struct oci_error err = {.msg = ""};
     struct manifest m;
 
     assert_int_equal(manifest_parse(json, len, "SOURCE", limits, &m, &err), -1);
@@ -178,7 +178,10 @@ static const struct {
     {INDEX(U(1)), {[1] = IMAGE(LAYER)}, 1, NULL},
     {INDEX(U(1)), {[1] = INDEX(U(2)), [2] = IMAGE("")}, 2, NULL},
     {INDEX(I(1, "")), {[1] = IMAGE("")}, -1, "is a manifest, its descriptor says index"},
-    {INDEX(I(1, "")), {[1] = INDEX(I(1, ""))}, -1, "indexes are nested 4 deep, the limit is 3 (--max-nesting raises it)"},
+    {INDEX(I(1, "")),
+     {[1] = INDEX(I(1, ""))},
+     -1,
+     "indexes are nested 4 deep, the limit is 3 (--max-nesting raises it)"},
     {INDEX(I(1, "")), {[1] = INDEX(I(2, "")), [2] = INDEX(I(3, "")), [3] = INDEX(M(4, ""))}, 4, NULL},
     {INDEX(I(1, "")), {[1] = "nonsense"}, -1, "invalid JSON"},
     {INDEX(D("application/x", "1")), {0}, -1, "it has no linux/amd64 image, only ?/?"},
@@ -214,7 +217,7 @@ static void test_fetch_limit(void **state)
     struct store store = {.documents = {[1] = INDEX("")}};
     char *json = malloc(1000 * 256), *end = json;
     struct oci_limits limits;
-    struct oci_error err;
+    struct oci_error err = {.msg = ""};
     struct descriptor d;
     struct manifest m;
 

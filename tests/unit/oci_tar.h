@@ -19,6 +19,8 @@ static inline void bytes_add(struct bytes *b, const void *data, size_t len)
         b->cap = (b->len + len) * 2 + 1024;
         b->data = realloc(b->data, b->cap);
     }
+    if (!b->data)
+        abort();
     if (len)
         memcpy(b->data + b->len, data, len);
     b->len += len;
@@ -41,7 +43,7 @@ static inline void bytes_free(struct bytes *b)
 
 struct tar_file {
     const char *name, *link;
-    char type; /* 0 is '0' */
+    char type;     /* 0 is '0' */
     unsigned mode; /* 0 is 0644; directories 0755 */
     uint64_t uid, gid;
     int64_t mtime;
@@ -134,7 +136,7 @@ static inline void tar_gnu_long(struct bytes *b, char type, const char *text)
 static inline void pax_record(struct bytes *b, const char *key, const void *value, size_t value_len)
 {
     size_t body = strlen(key) + value_len + 3, len = body + 1;
-    char head[600];
+    char head[600] = "";
 
     while (len != body + (size_t)snprintf(NULL, 0, "%zu", len))
         len++;

@@ -67,7 +67,7 @@ static void test_refs(void **state)
     (void)state;
     for (size_t n = 0; n < sizeof(refs) / sizeof(refs[0]); n++) {
         struct oci_ref ref;
-        struct oci_error err;
+        struct oci_error err = {.msg = ""};
         int error = oci_ref_parse(refs[n].text, &ref, &err);
 
         if (refs[n].full ? error || strcmp(ref.text, refs[n].full) != 0 : !error || !strstr(err.msg, refs[n].error))
@@ -79,7 +79,7 @@ static void test_refs(void **state)
 static void test_ref_parts(void **state)
 {
     struct oci_ref ref;
-    struct oci_error err;
+    struct oci_error err = {.msg = ""};
 
     (void)state;
     assert_int_equal(oci_ref_parse("oci:/a/b:c:d", &ref, &err), 0);
@@ -150,9 +150,11 @@ static void test_limits(void **state)
 static void test_paths(void **state)
 {
     static const char *const paths[][2] = {
-        {"", "/"},       {"/", "/"},         {"a", "/a"},        {"/a/b/", "/a/b"},     {"a//./b", "/a/b"},
-        {"..", "/"},     {"../../a", "/a"},  {"/a/../b", "/b"},  {"a/b/../../c", "/c"}, {"a/..", "/"},
-        {"...", "/..."}, {"/.hidden", "/.hidden"}, {"a/...", "/a/..."},
+        {"", "/"},           {"/", "/"},         {"a", "/a"},
+        {"/a/b/", "/a/b"},   {"a//./b", "/a/b"}, {"..", "/"},
+        {"../../a", "/a"},   {"/a/../b", "/b"},  {"a/b/../../c", "/c"},
+        {"a/..", "/"},       {"...", "/..."},    {"/.hidden", "/.hidden"},
+        {"a/...", "/a/..."},
     };
 
     (void)state;
@@ -169,10 +171,10 @@ static void test_signals(void **state)
         const char *text;
         int number;
     } signals[] = {
-        {"TERM", 15},     {"SIGTERM", 15},   {"sigquit", 3},   {"9", 9},      {"64", 64},       {"RTMIN", 34},
-        {"RTMIN+3", 37},  {"SIGRTMIN+3", 37}, {"RTMAX-1", 63}, {"RTMAX", 64}, {"SIGRTMAX", 64}, {"0", -1},
-        {"65", -1},       {"", -1},          {"SIG", -1},      {"FOO", -1},   {"RTMIN+31", -1}, {"RTMIN-1", -1},
-        {"RTMAX-31", -1}, {"RTMAX+1", -1},   {"RTMIN+", -1},   {"-9", -1},    {"999999999999", -1},
+        {"TERM", 15},     {"SIGTERM", 15},    {"sigquit", 3},  {"9", 9},      {"64", 64},           {"RTMIN", 34},
+        {"RTMIN+3", 37},  {"SIGRTMIN+3", 37}, {"RTMAX-1", 63}, {"RTMAX", 64}, {"SIGRTMAX", 64},     {"0", -1},
+        {"65", -1},       {"", -1},           {"SIG", -1},     {"FOO", -1},   {"RTMIN+31", -1},     {"RTMIN-1", -1},
+        {"RTMAX-31", -1}, {"RTMAX+1", -1},    {"RTMIN+", -1},  {"-9", -1},    {"999999999999", -1},
     };
 
     (void)state;
@@ -196,16 +198,17 @@ static void test_skopeo_cause(void **state)
     check_cause("", "skopeo failed without a message");
     check_cause("plain words\n", "plain words");
     check_cause("one\ntwo\n\n", "two");
-    check_cause("x\ntime=\"2024\" level=warning msg=\"no\"\ntime=\"2024\" level=fatal msg=\"say \\\"no\\\"\\nplease\"\n",
-                "say \"no\" please");
+    check_cause(
+        "x\ntime=\"2024\" level=warning msg=\"no\"\ntime=\"2024\" level=fatal msg=\"say \\\"no\\\"\\nplease\"\n",
+        "say \"no\" please");
     check_cause("time=1 level=fatal msg=word\nmore\n", "word");
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_refs),    cmocka_unit_test(test_ref_parts), cmocka_unit_test(test_digests),
-        cmocka_unit_test(test_limits),  cmocka_unit_test(test_paths),     cmocka_unit_test(test_signals),
+        cmocka_unit_test(test_refs),         cmocka_unit_test(test_ref_parts), cmocka_unit_test(test_digests),
+        cmocka_unit_test(test_limits),       cmocka_unit_test(test_paths),     cmocka_unit_test(test_signals),
         cmocka_unit_test(test_skopeo_cause),
     };
 
