@@ -32,6 +32,7 @@ static struct task *task_make(struct process *p, struct thread *t)
             thread_put(t);
         return NULL;
     }
+    ref_init(&k->refs);
     k->process = p;
     k->thread = t;
     return k;
@@ -58,9 +59,17 @@ static void *task_get_thread(void *process, u32 tid)
     return task_make(p, t);
 }
 
+static void *task_again(void *task)
+{
+    ref_get(&((struct task *)task)->refs);
+    return task;
+}
+
 static void task_put(void *task)
 {
     struct task *k = task;
+    if (!ref_put(&k->refs))
+        return;
     if (k->thread)
         thread_put(k->thread);
     process_put(k->process);
@@ -638,6 +647,7 @@ static const struct proc_entry thread_entries[] = {COMMON, FILE_("children", 044
 static const struct proc_pid_ops pid_ops = {
     .get = task_get,
     .get_thread = task_get_thread,
+    .again = task_again,
     .put = task_put,
     .next = task_next,
     .next_thread = task_next_thread,

@@ -7,6 +7,7 @@
 #include "proc/process.h"
 
 struct task {
+    refcount_t refs;
     struct process *process; /* counted */
     struct thread *thread;   /* counted; NULL: the process as a whole */
 };
