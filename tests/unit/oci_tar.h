@@ -15,7 +15,7 @@ struct bytes {
 
 static inline void bytes_add(struct bytes *b, const void *data, size_t len)
 {
-    if (b->len + len > b->cap) {
+    if (!b->data || b->len + len > b->cap) {
         b->cap = (b->len + len) * 2 + 1024;
         b->data = realloc(b->data, b->cap);
     }
