@@ -182,6 +182,8 @@ static int install_copy(struct fault *f, struct page *src)
         page_put(p);
         return -EAGAIN;
     }
+    if (src && src->flags & PAGE_ANON)
+        src->private = p->private = FORK_HOT;
     bool replaced = pte_mapped(f->seen), was_anon = false;
     if (replaced)
         flush_page(f);
@@ -210,6 +212,7 @@ static int cow(struct fault *f)
     bool alone = p->flags & PAGE_ANON && ref_read(&p->refs) == 1;
     if (alone && f->area->flags & VM_WRITE) {
         pte_set(f->pte, *f->pte | PTE_W | PTE_D);
+        p->private = FORK_HOT;
         reuse_around(f);
     } else if (!alone) {
         page_get(p);

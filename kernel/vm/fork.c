@@ -2,7 +2,8 @@
 /*
  * Copying an address space. Shared areas, and private ones of a file without private copies in them, are left to be
  * faulted in again; private copies and anonymous pages are shared read-only, a reference a page, until somebody
- * writes. Pages pinned for device I/O are copied at once, since the device would write to the wrong side.
+ * writes. Which pages will be written at once is known from the fork before: the stack's top, the allocator's and the
+ * thread's own data. Those are copied here, which spares both sides a fault (FORK_HOT). Pages pinned for device I/O are copied at once, since the device would write to the wrong side.
  * The parent's mm.lock is held for writing: no fault, no other change. Table locks are taken parent → child.
  */
 #include "abi/errno.h"
@@ -15,6 +16,7 @@ struct copy {
     struct vm_area *from, *to;
     struct page *spare; /* for a pinned page */
     u64 pages;          /* copied or shared */
+    u32 hot_budget;     /* pages that may still be copied on suspicion */
     uaddr_t flush_start, flush_end;
 };
 
@@ -38,6 +40,23 @@ static bool copy_pinned(struct copy *c, struct page *p, pte_t *dst, pte_t e)
     return true;
 }
 
+/* A page that was written soon after an earlier fork. The parent's entry stays writable. */
+static bool copy_hot(struct copy *c, struct page *p, pte_t *dst, pte_t e)
+{
+    if (!p->private || !(e & PTE_W) || !c->hot_budget || ref_read(&p->refs) != 1)
+        return false;
+    struct page *own = page_alloc(0, MEM_USER | MEM_NOWAIT);
+    if (!own)
+        return false;
+    copy_page(page_addr(own), page_addr(p));
+    own->flags = PAGE_ANON;
+    own->private = --p->private;
+    pte_set(dst, (e & ~PTE_ADDR) | page_phys(own));
+    c->hot_budget--;
+    c->pages++;
+    return true;
+}
+
 /* Both locks held. Returns where it stopped: short of end when a spare page is needed. */
 static uaddr_t copy_ptes_locked(struct copy *c, pte_t *src, pte_t *dst, uaddr_t at, uaddr_t end)
 {
@@ -57,6 +76,8 @@ static uaddr_t copy_ptes_locked(struct copy *c, pte_t *src, pte_t *dst, uaddr_t 
                 return at;
             continue;
         }
+        if (p->private && copy_hot(c, p, dst, e))
+            continue;
         page_get(p);
         if (e & PTE_W)
             protect_parent(c, src, e, at, PAGE_SIZE);
@@ -209,7 +230,7 @@ int mm_fork(struct mm *parent, struct mm **out)
         mm_put_user(child);
         return err;
     }
-    struct copy c = {.parent = parent, .child = child, .flush_start = ~0ul};
+    struct copy c = {.parent = parent, .child = child, .hot_budget = 32, .flush_start = ~0ul};
     copy_figures(child, parent);
     for (c.from = vm_find(parent, 0); c.from && !err; c.from = vm_next(c.from)) {
         if (!(c.from->flags & VM_DONTFORK))

@@ -24,6 +24,9 @@
 
 #define USER_TOP (1ul << 47)      /* the end of the lower half: tables reach that far */
 #define VM_MIN_ADDR 0x10000ul     /* mmap_min_addr */
+/* struct page.private of a PAGE_ANON page: how many more forks shall copy it at once, because it was written soon after
+ * an earlier fork, on one side or the other (fork.c). A hint: changed without a lock. */
+#define FORK_HOT 7u
 #define VM_MAX_AREAS 65530u       /* max_map_count */
 #define VM_STACK_GUARD (256ul << PAGE_SHIFT)
 
