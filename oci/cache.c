@@ -13,7 +13,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
-static const char WHAT[] = "cannot use cache";
+static const char WHAT[] = "use cache";
 #define INDEX_LIMIT (64u << 20)
 
 /* ---- files ------------------------------------------------------------------------------------------------- */
@@ -276,7 +276,7 @@ static int blob_embedded(const struct descriptor *d, char **out, size_t *len, st
 {
     *out = malloc(d->data_len + 1);
     if (!*out)
-        return oci_fail_memory(err, "cannot read blob", d->digest);
+        return oci_fail_memory(err, "read blob", d->digest);
     memcpy(*out, d->data, d->data_len);
     (*out)[d->data_len] = 0;
     *len = d->data_len;
@@ -286,7 +286,7 @@ static int blob_embedded(const struct descriptor *d, char **out, size_t *len, st
 int blob_read(const char *dir, const struct descriptor *d, const struct oci_limits *limits, char **out, size_t *len,
               struct oci_error *err)
 {
-    static const char what[] = "cannot read blob";
+    static const char what[] = "read blob";
     AUTO_FREE char *path = cache_blob_path_in(dir, d->digest), *data = NULL;
     char digest[OCI_DIGEST_MAX];
     int error;
@@ -316,7 +316,7 @@ static int put_finished(const struct oci_cache *cache, const char *digest, const
     AUTO_FREE char *to = cache_blob_path(cache, digest);
 
     if (!to || rename(from, to) < 0)
-        return oci_fail_errno(err, "cannot store blob", digest, to ? errno : ENOMEM);
+        return oci_fail_errno(err, "store blob", digest, to ? errno : ENOMEM);
     return 0;
 }
 
@@ -337,7 +337,7 @@ int cache_put_blob(const struct oci_cache *cache, const char *digest, const void
         return -1;
     AUTO_FREE char *path = oci_format("%s/blob", tmp.path);
     error = path ? write_file(path, data, len) : -ENOMEM;
-    error = error ? oci_fail_errno(err, "cannot store blob", digest, -error) : put_finished(cache, digest, path, err);
+    error = error ? oci_fail_errno(err, "store blob", digest, -error) : put_finished(cache, digest, path, err);
     cache_tmp_end(&tmp);
     return error;
 }
@@ -377,7 +377,7 @@ int cache_put_file(const struct oci_cache *cache, const char *digest, const char
         error = -ENOMEM;
     else if (linkat(AT_FDCWD, path, AT_FDCWD, copy, AT_SYMLINK_FOLLOW) < 0)
         error = copy_file(path, copy);
-    error = error ? oci_fail_errno(err, "cannot store blob", digest, -error) : put_finished(cache, digest, copy, err);
+    error = error ? oci_fail_errno(err, "store blob", digest, -error) : put_finished(cache, digest, copy, err);
     cache_tmp_end(&tmp);
     return error;
 }

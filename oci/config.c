@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-static const char WHAT[] = "cannot read config";
+static const char WHAT[] = "read config";
 
 static void free_history(struct oci_config *c)
 {

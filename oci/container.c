@@ -15,7 +15,7 @@
 #include <signal.h>
 #include <string.h>
 
-static const char WHAT[] = "cannot run image";
+static const char WHAT[] = "run image";
 static const char DEFAULT_PATH[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 struct build {
@@ -127,7 +127,7 @@ static int collect_env(struct build *b, struct oci_list *out)
         const char *v = b->over->env[n], *own;
 
         if (key_len(v) == 0)
-            return oci_fail(b->err, "cannot set environment variable", v, "its name is empty");
+            return oci_fail(b->err, "set environment variable", v, "its name is empty");
         own = v[key_len(v)] ? NULL : getenv(v);
         if (oci_list_take(out, own ? oci_format("%s=%s", v, own) : strdup(v)) < 0)
             return fail_memory(b);
@@ -184,10 +184,10 @@ static int build_hostname(struct build *b)
     if (!b->c->hostname || (domain && *domain && !b->c->domainname))
         return fail_memory(b);
     if (strlen(b->c->hostname) > 64 || strspn(b->c->hostname, allowed) != strlen(b->c->hostname))
-        return oci_fail(b->err, "cannot use hostname", b->c->hostname, "1 to 64 letters, digits, '-', '.' and '_'");
+        return oci_fail(b->err, "use hostname", b->c->hostname, "1 to 64 letters, digits, '-', '.' and '_'");
     if (b->c->domainname &&
         (strlen(b->c->domainname) > 64 || strspn(b->c->domainname, allowed) != strlen(b->c->domainname)))
-        return oci_fail(b->err, "cannot use domain name", b->c->domainname,
+        return oci_fail(b->err, "use domain name", b->c->domainname,
                         "1 to 64 letters, digits, '-', '.' and '_'");
     return 0;
 }
@@ -197,7 +197,7 @@ static int build_cwd(struct build *b)
     const char *cwd = b->over->cwd && *b->over->cwd ? b->over->cwd : b->config->working_dir;
 
     if (cwd && *cwd && *cwd != '/')
-        return oci_fail(b->err, "cannot use working directory", cwd, "it is not an absolute path");
+        return oci_fail(b->err, "use working directory", cwd, "it is not an absolute path");
     b->c->cwd = path_clean(cwd ? cwd : "/");
     return b->c->cwd ? 0 : fail_memory(b);
 }
@@ -253,7 +253,7 @@ static int build_stop(struct build *b)
 
     b->c->stop_timeout = b->config->stop_timeout;
     b->c->stop_signal = text && *text ? oci_signal_parse(text) : SIGTERM;
-    return b->c->stop_signal < 0 ? oci_fail(b->err, "cannot use stop signal", text, "there is no such signal") : 0;
+    return b->c->stop_signal < 0 ? oci_fail(b->err, "use stop signal", text, "there is no such signal") : 0;
 }
 
 /* ---- ports ------------------------------------------------------------------------------------------------- */

@@ -66,7 +66,7 @@ static int load_config(struct oci_image *image, const struct oci_limits *limits,
         return -1;
     if (config_parse(image->config_json, image->config_len, image->ref, m->count, limits, &image->config, err) < 0)
         return -1;
-    return take_layers(image, m) < 0 ? oci_fail_memory(err, "cannot read image", image->ref) : 0;
+    return take_layers(image, m) < 0 ? oci_fail_memory(err, "read image", image->ref) : 0;
 }
 
 static int load(struct oci_image *image, const struct oci_limits *limits, const struct descriptor *manifest,
@@ -80,7 +80,7 @@ static int load(struct oci_image *image, const struct oci_limits *limits, const 
         manifest_parse(image->manifest_json, image->manifest_len, image->ref, limits, &m, err) < 0)
         return -1;
     if (m.kind != MANIFEST_IMAGE)
-        error = oci_fail(err, "cannot read image", image->ref, "%s is an index", manifest->digest);
+        error = oci_fail(err, "read image", image->ref, "%s is an index", manifest->digest);
     else
         error = load_config(image, limits, &m, err);
     manifest_clear(&m);
@@ -94,7 +94,7 @@ int image_load(struct oci_cache *cache, const struct oci_limits *limits, const c
 
     if (!image || !(image->ref = strdup(ref))) {
         free(image);
-        return oci_fail_memory(err, "cannot read image", ref);
+        return oci_fail_memory(err, "read image", ref);
     }
     image->config.stop_timeout = -1;
     image->cache = cache;
@@ -181,7 +181,7 @@ static int fetch(struct request *r)
     int error;
 
     if (r->opt->offline && r->ref.transport == OCI_DOCKER)
-        return oci_fail(r->err, "cannot pull", r->text, "it is not in the cache, and --offline was given");
+        return oci_fail(r->err, "pull", r->text, "it is not in the cache, and --offline was given");
     error = fetch_once(r, &d);
     if (error == 1) {
         descriptor_clear(&d);

@@ -11,7 +11,7 @@
 #include <jansson.h>
 
 struct json_source {
-    const char *what;   /* "cannot read manifest" */
+    const char *what;   /* "read manifest" */
     const char *object; /* "sha256:... of docker://..." */
     struct oci_error *err;
 };

@@ -24,7 +24,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
-static const char WHAT[] = "cannot unpack";
+static const char WHAT[] = "unpack";
 
 struct stream {
     struct layer_job *job;

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static const char WHAT[] = "cannot read OCI layout";
+static const char WHAT[] = "read OCI layout";
 
 /* ---- finding ----------------------------------------------------------------------------------------------- */
 
@@ -112,9 +112,9 @@ static int import_layer(const struct import *i, const struct descriptor *d)
     if (d->data || cache_has_blob(i->cache, d))
         return 0;
     if (!blob || stat(blob, &st) < 0)
-        return oci_fail_errno(i->err, "cannot read layer", d->digest, blob ? errno : ENOMEM);
+        return oci_fail_errno(i->err, "read layer", d->digest, blob ? errno : ENOMEM);
     if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != d->size)
-        return oci_fail(i->err, "cannot read layer", d->digest, "its size is %lld bytes, its descriptor says %llu",
+        return oci_fail(i->err, "read layer", d->digest, "its size is %lld bytes, its descriptor says %llu",
                         (long long)st.st_size, (unsigned long long)d->size);
     return cache_put_file(i->cache, d->digest, blob, i->err);
 }

@@ -12,7 +12,7 @@
 #include <openssl/evp.h>
 #include <string.h>
 
-static const char WHAT[] = "cannot read manifest";
+static const char WHAT[] = "read manifest";
 static const char REF_NAME[] = "org.opencontainers.image.ref.name";
 static const char VALIDATOR[] = "io.slipway.source";
 
@@ -349,18 +349,18 @@ static int search_nested(struct selection *s, const struct descriptor *d, uint64
     int found;
 
     if (depth > s->limits->nesting)
-        return oci_fail_limit(s->err, "cannot choose a platform in", s->source, OCI_LIMIT(nesting), s->limits->nesting,
+        return oci_fail_limit(s->err, "choose a platform in", s->source, OCI_LIMIT(nesting), s->limits->nesting,
                               "indexes are nested %llu deep", (unsigned long long)depth);
     if (++s->fetched > FETCH_LIMIT)
-        return oci_fail(s->err, "cannot choose a platform in", s->source, "it has more than %u nested indexes",
+        return oci_fail(s->err, "choose a platform in", s->source, "it has more than %u nested indexes",
                         FETCH_LIMIT);
     if (s->fetch(s->arg, d, &json, &len, s->err) < 0 || manifest_parse(json, len, d->digest, s->limits, &m, s->err) < 0)
         return -1;
     if (m.kind == MANIFEST_IMAGE && *d->media_type)
-        found = oci_fail(s->err, "cannot choose a platform in", s->source,
+        found = oci_fail(s->err, "choose a platform in", s->source,
                          "%s is a manifest, its descriptor says index", d->digest);
     else if (m.kind == MANIFEST_IMAGE)
-        found = descriptor_copy(s->out, d) < 0 ? oci_fail_memory(s->err, "cannot read", s->source) : 1;
+        found = descriptor_copy(s->out, d) < 0 ? oci_fail_memory(s->err, "read", s->source) : 1;
     else
         found = search(s, &m, depth + 1);
     manifest_clear(&m);
@@ -377,7 +377,7 @@ static int search(struct selection *s, const struct manifest *index, uint64_t de
         if (!platform_matches(d, s->any_variant))
             continue;
         if (is_one_of(d->media_type, image_types))
-            found = descriptor_copy(s->out, d) < 0 ? oci_fail_memory(s->err, "cannot read", s->source) : 1;
+            found = descriptor_copy(s->out, d) < 0 ? oci_fail_memory(s->err, "read", s->source) : 1;
         else if (!*d->media_type || is_one_of(d->media_type, index_types))
             found = search_nested(s, d, depth);
     }
@@ -415,6 +415,6 @@ int manifest_select(const struct manifest *index, const char *source, const stru
     if (found != 0)
         return found < 0 ? -1 : 0;
     list_platforms(index, platforms, sizeof(platforms));
-    return oci_fail(err, "cannot choose a platform in", source, "it has no linux/amd64 image%s%s",
+    return oci_fail(err, "choose a platform in", source, "it has no linux/amd64 image%s%s",
                     index->count ? ", only " : "", platforms);
 }

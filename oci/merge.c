@@ -25,7 +25,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static const char WHAT[] = "cannot merge";
+static const char WHAT[] = "merge";
 static const char WHITEOUT[] = ".wh.";
 static const char OPAQUE[] = ".wh..wh..opq";
 

@@ -23,7 +23,7 @@ static const struct transport {
 };
 static const char *const refused[] = {"ostree:", "sif:", "tarball:", "atomic:"};
 
-static const char WHAT[] = "cannot read image reference";
+static const char WHAT[] = "read image reference";
 static const char LOWER_ALNUM[] = "abcdefghijklmnopqrstuvwxyz0123456789";
 static const char TAG_FIRST[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
 static const char TAG_REST[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";

@@ -16,7 +16,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static const char WHAT[] = "cannot prepare";
+static const char WHAT[] = "prepare";
 
 static int fail_code(struct oci_error *err, const char *path, int error)
 {

@@ -13,7 +13,7 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
-static const char WHAT[] = "cannot run skopeo for";
+static const char WHAT[] = "run skopeo for";
 #define ERROR_LIMIT (64u << 10) /* of stderr we keep the end */
 
 struct text {
@@ -301,7 +301,7 @@ int skopeo_inspect(const struct oci_options *opt, const char *source, char **out
     add_arg(&r, source);
     result = run(&r, cause, err);
     if (result == 0 && (r.out.overflow || !r.out.data))
-        result = oci_fail(err, "cannot read manifest", source,
+        result = oci_fail(err, "read manifest", source,
                           "it is empty, or larger than %llu bytes (--max-manifest "
                           "raises the limit)",
                           (unsigned long long)opt->limits.manifest_bytes);

@@ -23,7 +23,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-static const char WHAT[] = "cannot read";
+static const char WHAT[] = "read";
 
 #define TABLE_MAGIC 0x314c424154574c53ull /* "SLWTABL1" */
 #define TABLE_VERSION 1

@@ -20,7 +20,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static const char WHAT[] = "cannot pull";
+static const char WHAT[] = "pull";
 
 /* ---- identity ---------------------------------------------------------------------------------------------- */
 
@@ -37,9 +37,9 @@ static int identify_file(const char *path, char **out, struct oci_error *err)
     struct stat st;
 
     if (stat(path, &st) < 0)
-        return oci_fail_errno(err, "cannot read archive", path, errno);
+        return oci_fail_errno(err, "read archive", path, errno);
     if (S_ISDIR(st.st_mode))
-        return oci_fail_errno(err, "cannot read archive", path, EISDIR);
+        return oci_fail_errno(err, "read archive", path, EISDIR);
     *out = oci_format("%llx:%llu:%lld:%lld.%09ld", (unsigned long long)st.st_dev, (unsigned long long)st.st_ino,
                       (long long)st.st_size, (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
     return *out ? 0 : oci_fail_memory(err, WHAT, path);
@@ -60,7 +60,7 @@ static int identify_dir(const struct oci_options *opt, const char *path, char **
     size_t len;
     int error = file ? file_read(file, opt->limits.manifest_bytes, &json, &len) : -ENOMEM;
 
-    return error ? oci_fail_errno(err, "cannot read image directory", path, -error)
+    return error ? oci_fail_errno(err, "read image directory", path, -error)
                  : identify_bytes(json, len, path, out, err);
 }
 
@@ -92,13 +92,13 @@ static int identify_path(const struct oci_options *opt, const struct oci_ref *re
     AUTO_FREE char *path = realpath(ref->path, NULL);
 
     if (!path)
-        return oci_fail_errno(err, "cannot read image", ref->text, errno);
+        return oci_fail_errno(err, "read image", ref->text, errno);
     out->key =
         oci_format("%s%s%s%s", ref_prefix(ref->transport), path, ref->name ? ":" : "", ref->name ? ref->name : "");
     if (!out->key)
         return oci_fail_memory(err, WHAT, ref->text);
     if (strchr(path, ':'))
-        return oci_fail(err, "cannot read image", ref->text, "its path contains a colon");
+        return oci_fail(err, "read image", ref->text, "its path contains a colon");
     switch (ref->transport) {
     case OCI_LAYOUT:
         return identify_layout(opt, path, ref->name, &out->validator, err);

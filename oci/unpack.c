@@ -135,7 +135,7 @@ static enum layer_result unpack_once(struct oci_image *image, const struct oci_o
         if (result == LAYER_OK && opt->progress && w.done)
             tell(&w);
     } else {
-        oci_fail_memory(err, "cannot unpack", image->ref);
+        oci_fail_memory(err, "unpack", image->ref);
     }
     free(w.results);
     free(w.errors);
@@ -151,10 +151,10 @@ static int check_sizes(const struct oci_image *image, const struct oci_limits *l
         entries += image->layers[n].entry_count;
     }
     if (bytes > limits->output_bytes)
-        return oci_fail_limit(err, "cannot unpack", image->ref, OCI_LIMIT(output_bytes), limits->output_bytes,
+        return oci_fail_limit(err, "unpack", image->ref, OCI_LIMIT(output_bytes), limits->output_bytes,
                               "its layers have %llu bytes", (unsigned long long)bytes);
     if (entries > limits->entries)
-        return oci_fail_limit(err, "cannot unpack", image->ref, OCI_LIMIT(entries), limits->entries,
+        return oci_fail_limit(err, "unpack", image->ref, OCI_LIMIT(entries), limits->entries,
                               "its layers have %llu entries", (unsigned long long)entries);
     return 0;
 }

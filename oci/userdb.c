@@ -13,7 +13,7 @@
 #include <errno.h>
 #include <string.h>
 
-static const char WHAT[] = "cannot resolve user";
+static const char WHAT[] = "resolve user";
 
 #define FILE_LIMIT (16u << 20) /* of passwd and group */
 #define ID_LIMIT 2147483647

@@ -196,7 +196,7 @@ static const struct {
     {"-1", NULL, "the uid is not in the range"},
     {"0:-1", NULL, "the gid is not in the range"},
     {"0:4294967296", NULL, "the gid is not in the range"},
-    {"bob", NULL, "cannot resolve user bob: the image's /etc/passwd has no user 'bob'"},
+    {"bob", NULL, "resolve user bob: the image's /etc/passwd has no user 'bob'"},
     {"nonumber", NULL, "has no user 'nonumber'"},
     {"alice:nogroup", NULL, "the image's /etc/group has no group 'nogroup'"},
     {"alice:bad", NULL, "has no group 'bad'"},
@@ -321,7 +321,7 @@ static const struct {
      NULL},
     {"\"Entrypoint\":[\"\"],\"Cmd\":[\"c\"]", {0}, "argv [c]\nenv " PATH "," HOST ",[HOME=/root]\n" REST, NULL},
     {"\"Entrypoint\":[],\"Cmd\":[]", {0}, NULL, "neither Entrypoint nor Cmd"},
-    {"", {0}, NULL, "cannot run image IMAGE: no command"},
+    {"", {0}, NULL, "run image IMAGE: no command"},
     {"\"Entrypoint\":[\"/e\"],\"Cmd\":[\"c\"]", {.entrypoint = ""}, NULL, "no command"},
     {"\"Cmd\":[\"\"]", {0}, NULL, "the command's name is empty"},
     /* the environment */
@@ -353,14 +353,14 @@ static const struct {
      "argv [c]\nenv " PATH ",[HOSTNAME=img],[HOME=/root]\ncwd / host img signal 15\n",
      NULL},
     {"\"Cmd\":[\"c\"],\"User\":\"nobody\"", {0}, NULL, "has no user 'nobody'"},
-    {"\"Cmd\":[\"c\"],\"WorkingDir\":\"rel\"", {0}, NULL, "cannot use working directory rel: it is not an absolute"},
-    {"\"Cmd\":[\"c\"],\"StopSignal\":\"SIGFOO\"", {0}, NULL, "cannot use stop signal SIGFOO"},
-    {"\"Cmd\":[\"c\"]", {.hostname = "a b"}, NULL, "cannot use hostname a b"},
+    {"\"Cmd\":[\"c\"],\"WorkingDir\":\"rel\"", {0}, NULL, "use working directory rel: it is not an absolute"},
+    {"\"Cmd\":[\"c\"],\"StopSignal\":\"SIGFOO\"", {0}, NULL, "use stop signal SIGFOO"},
+    {"\"Cmd\":[\"c\"]", {.hostname = "a b"}, NULL, "use hostname a b"},
     {"\"Cmd\":[\"c\"]",
      {.hostname = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"},
      NULL,
-     "cannot use hostname"},
-    {"\"Cmd\":[\"c\"]", {.domainname = "a/b"}, NULL, "cannot use domain name"},
+     "use hostname"},
+    {"\"Cmd\":[\"c\"]", {.domainname = "a/b"}, NULL, "use domain name"},
     /* ports, volumes, the warning */
     {"\"Cmd\":[\"c\"],\"ExposedPorts\":{\"80\":{},\"53/UDP\":{},\"9000-9002/tcp\":{},\"5/sctp\":{}},\"Volumes\":{\"/v/"
      "../d\":{}}",
@@ -510,7 +510,7 @@ static void test_runtime_errors(void **state)
     add(t, NULL, "file", S_IFREG | 0644, "x");
     add(t, NULL, "loop", S_IFLNK | 0777, "loop");
     assert_int_equal(oci_runtime_files(t, &c, NULL, &err), -1);
-    assert_non_null(strstr(err.msg, "cannot prepare /file/dir: Not a directory"));
+    assert_non_null(strstr(err.msg, "prepare /file/dir: Not a directory"));
     c.cwd = "/loop/x";
     assert_int_equal(oci_runtime_files(t, &c, NULL, &err), -1);
     assert_non_null(strstr(err.msg, "Too many levels of symbolic links"));

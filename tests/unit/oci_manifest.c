@@ -92,7 +92,7 @@ static void test_documents(void **state)
 
         if (documents[n].error ? !error || !strstr(err.msg, documents[n].error) : error)
             fail_msg("%s: %s", documents[n].json, err.msg);
-        if (error && !strstr(err.msg, "cannot read manifest SOURCE: "))
+        if (error && !strstr(err.msg, "read manifest SOURCE: "))
             fail_msg("the message does not name its source: %s", err.msg);
         manifest_clear(&m);
     }
