@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * The probe: an ELF of a page with a PVH entry that goes to 64-bit mode and writes to isa-debug-exit; QEMU's exit
+ * The probe: an ELF of a page with a PVH entry that goes to 64-bit mode, moves vector state and writes to isa-debug-exit; QEMU's exit
  * status then tells. A guest that does not get there in time is killed, and the answer is no.
  */
 #include "imgtool/accel.h"
@@ -23,7 +23,7 @@
 
 #define TIME_LIMIT_MS 2500
 #define LOAD_ADDRESS 0x100000u
-#define MEMORY_SIZE 0x8000u /* code, then page tables from 0x4000 */
+#define MEMORY_SIZE 0x8000u /* code, page tables from 0x4000, vector state at 0x7000 */
 #define EXIT_STATUS 99      /* isa-debug-exit: (0x31 << 1) | 1 */
 #define XEN_ELFNOTE_PHYS32_ENTRY 18
 
@@ -51,6 +51,21 @@ __asm__(".pushsection .rodata\n"
         "   ljmp $8, $0x100000 + (probe_long - probe_guest_start)\n"
         ".code64\n"
         "probe_long:\n"
+        "   movl $1, %eax\n"
+        "   cpuid\n"
+        "   btl $26, %ecx\n" /* XSAVE: some nested hypervisors hang for ever at the first XRSTOR */
+        "   jnc 2f\n"
+        "   movq %cr4, %rax\n"
+        "   orl $0x40600, %eax\n" /* OSXSAVE, OSXMMEXCPT, OSFXSR */
+        "   movq %rax, %cr4\n"
+        "   movl $0xd, %eax\n"
+        "   xorl %ecx, %ecx\n"
+        "   cpuid\n"
+        "   xorl %ecx, %ecx\n"
+        "   xsetbv\n"
+        "   xsave64 0x107000\n"
+        "   xrstor64 0x107000\n"
+        "2:\n"
         "   movabsq $0x3100000000, %rax\n"
         "   shrq $32, %rax\n" /* 0x31 only if 64-bit registers are real */
         "   movl $0xf4, %edx\n"
