@@ -8,8 +8,10 @@
 #include "abi/errno.h"
 #include "abi/fcntl.h"
 #include "abi/stat.h"
+#include "fs/devfs.h"
 #include "fs/file.h"
 #include "fs/mount.h"
+#include "fs/pipe.h"
 #include "lib/printf.h"
 #include "lib/string.h"
 #include "mem/slab.h"
@@ -49,7 +51,7 @@ static struct inode *make_inode(u32 mode)
     inode_init(i, anon_mount.sb, mode);
     i->ino = super_new_ino(anon_mount.sb);
     i->ops = &anon_ops;
-    i->fops = &no_ops;
+    i->fops = S_ISFIFO(mode) ? &fifo_ops : S_ISSOCK(mode) ? &socket_inode_ops : &no_ops; /* by /proc/self/fd */
     return i;
 }
 

@@ -240,9 +240,7 @@ s64 generic_seek(struct file *f, s64 off, int whence, s64 size)
     default:
         return -EINVAL;
     }
-    if (__builtin_add_overflow(base, off, &base))
-        return -EOVERFLOW;
-    if (base < 0 || base > (s64)f->inode->sb->max_size)
+    if (__builtin_add_overflow(base, off, &base) || base < 0 || base > (s64)f->inode->sb->max_size)
         return -EINVAL;
     f->pos = base;
     return base;

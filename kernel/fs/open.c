@@ -52,7 +52,7 @@ static int check_type(const struct opening *o, const struct path *p)
     struct inode *i = p->dentry->inode;
 
     if (S_ISLNK(i->mode))
-        return -ELOOP;
+        return o->flags & O_DIRECTORY ? -ENOTDIR : -ELOOP;
     if (S_ISDIR(i->mode))
         return o->exec ? -EACCES : o->may & MAY_WRITE || (o->flags & O_CREAT) ? -EISDIR : 0;
     if (o->flags & O_DIRECTORY)
@@ -136,6 +136,7 @@ static int open_path(const struct opening *o, const struct path *p, struct file 
     }
     f->path = *p;
     f->inode = i;
+    f->opener_uid = o->v->cred->fsuid;
     f->flags = o->flags & ~FLAGS_OF_OPENING;
     if (o->flags & O_PATH) {
         f->flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW;
@@ -337,8 +338,9 @@ static int check_flags(struct opening *o)
     o->may = access[o->flags & O_ACCMODE];
     if (o->flags & O_TRUNC)
         o->may |= MAY_WRITE;
-    if (!(o->flags & O_NOFOLLOW) && !((o->flags & O_CREAT) && (o->flags & O_EXCL)))
-        o->lookup |= LOOKUP_FOLLOW;
+    o->lookup |= LOOKUP_FOLLOW;
+    if ((o->flags & O_NOFOLLOW) || ((o->flags & O_CREAT) && (o->flags & O_EXCL)))
+        o->lookup &= ~LOOKUP_FOLLOW;
     if (o->flags & O_DIRECTORY)
         o->lookup |= LOOKUP_DIRECTORY;
     o->mode &= 07777;

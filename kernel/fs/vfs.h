@@ -165,7 +165,7 @@ struct file {
     refcount_t refs;
     u32 flags;   /* O_* status flags: fcntl changes some */
     u32 fmode;   /* FMODE_* */
-    u32 owner_sig;
+    u32 opener_uid; /* fsuid of who opened it */
     struct inode *inode; /* kept by path.dentry */
     const struct file_ops *ops;
     struct path path;
@@ -174,6 +174,7 @@ struct file {
     void *private;
     s32 owner_pid; /* F_SETOWN: > 0 process, < 0 group */
     s32 owner_type;
+    u32 owner_sig;
     struct list epoll_links; /* epoll items watching it (fs/epoll.c) */
     struct rcu_head rcu;
 };

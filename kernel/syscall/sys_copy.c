@@ -5,6 +5,7 @@
  */
 #include "abi/stat.h"
 #include "fs/pipe.h"
+#include "mem/slab.h"
 #include "proc/signal.h"
 #include "syscall/fd.h"
 #include "syscall/sys.h"
@@ -121,7 +122,7 @@ long sys_sendfile(fd_k out, fd_k in, ptr_k offset, size_t count)
     struct fd_ref i = fd_take(in), o = fd_take(out);
     ssize_t n = -EBADF;
     if (i.file && o.file) {
-        n = check_sendfile(i.file, o.file);
+        n = offset && !(i.file->fmode & FMODE_LSEEK) ? -ESPIPE : check_sendfile(i.file, o.file);
         if (!n)
             n = move_between(i.file, offset, o.file, 0, count);
     }
@@ -224,5 +225,41 @@ long sys_vmsplice(fd_k fd, ptr_k iov, u64 count, u32 flags)
             signal_sigpipe();
     }
     fd_return(r);
+    return n;
+}
+
+/* What is in one pipe is written to another as well, and stays. */
+static ssize_t tee(struct file *in, struct file *out, size_t n, bool nonblock)
+{
+    size_t size = MIN(n, PIECE);
+    char *buf = kmalloc(size, MEM_WAIT);
+    struct uio u;
+    if (!buf)
+        return -ENOMEM;
+    ssize_t r = pipe_peek(in, buf, size, nonblock);
+    if (r > 0) {
+        uio_init_kernel(&u, buf, (size_t)r);
+        r = file_write(out, &u, NULL);
+    }
+    kfree(buf);
+    if (r == -EPIPE)
+        signal_sigpipe();
+    return r;
+}
+
+long sys_tee(fd_k in, fd_k out, size_t len, u32 flags)
+{
+    struct fd_ref i = fd_take(in), o = fd_take(out);
+    ssize_t n = -EBADF;
+    if (flags & ~(SPLICE_F_MOVE | SPLICE_F_NONBLOCK | SPLICE_F_MORE | SPLICE_F_GIFT))
+        n = -EINVAL;
+    else if (i.file && o.file && (i.file->fmode & FMODE_READ) && (o.file->fmode & FMODE_WRITE)) {
+        if (!file_is_pipe(i.file) || !file_is_pipe(o.file) || i.file->inode == o.file->inode)
+            n = -EINVAL;
+        else
+            n = len ? tee(i.file, o.file, len, (flags & SPLICE_F_NONBLOCK) || (i.file->flags & O_NONBLOCK)) : 0;
+    }
+    fd_return(i);
+    fd_return(o);
     return n;
 }

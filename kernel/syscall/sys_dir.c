@@ -93,8 +93,9 @@ long sys_linkat(fd_k olddfd, path_k from, fd_k newdfd, path_k to, int flags)
     int err = at_lookup(&a, olddfd, from, lookup, &old);
     if (err)
         return err;
-    if (a.name.s[0] == '\0' && !fs_capable(a.view.cred, CAP_DAC_READ_SEARCH))
-        err = -ENOENT; /* AT_EMPTY_PATH is privileged here */
+    if (a.name.s[0] == '\0' && !fs_capable(a.view.cred, CAP_DAC_READ_SEARCH) &&
+        (!a.dir.file || a.dir.file->opener_uid != a.view.cred->fsuid))
+        err = -ENOENT; /* somebody else's descriptor */
     if (!err)
         err = at_begin(&b, newdfd, to);
     if (!err) {

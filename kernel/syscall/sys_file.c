@@ -121,7 +121,7 @@ static long write_end(ssize_t n)
 {
     if (unlikely(n == -EPIPE))
         signal_sigpipe();
-    else if (unlikely(n == -EFBIG))
+    else if (unlikely(n == -EFBIG) && rlimit(RLIMIT_FSIZE) != ~0ul) /* not at the file system's own limit */
         (void)signal_send_thread(current_thread(), SIGXFSZ, NULL);
     return n;
 }
