@@ -187,8 +187,7 @@ static int build_hostname(struct build *b)
         return oci_fail(b->err, "use hostname", b->c->hostname, "1 to 64 letters, digits, '-', '.' and '_'");
     if (b->c->domainname &&
         (strlen(b->c->domainname) > 64 || strspn(b->c->domainname, allowed) != strlen(b->c->domainname)))
-        return oci_fail(b->err, "use domain name", b->c->domainname,
-                        "1 to 64 letters, digits, '-', '.' and '_'");
+        return oci_fail(b->err, "use domain name", b->c->domainname, "1 to 64 letters, digits, '-', '.' and '_'");
     return 0;
 }
 
