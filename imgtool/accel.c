@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * The probe: an ELF of a page with a PVH entry that goes to 64-bit mode, moves vector state and writes to isa-debug-exit; QEMU's exit
- * status then tells. A guest that does not get there in time is killed, and the answer is no.
+ * The probe: an ELF of a page with a PVH entry that goes to 64-bit mode, moves vector state and writes to
+ * isa-debug-exit; QEMU's exit status then tells. A guest that does not get there in time is killed, and the answer is no.
  */
 #include "imgtool/accel.h"
 
@@ -21,6 +21,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#define PROBE_VERSION 2 /* to be raised when the guest below tries more */
 #define TIME_LIMIT_MS 2500
 #define LOAD_ADDRESS 0x100000u
 #define MEMORY_SIZE 0x8000u /* code, page tables from 0x4000, vector state at 0x7000 */
@@ -198,7 +199,7 @@ static char *question(void)
         boot[strcspn(boot, "\n")] = 0;
     if (strchr(qemu, '/'))
         stat(qemu, &st);
-    return oci_format("%s %s %lld", boot, qemu, (long long)st.st_mtime);
+    return oci_format("%d %s %s %lld", PROBE_VERSION, boot, qemu, (long long)st.st_mtime);
 }
 
 static bool remembered(const char *path, const char *key, bool *answer)
