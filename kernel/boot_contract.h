@@ -167,5 +167,6 @@ enum sw_record_tag {
  *   virtio_mmio.device=SIZE@ADDR:IRQ   as Linux; may repeat
  *   slipway.streams=uart   no virtio-console: stdin/stdout/stderr on the UART
  *   maxcpus=N
+ *   privileged        PID 1 has every capability, as docker run --privileged gives (default: docker's usual set)
  */
 #endif

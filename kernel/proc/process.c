@@ -54,6 +54,8 @@ void process_put(struct process *p)
     }
     if (p->sighand)
         sighand_put(p->sighand);
+    if (p->exe)
+        file_put(p->exe);
     if (p->pid_obj)
         rcu_call(&p->rcu, free_rcu);
     else

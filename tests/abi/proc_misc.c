@@ -208,8 +208,8 @@ static void numbers(void)
     CHECK_ERRNO(syscall(0x7fffffff), ENOSYS, "the largest number");
     CHECK_ERRNO(syscall(180), ENOSYS, "a number Linux has reserved");
     CHECK(syscall(0x100000000L + SYS_getpid) == getpid(), "only 32 bits of the number count");
-    int fd = socket(AF_INET, SOCK_DGRAM, 0);
-    CHECK(fd >= 0 || errno == EAFNOSUPPORT, "socket(AF_INET) works or says EAFNOSUPPORT");
+    int fd = socket(AF_INET, SOCK_DGRAM, 0), socket_errno = errno;
+    CHECK(fd >= 0 || socket_errno == EAFNOSUPPORT, "socket(AF_INET) works or says EAFNOSUPPORT");
     if (fd >= 0)
         close(fd);
     CHECK_ERRNO(socket(12345, SOCK_STREAM, 0), EAFNOSUPPORT, "a family that is not there");
