@@ -221,15 +221,14 @@ static int lock_readable(struct pipe *p, bool nonblock)
     return 1;
 }
 
-static ssize_t pipe_read(struct file *f, struct uio *u, s64 *pos)
+static ssize_t read_bytes(struct file *f, struct uio *u, bool nonblock)
 {
     struct pipe *p = f->private;
     int err = 0;
 
-    (void)pos;
     if (!u->resid)
         return 0;
-    int r = lock_readable(p, f->flags & O_NONBLOCK);
+    int r = lock_readable(p, nonblock);
     if (r <= 0)
         return r;
     size_t done = p->packets ? packet_read(p, u, &err) : ring_read(p, u, MIN(used(p), u->resid), &err);
@@ -244,6 +243,17 @@ static ssize_t pipe_read(struct file *f, struct uio *u, s64 *pos)
         waitq_wake_poll(&p->read_wait, EPOLLIN | EPOLLRDNORM);
     file_accessed(f);
     return done ? (ssize_t)done : err;
+}
+
+static ssize_t pipe_read(struct file *f, struct uio *u, s64 *pos)
+{
+    (void)pos;
+    return read_bytes(f, u, f->flags & O_NONBLOCK);
+}
+
+ssize_t pipe_read_now(struct file *f, struct uio *u)
+{
+    return read_bytes(f, u, true);
 }
 
 ssize_t pipe_peek(struct file *f, void *buf, size_t n, bool nonblock)
@@ -279,13 +289,12 @@ static int wait_for_space(struct pipe *p, u32 need)
                             true);
 }
 
-static ssize_t pipe_write(struct file *f, struct uio *u, s64 *pos)
+static ssize_t write_bytes(struct file *f, struct uio *u, bool nonblock)
 {
     struct pipe *p = f->private;
     size_t whole = u->resid, total = 0;
     int err = 0;
 
-    (void)pos;
     if (!whole)
         return 0;
     mutex_lock(&p->lock);
@@ -298,7 +307,7 @@ static ssize_t pipe_write(struct file *f, struct uio *u, s64 *pos)
                 total += packet_write(p, u, MIN(u->resid, (size_t)PIPE_BUF), &err);
             else
                 total += ring_write(p, u, MIN(u->resid, space(p)), &err);
-        } else if (f->flags & O_NONBLOCK) {
+        } else if (nonblock) {
             err = -EAGAIN;
         } else {
             mutex_unlock(&p->lock);
@@ -316,6 +325,17 @@ static ssize_t pipe_write(struct file *f, struct uio *u, s64 *pos)
     if (total && !(dentry_flags(f->path.dentry) & D_PSEUDO))
         inode_touch(f->inode, ATTR_MTIME | ATTR_CTIME);
     return total ? (ssize_t)total : err;
+}
+
+static ssize_t pipe_write(struct file *f, struct uio *u, s64 *pos)
+{
+    (void)pos;
+    return write_bytes(f, u, f->flags & O_NONBLOCK);
+}
+
+ssize_t pipe_write_now(struct file *f, struct uio *u)
+{
+    return write_bytes(f, u, true);
 }
 
 static u32 pipe_poll(struct file *f, struct poll_table *pt)

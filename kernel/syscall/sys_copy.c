@@ -18,17 +18,39 @@
 struct end {
     struct file *file;
     s64 *pos;
+    bool nonblock; /* SPLICE_F_NONBLOCK: a pipe at this end does not wait */
 };
+
+static ssize_t read_end(const struct end *e, struct uio *u)
+{
+    return e->nonblock && file_is_pipe(e->file) ? pipe_read_now(e->file, u) : file_read(e->file, u, e->pos);
+}
+
+/* All of it, unless the end refuses: what came out of a pipe cannot be put back. */
+static ssize_t write_end(const struct end *e, char *buf, size_t n)
+{
+    size_t done = 0;
+    while (done < n) {
+        struct uio u;
+        uio_init_kernel(&u, buf + done, n - done);
+        ssize_t w = e->nonblock && file_is_pipe(e->file)
+                        ? pipe_write_now(e->file, &u)
+                        : file_write_limited(e->file, &u, e->pos, rlimit(RLIMIT_FSIZE));
+        if (w <= 0)
+            return done ? (ssize_t)done : w;
+        done += (size_t)w;
+    }
+    return (ssize_t)done;
+}
 
 static ssize_t move_piece(const struct end *in, const struct end *out, void *buf, size_t n)
 {
     struct uio u;
     uio_init_kernel(&u, buf, n);
-    ssize_t got = file_read(in->file, &u, in->pos);
+    ssize_t got = read_end(in, &u);
     if (got <= 0)
         return got;
-    uio_init_kernel(&u, buf, (size_t)got);
-    ssize_t put = file_write_limited(out->file, &u, out->pos, rlimit(RLIMIT_FSIZE));
+    ssize_t put = write_end(out, buf, (size_t)got);
     if (put < got) { /* the rest was not consumed */
         s64 back = got - MAX(put, (ssize_t)0);
         if (in->pos)
@@ -83,7 +105,7 @@ static int get_pos(struct file *f, uaddr_t user, s64 *pos)
     return *pos < 0 ? -EINVAL : 0;
 }
 
-static ssize_t move_between(struct file *in, uaddr_t in_pos, struct file *out, uaddr_t out_pos, size_t n)
+static ssize_t move_between(struct file *in, uaddr_t in_pos, struct file *out, uaddr_t out_pos, size_t n, bool nonblock)
 {
     s64 ip = 0, op = 0;
     if (!(in->fmode & FMODE_READ) || !(out->fmode & FMODE_WRITE))
@@ -93,7 +115,7 @@ static ssize_t move_between(struct file *in, uaddr_t in_pos, struct file *out, u
         err = get_pos(out, out_pos, &op);
     if (err)
         return err;
-    struct end a = {in, in_pos ? &ip : NULL}, b = {out, out_pos ? &op : NULL};
+    struct end a = {in, in_pos ? &ip : NULL, nonblock}, b = {out, out_pos ? &op : NULL, nonblock};
     ssize_t done = move(&a, &b, MIN(n, (size_t)UIO_MAX_BYTES));
     if (in_pos && put_user_u64(in_pos, (u64)ip))
         return -EFAULT;
@@ -124,7 +146,7 @@ long sys_sendfile(fd_k out, fd_k in, ptr_k offset, size_t count)
     if (i.file && o.file) {
         n = offset && !(i.file->fmode & FMODE_LSEEK) ? -ESPIPE : check_sendfile(i.file, o.file);
         if (!n)
-            n = move_between(i.file, offset, o.file, 0, count);
+            n = move_between(i.file, offset, o.file, 0, count, false);
     }
     fd_return(i);
     fd_return(o);
@@ -165,7 +187,7 @@ long sys_copy_file_range(fd_k in, ptr_k off_in, fd_k out, ptr_k off_out, size_t 
         if (!n)
             n = check_overlap(i.file, off_in, o.file, off_out, len);
         if (!n)
-            n = move_between(i.file, off_in, o.file, off_out, len);
+            n = move_between(i.file, off_in, o.file, off_out, len, false);
     }
     fd_return(i);
     fd_return(o);
@@ -199,7 +221,7 @@ long sys_splice(fd_k in, ptr_k off_in, fd_k out, ptr_k off_out, size_t len, u32 
     if (i.file && o.file) {
         n = check_splice(i.file, off_in, o.file, off_out, flags);
         if (!n && len)
-            n = move_between(i.file, off_in, o.file, off_out, splice_amount(o.file, len));
+            n = move_between(i.file, off_in, o.file, off_out, splice_amount(o.file, len), flags & SPLICE_F_NONBLOCK);
     }
     fd_return(i);
     fd_return(o);
