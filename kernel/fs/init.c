@@ -38,7 +38,7 @@ const struct path *vfs_root(void)
 
 struct radix_block {
     struct rcu_head rcu;
-    char node[] __aligned(16);
+    char node[] __aligned(8);
 };
 
 static void *radix_alloc(size_t size)
