@@ -296,6 +296,7 @@ void arch_thread_exec(struct arch_thread *t)
     fpu_drop(t);
     t->fs_base = t->gs_base = 0;
     t->fs_sel = t->gs_sel = t->ds_sel = t->es_sel = 0;
+    read_user_gs(this_cpu()); /* user mode may have changed it since the switch */
     load_segments(t, this_cpu(), any_selector());
     irq_restore(flags);
 }
