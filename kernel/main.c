@@ -22,6 +22,7 @@
 #include "proc/process.h"
 #include "sched/sched.h"
 #include "sched/timer.h"
+#include "tty/tty.h"
 #include "vm/mm.h"
 
 static __init void log_level_init(void)
@@ -41,6 +42,7 @@ static void boot_thread(void *arg)
     vfs_init();            /* the root, served from the archive in place */
     proc_init();           /* the process tables; also the boot record, which says what to run and what time it is */
     drivers_init();        /* the streams that PID 1 starts with, and the control port that reports it */
+    tty_init();            /* /dev/tty, /dev/console: the terminal of -t */
     process_start_first(); /* PID 1 */
     paging_drop_init();    /* code and data of boot: unmapped, ... */
     mem_free_init();       /* ... then free memory */

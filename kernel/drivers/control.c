@@ -212,6 +212,7 @@ static void control_thread(void *arg)
     bool skip = false;
     struct port *p = control_port();
     (void)arg;
+    control_report_boot();
     while (p) {
         struct uio u;
         uio_init_kernel(&u, line + n, sizeof(line) - 1 - n);

@@ -133,6 +133,7 @@ void tty_console_winsize(u32 rows, u32 cols)
 
 void tty_console_init(void)
 {
+    proc_hook_open_terminal = tty_console_open_stdio;
     control_ops.winsize = tty_console_winsize;
     (void)device_register("console", S_IFCHR | 0620, 5, 1, &console_file_ops, NULL);
 }

@@ -214,7 +214,16 @@ void tty_hangup(struct tty *t)
         tty_put(held);
 }
 
+/* For /proc/[pid]/stat: device number and foreground group of p's terminal (tasklist). */
+static u64 numbers_of(struct process *p, s32 *foreground)
+{
+    struct tty *t = p->session ? p->session->ctty : NULL;
+    *foreground = t && t->pgrp ? t->pgrp->nr : -1;
+    return t ? t->dev : 0;
+}
+
 void tty_jobctl_init(void)
 {
+    proc_hook_tty_numbers = numbers_of;
     proc_hook_disassociate_tty = disassociate;
 }
