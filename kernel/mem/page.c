@@ -212,21 +212,28 @@ static inline struct cpu_pages *my_pages(void)
     return likely(c) ? c : new_cpu_pages(me->id);
 }
 
-/* One block cut into pages when memory is there, else page by page. */
+/* The order in which a batch is best taken: the smallest block there is. Fragments have been used before, so the
+ * host has memory behind them; untouched memory costs a fault out there. */
+static u32 refill_order(u32 max)
+{
+    for (u32 o = 0; o < max; o++) {
+        if (!list_empty(&zone.free[o]))
+            return o;
+    }
+    return max;
+}
+
 static bool refill(struct cpu_pages *c, u32 flags)
 {
     u64 irq = spin_lock_irqsave(&zone.lock);
-    struct page *run = zone.free_pages > 16 * zone.reserve ? take_checked(5, flags) : NULL;
-    if (run) {
-        for (u32 i = CPU_BATCH; i-- > 0;)
+    u32 batch = zone.free_pages > 16 * zone.reserve ? CPU_BATCH : CPU_BATCH / 4;
+    while (c->count < batch) {
+        u32 order = refill_order(31 - (u32)__builtin_clz(batch - c->count));
+        struct page *run = take_checked(order, flags);
+        if (!run)
+            break;
+        for (u32 i = 1u << order; i-- > 0;)
             c->pages[c->count++] = &run[i];
-    } else {
-        for (u32 i = 0; i < CPU_BATCH / 4; i++) {
-            struct page *p = take_checked(0, flags);
-            if (!p)
-                break;
-            c->pages[c->count++] = p;
-        }
     }
     spin_unlock_irqrestore(&zone.lock, irq);
     return c->count > 0;
