@@ -29,6 +29,7 @@
 #define MIB ((uint64_t)1 << 20)
 #define PAGE_UP(n) (((n) + SW_PAGE - 1) & ~(uint64_t)(SW_PAGE - 1))
 #define DEFAULT_GRACE_MS 10000
+#define CMDLINE_LIMIT 1024 /* the kernel keeps 2048, and QEMU adds the devices */
 #define SPARE_MEMORY (256 * MIB) /* beyond the image, when -m is not given */
 
 struct run {
@@ -281,6 +282,8 @@ static int start(struct run *r, struct oci_error *err)
 
     if (place(r, err) < 0 || open_log(r->o, &log_fd, err) < 0 || oci_cache_dir(&r->o->oci, &cache, err) < 0)
         return -1;
+    if (cmdline && strlen(cmdline) > CMDLINE_LIMIT)
+        return oci_fail(err, "append", "to the kernel's command line", "it may have %d bytes", CMDLINE_LIMIT);
     accel = accel_choose(cache, err);
     if (!accel)
         return -1;
