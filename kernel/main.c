@@ -10,7 +10,6 @@
 #include "arch/clock.h"
 #include "arch/copy.h"
 #include "arch/cpu.h"
-#include "arch/early_console.h"
 #include "arch/irq.h"
 #include "arch/paging.h"
 #include "arch/percpu.h"
@@ -29,7 +28,6 @@ static __init void log_level_init(void)
 {
     char value[32];
     u64 level;
-    klog_set_console(early_console_write); /* silent but for warnings: a byte is a VM exit */
     if (boot_option("console", 0, value, sizeof(value)) && strncmp(value, "ttyS0", 5) == 0)
         klog_set_level(LOG_INFO);
     if (boot_option("loglevel", 0, value, sizeof(value)) && !str_to_u64(value, 0, &level, NULL) && level <= LOG_DEBUG)
@@ -54,7 +52,7 @@ void kernel_main(void)
 {
     cpu_detect();                   /* features: everything below asks */
     cpu_init_this(&percpu_area[0]); /* traps can be told from now on */
-    log_level_init();               /* and are printed */
+    log_level_init();               /* how much of the log is printed */
     copy_choose();                  /* memcpy's routine, before the first big copy */
     paging_init();                  /* W^X; no identity mapping, so NULL faults */
     irq_init();                     /* the local APIC; its timer is the clock's reference */

@@ -5,7 +5,7 @@
  * direct map from the first instruction on.
  */
 #include "arch/boot.h"
-#include "arch/asm_offsets.h"
+#include "arch/early_console.h"
 #include "arch/paging.h"
 #include "arch/smp_boot.h"
 #include "boot_contract.h"
@@ -121,20 +121,27 @@ static __init void settle_ranges(void)
     cut_ram(SMP_TRAMPOLINE, SMP_TRAMPOLINE + PAGE_SIZE);
 }
 
-static __init void from_pvh(const struct hvm_start_info *s)
+static __init void from_pvh(const void *info)
 {
-    if (!s || s->magic != HVM_MAGIC)
+    struct hvm_start_info copy, *s = &copy;
+    if (info)
+        memcpy(&copy, info, sizeof(copy));
+    if (!info || s->magic != HVM_MAGIC)
         panic("PVH entry without start_info");
     set_cmdline(s->cmdline_paddr);
     boot_info.rsdp = s->rsdp_paddr;
-    const struct hvm_module *m = early_ptr(s->modlist_paddr);
-    if (s->nr_modules && m) {
-        boot_info.initrd = m->paddr;
-        boot_info.initrd_size = m->size;
+    struct hvm_module m;
+    if (s->nr_modules && early_ptr(s->modlist_paddr)) {
+        memcpy(&m, early_ptr(s->modlist_paddr), sizeof(m));
+        boot_info.initrd = m.paddr;
+        boot_info.initrd_size = m.size;
     }
-    const struct hvm_memmap_entry *e = s->version >= 1 ? early_ptr(s->memmap_paddr) : NULL;
-    for (u32 i = 0; e && i < s->memmap_entries; i++)
-        add_range(e[i].addr, e[i].addr + e[i].size, e[i].type);
+    const u8 *map = s->version >= 1 ? early_ptr(s->memmap_paddr) : NULL;
+    for (u32 i = 0; map && i < s->memmap_entries; i++) {
+        struct hvm_memmap_entry e;
+        memcpy(&e, map + i * sizeof(e), sizeof(e)); /* loaders align nothing */
+        add_range(e.addr, e.addr + e.size, e.type);
+    }
 }
 
 static __init void from_linux(const struct boot_params *p)
@@ -207,6 +214,7 @@ static __init void from_multiboot2(const struct mb2_info *info)
 void boot_main(u32 door, u64 info) __noreturn;
 __init void boot_main(u32 door, u64 info)
 {
+    klog_set_console(early_console_write); /* for panics: there is nothing else to tell them by yet */
     boot_info.door = door;
     boot_info.tsc_at_entry = boot_tsc;
     if (door == DOOR_PVH)
