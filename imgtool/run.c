@@ -29,7 +29,7 @@
 #define MIB ((uint64_t)1 << 20)
 #define PAGE_UP(n) (((n) + SW_PAGE - 1) & ~(uint64_t)(SW_PAGE - 1))
 #define DEFAULT_GRACE_MS 10000
-#define CMDLINE_LIMIT 1024 /* the kernel keeps 2048, and QEMU adds the devices */
+#define CMDLINE_LIMIT 1024       /* the kernel keeps 2048, and QEMU adds the devices */
 #define SPARE_MEMORY (256 * MIB) /* beyond the image, when -m is not given */
 
 struct run {
