@@ -80,6 +80,7 @@ static void splicing(void)
     ssize_t n = splice(in, &off, p[1], NULL, 4000, 0);
     CHECK(n > 0 && n <= 4000 && off == 12345 + n, "splice from a file into a pipe");
     CHECK(tee(p[0], q[1], n, 0) == n, "tee from pipe to pipe");
+    REQ(fcntl(q[0], F_SETFL, O_NONBLOCK) == 0);
     CHECK(splice(p[0], NULL, out, NULL, n, 0) == n && pread(out, back, N, 0) == n && !memcmp(back, data + 12345, n),
           "splice from a pipe into a file");
     CHECK(read(q[0], back, N) == n && !memcmp(back, data + 12345, n), "what tee copied is the same");

@@ -143,7 +143,6 @@ static void data_in(void)
     EFAULTS_SIZE("sched_setscheduler", 4, syscall(SYS_sched_setscheduler, 0, SCHED_RR, P));
     EFAULTS("futex", syscall(SYS_futex, P & ~3UL, 0, 0, NULL, NULL, 0));
     EFAULTS_SIZE("fcntl, lock", 32, syscall(SYS_fcntl, fd, F_SETLK, P));
-    EFAULTS("sethostname", syscall(SYS_sethostname, P, 10));
     EFAULTS("prctl, name", syscall(SYS_prctl, PR_SET_NAME, P));
     close(p[0]);
     close(p[1]);

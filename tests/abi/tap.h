@@ -14,11 +14,13 @@
 #define _GNU_SOURCE
 #endif
 #include <errno.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -28,8 +30,35 @@
 static int tap_count, tap_failures;
 static unsigned tap_alarm_before; /* seconds of an alarm that this program's exec was to keep */
 
+/* Root of a container has these capabilities and no others; the facts are stated with them on the host too. */
+#define TAP_CAP(cap) (1ull << (cap))
+#define TAP_CAPS                                                                                                       \
+    (TAP_CAP(CAP_CHOWN) | TAP_CAP(CAP_DAC_OVERRIDE) | TAP_CAP(CAP_FSETID) | TAP_CAP(CAP_FOWNER) | TAP_CAP(CAP_MKNOD) | \
+     TAP_CAP(CAP_NET_RAW) | TAP_CAP(CAP_SETGID) | TAP_CAP(CAP_SETUID) | TAP_CAP(CAP_SETFCAP) | TAP_CAP(CAP_SETPCAP) |  \
+     TAP_CAP(CAP_NET_BIND_SERVICE) | TAP_CAP(CAP_SYS_CHROOT) | TAP_CAP(CAP_KILL) | TAP_CAP(CAP_AUDIT_WRITE))
+
+static void tap_drop_capabilities(void)
+{
+    struct __user_cap_header_struct head = {_LINUX_CAPABILITY_VERSION_3, 0};
+    struct __user_cap_data_struct data[2] = {{0}};
+    if (geteuid() != 0 || syscall(SYS_capget, &head, data) < 0)
+        return;
+    if (((data[0].permitted | (unsigned long long)data[1].permitted << 32) & ~TAP_CAPS) == 0)
+        return;
+    for (int cap = 0; cap <= 63; cap++)
+        if (!(TAP_CAPS >> cap & 1))
+            prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
+    for (int i = 0; i < 2; i++) {
+        data[i].permitted &= (unsigned)(TAP_CAPS >> 32 * i);
+        data[i].effective &= data[i].permitted;
+        data[i].inheritable = 0;
+    }
+    syscall(SYS_capset, &head, data);
+}
+
 __attribute__((constructor)) static void tap_begin(void)
 {
+    tap_drop_capabilities();
     tap_alarm_before = alarm(TAP_SECONDS);
     (void)tap_failures;
 }

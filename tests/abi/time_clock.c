@@ -86,17 +86,15 @@ static void *relay(void *arg)
 {
     int me = (int)(long)arg;
     pin(me);
-    for (int i = 0; i < 3000; i++) {
-        while (__atomic_load_n(&turn, __ATOMIC_ACQUIRE) != me)
-            if (i % 64 == 0)
+    for (int i = 0; i < 2000; i++) {
+        for (int spins = 0; __atomic_load_n(&turn, __ATOMIC_ACQUIRE) != me; spins++)
+            if (spins > 200)
                 sched_yield();
         int64_t now = i & 1 ? read_clock(CLOCK_MONOTONIC) : call_clock(CLOCK_MONOTONIC);
         if (now < baton)
             steps_back++;
         baton = now;
         __atomic_store_n(&turn, !me, __ATOMIC_RELEASE);
-        if (i % 16 == 0)
-            sched_yield();
     }
     return NULL;
 }

@@ -10,6 +10,7 @@
 
 #include <fcntl.h>
 #include <grp.h>
+#include <poll.h>
 #include <sched.h>
 #include <stdint.h>
 #include <sys/stat.h>
@@ -145,14 +146,16 @@ static inline void token_send(int fd)
     REQ(write(fd, "x", 1) == 1);
 }
 
+/* Waits for it, but not for ever: the sender may have failed. */
 static inline void token_wait(int fd)
 {
+    struct pollfd p = {fd, POLLIN, 0};
     char c;
-    ssize_t n;
+    int r;
     do
-        n = read(fd, &c, 1);
-    while (n < 0 && errno == EINTR);
-    REQ(n == 1);
+        r = poll(&p, 1, 20000);
+    while (r < 0 && errno == EINTR);
+    REQ(r == 1 && read(fd, &c, 1) == 1);
 }
 
 #endif
