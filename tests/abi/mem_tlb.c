@@ -37,9 +37,18 @@ static void *writer(void *arg)
     return arg;
 }
 
+/* At most ROUNDS and at most a second: where processors are few and emulated, one shootdown may take a time slice. */
+static int64_t deadline;
+
+static int goes_on(int i)
+{
+    return i < ROUNDS && now_ns() < deadline;
+}
+
 static void start(pthread_t *t, void *(*fn)(void *))
 {
     stop = phase = bad = 0;
+    deadline = now_ns() + 1000000000;
     REQ(pthread_create(t, NULL, fn, NULL) == 0);
     pin(0);
 }
@@ -62,7 +71,7 @@ static void protecting(void)
     char *p = mmap(NULL, PAGE, RW, ANON, -1, 0);
     page = p;
     start(&t, writer);
-    for (int i = 0; i < ROUNDS; i++) {
+    for (int i = 0; goes_on(i); i++) {
         REQ(mprotect(p, PAGE, PROT_READ) == 0);
         phase++;
         pause_briefly();
@@ -81,7 +90,7 @@ static void unmapping(void)
     char *p = mmap(NULL, PAGE, RW, ANON, -1, 0);
     page = p;
     start(&t, writer);
-    for (int i = 0; i < ROUNDS; i++) {
+    for (int i = 0; goes_on(i); i++) {
         REQ(munmap(p, PAGE) == 0);
         phase++;
         pause_briefly();
@@ -111,7 +120,7 @@ static void reuse(void)
     int good = 1;
     page = p;
     start(&t, marker);
-    for (int i = 0; i < ROUNDS; i++) {
+    for (int i = 0; goes_on(i); i++) {
         REQ(munmap(p, PAGE) == 0);
         char *fresh = mmap(NULL, 4 * PAGE, RW, ANON | MAP_POPULATE, -1, 0);
         REQ(fresh != MAP_FAILED);
@@ -136,7 +145,7 @@ static void emptying(void)
     page = p;
     start(&t, marker);
     int good = 1;
-    for (int i = 0; i < ROUNDS; i++) {
+    for (int i = 0; goes_on(i); i++) {
         memset(p + PAGE, 'x', 15 * PAGE);
         REQ(madvise(p, 16 * PAGE, MADV_DONTNEED) == 0);
         for (int j = 1; j < 16; j++)
@@ -183,7 +192,7 @@ static void *mapper(void *arg)
 {
     long me = (long)arg, good = 1;
     pin(me & 1);
-    for (int i = 0; i < 200; i++) {
+    for (int i = 0; goes_on(i); i++) {
         size_t len = (1 + (i * 7 + me) % 9) * PAGE;
         char *p = mmap(NULL, len, RW, ANON, -1, 0);
         good &= p != MAP_FAILED;
@@ -200,6 +209,7 @@ static void mapping(void)
 {
     pthread_t t[4];
     long good = 1;
+    deadline = now_ns() + 1000000000;
     for (long i = 0; i < 4; i++)
         REQ(pthread_create(&t[i], NULL, mapper, (void *)i) == 0);
     for (int i = 0; i < 4; i++) {
@@ -228,7 +238,7 @@ static void forking(void)
     area = mmap(NULL, PAGE, RW, ANON, -1, 0);
     start(&t, counter);
     int good = 1;
-    for (int i = 0; i < 30; i++)
+    for (int i = 0; i < 30 && goes_on(i); i++)
         good &= CHILD({
                     volatile long *p = (long *)area;
                     long a = p[0];

@@ -77,8 +77,8 @@ static void options(void)
     CHECK(waitpid(pid, &st, WUNTRACED | WNOHANG) == 0, "once");
     kill(pid, SIGCONT);
     CHECK(waitpid(pid, &st, WCONTINUED) == pid && WIFCONTINUED(st), "WCONTINUED tells a continuation");
-    kill(pid, SIGTSTP);
-    CHECK(waitid(P_PID, pid, &si, WSTOPPED | WNOWAIT) == 0 && si.si_code == CLD_STOPPED && si.si_status == SIGTSTP,
+    kill(pid, SIGSTOP);
+    CHECK(waitid(P_PID, pid, &si, WSTOPPED | WNOWAIT) == 0 && si.si_code == CLD_STOPPED && si.si_status == SIGSTOP,
           "waitid of a stop, with WNOWAIT");
     CHECK(waitid(P_PID, pid, &si, WSTOPPED) == 0 && si.si_code == CLD_STOPPED, "leaves it for the next");
     kill(pid, SIGCONT);
