@@ -8,7 +8,7 @@ for n in 0 1 7 200 255; do gives "exit $n" $n "" -- "$PROBE" probe exit $n; done
 gives "a code is taken modulo 256" 1 "" -- "$PROBE" probe exit 257
 gives "killed by SIGSEGV: 139" 139 "" -- "$PROBE" probe segv
 gives "PID 1 does not die of its own SIGTERM" 3 "alive" -- "$PROBE" sh -c 'kill -TERM $$; kill -KILL $$; echo alive; exit 3'
-gives "the shell tells a child's death" 137 "" -- "$PROBE" sh -c 'sh -c "kill -9 \$\$"'
+gives "the shell tells a child's death" 137 "" -- "$PROBE" sh -c 'sh -c "kill -9 \$\$"; exit $?'
 gives "deaths inside are signals" 0 "$(printf 'ud2: signal 4\nabort: signal 6')" -- "$PROBE" probe deaths
 gives "not executable: 126" 126 "" -- "$PROBE" /etc/plain
 like "and is named" "$err" '/etc/plain'
