@@ -74,10 +74,10 @@ static ssize_t door_write(const struct door *d, const void *from, size_t len)
 {
     ssize_t n;
 
-    if (len > d->piece)
-        len = d->piece;
     if (d->fd < 0)
         return (ssize_t)len;
+    if (len > d->piece)
+        len = d->piece;
     n = d->kind == DOOR_SOCKET ? send(d->fd, from, len, MSG_DONTWAIT | MSG_NOSIGNAL) : write(d->fd, from, len);
     return n < 0 ? -errno : n;
 }
@@ -149,6 +149,13 @@ static void drain(struct channel *c)
         c->start = c->end = 0;
 }
 
+static void forget_receiver(struct channel *c)
+{
+    door_close(&c->to);
+    c->broken = false;
+    c->start = c->end = 0;
+}
+
 static void finish(struct channel *c)
 {
     c->done = true;
@@ -163,6 +170,8 @@ void channel_run(struct channel *c)
         if (!c->end && !c->at_end && (!is_ready(&c->from, POLLIN) || !fill(c)))
             return;
         drain(c);
+        if (c->broken && c->must_read)
+            forget_receiver(c);
         if (c->broken || (c->at_end && !c->end))
             finish(c);
         else if (c->end)

@@ -14,7 +14,7 @@
 
 /* One end. Standard streams are shared with other processes, so O_NONBLOCK must not be set on them. */
 struct door {
-    int fd; /* -1: nothing there; written bytes vanish */
+    int fd; /* -1: nothing there; what is written vanishes */
     enum door_kind {
         DOOR_NONBLOCKING, /* ours alone, or opened anew for us */
         DOOR_SOCKET,      /* shared: MSG_DONTWAIT */
@@ -35,6 +35,7 @@ struct channel {
     size_t start, end; /* unwritten bytes */
     bool at_end;       /* no more will come */
     bool broken;       /* the receiver is gone */
+    bool must_read;    /* a receiver that is gone is no reason to stop reading */
     bool half_close;   /* at the end shut the receiving socket's direction down */
     bool done;
     void (*tap)(void *arg, const uint8_t *data, size_t len); /* sees everything that was read; may be NULL */

@@ -165,6 +165,8 @@ static int open_log(struct relay *r)
         to = door_open(r->config->log_fd, true);
     if (open_channel(r, UART, &r->guest->uart, to) < 0 || open_channel(r, MESSAGES, &r->guest->messages, nowhere) < 0)
         return -1;
+    /* QEMU's UART makes the guest's processor wait for its reader, in a panic too. */
+    r->channels[UART].must_read = r->channels[MESSAGES].must_read = true;
     r->channels[UART].tap = r->channels[MESSAGES].tap = log_tap;
     r->channels[UART].tap_arg = &r->uart;
     r->channels[MESSAGES].tap_arg = &r->messages;

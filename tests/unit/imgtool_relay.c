@@ -156,6 +156,11 @@ static void play(const char *scenario)
     } else if (!strcmp(scenario, "deaf")) { /* reads not even commands, writes without end */
         for (;;)
             flood(ports.out, FLOOD);
+    } else if (!strcmp(scenario,
+                       "chatty")) { /* byte by byte, as a UART does: the socket's buffer holds but a few hundred */
+        for (int n = 0; n < 20000; n++)
+            say(ports.uart, n % 50 ? "x" : "\n");
+        say(ports.control, "{\"event\":\"exit\",\"code\":7}\n");
     } else if (!strcmp(scenario, "signals")) {
         say(ports.out, "ready\n");
         repeat_commands(ports.out, "\"signo\":12");
@@ -504,6 +509,20 @@ static void log_is_shown_when_asked(void **state)
     assert_int_equal(finish(&s), 125);
 }
 
+static void log_is_read_whoever_wants_it(void **state)
+{
+    struct relay_config relay = plain();
+    struct session s = start("chatty", relay);
+
+    (void)state;
+    assert_int_equal(finish(&s), 7);
+    relay.show_log = true;
+    s = start("chatty", relay);
+    close(s.err); /* a reader that is gone */
+    s.err = -1;
+    assert_int_equal(finish(&s), 7);
+}
+
 /* ---- with a terminal --------------------------------------------------------------------------------------- */
 
 static pid_t start_on_terminal(const char *scenario, int *terminal)
@@ -585,6 +604,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(qemu_dies_with_us),
         cmocka_unit_test(missing_qemu_is_named),
         cmocka_unit_test(log_is_shown_when_asked),
+        cmocka_unit_test(log_is_read_whoever_wants_it),
         cmocka_unit_test(terminal_is_raw_and_has_a_size),
         cmocka_unit_test(terminal_is_asked_for),
     };
