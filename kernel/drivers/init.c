@@ -22,4 +22,5 @@ void drivers_init(void)
     if (uart || !port_devices_present())
         port_uart_init();
     control_init();
+    sysrq_init();
 }
