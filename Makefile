@@ -154,6 +154,9 @@ $B/fuzz/%: tests/fuzz/%.c $(LIB_SRC) $(KERNEL_HDR) Makefile | $(UAPI)
 $B/abi/%_musl: tests/abi/%_musl.c $(wildcard tests/abi/*.h) Makefile | $(UAPI)
 	$(call say,ABI,$@)
 	$(Q)mkdir -p $(@D) && musl-gcc $(STATIC_CFLAGS) $(call cflags,$<) -idirafter $B/uapi -o $@ $<
+$B/abi/%_pie: tests/abi/%_pie.c $(wildcard tests/abi/*.h) Makefile | $(READY)
+	$(call say,ABI,$@)
+	$(Q)mkdir -p $(@D) && gcc $(filter-out -static -fno-pie -no-pie,$(STATIC_CFLAGS)) -fPIE -static-pie $(call cflags,$<) -o $@ $<
 $B/abi/%: tests/abi/%.c $(wildcard tests/abi/*.h) Makefile | $(READY)
 	$(call say,ABI,$@)
 	$(Q)mkdir -p $(@D) && gcc $(STATIC_CFLAGS) $(call cflags,$<) -o $@ $<
