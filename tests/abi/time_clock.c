@@ -86,7 +86,7 @@ static void *relay(void *arg)
 {
     int me = (int)(long)arg;
     pin(me);
-    for (int i = 0; i < 2000; i++) {
+    for (int i = 0; i < 800; i++) {
         for (int spins = 0; __atomic_load_n(&turn, __ATOMIC_ACQUIRE) != me; spins++)
             if (spins > 200)
                 sched_yield();
