@@ -86,7 +86,7 @@ struct idt_gate {
 };
 
 extern char trap_stubs[], syscall_entry[], syscall_entry_compat[];
-extern const u32 _smap_sites_start[], _smap_sites_end[];
+extern const u32 _smap_sites_start[], _smap_sites_end[], _irq_on_sites_start[], _irq_on_sites_end[];
 
 struct cpu_features cpu;
 struct percpu percpu_area[MAX_CPUS];
@@ -214,6 +214,12 @@ static __init void drop_smap_sites(void)
         memcpy((void *)(KERNEL_BASE + *s), "\x0f\x1f\x00", 3); /* NOP of three bytes; the image is writable yet */
 }
 
+static __init void use_sti(void)
+{
+    for (const u32 *s = _irq_on_sites_start; s < _irq_on_sites_end; s++)
+        memcpy((void *)(KERNEL_BASE + *s), "\xfb\x0f\x1f\x44\x00\x00", 6); /* sti, NOP of five bytes */
+}
+
 static void load_tables(struct percpu *c)
 {
     struct cpu_tables *t = c->tables;
@@ -282,6 +288,8 @@ void cpu_init_this(struct percpu *c)
         build_idt();
         if (!cpu.smap)
             drop_smap_sites();
+        if (!cpu.tcg)
+            use_sti();
     }
     load_tables(c);
     set_control_registers();

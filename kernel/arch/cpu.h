@@ -15,14 +15,23 @@ static inline u64 irq_save(void)
     __asm__ volatile("pushfq; popq %0; cli" : "=r"(flags)::"memory");
     return flags;
 }
+/* Interrupts on. QEMU's TCG leaves its loop twice for an STI, once for a POPF; on other machines STI is far cheaper, so there
+ * boot overwrites these six bytes with it (cpu.c). "sti; hlt" stays what it is. */
+#ifdef SLIPWAY_HOST
+#define IRQ_ON "sti"
+#else
+#define IRQ_ON                       \
+    "771: pushq $0x202\n\tpopfq\n\t" \
+    ".pushsection .irq_on_sites, \"a\"\n\t.long 771b - 0xffffffff80000000\n\t.popsection"
+#endif
+static inline void irq_enable(void)
+{
+    __asm__ volatile(IRQ_ON ::: "memory", "cc");
+}
 static inline void irq_restore(u64 flags)
 {
     if (flags & 0x200)
-        __asm__ volatile("sti" ::: "memory");
-}
-static inline void irq_enable(void)
-{
-    __asm__ volatile("sti" ::: "memory");
+        irq_enable();
 }
 static inline void irq_disable(void)
 {

@@ -31,6 +31,16 @@
     pushq %r15
 .endm
 
+/* As IRQ_ON of cpu.h. */
+.macro ENABLE_IRQS
+.Lirqs\@:
+    pushq $0x202
+    popfq
+    .pushsection .irq_on_sites, "a"
+    .long .Lirqs\@ - 0xffffffff80000000
+    .popsection
+.endm
+
 .macro RESTORE_REGS
     popq %r15
     popq %r14
@@ -243,7 +253,7 @@ syscall_entry: /* flags masked by SFMASK: interrupts off, TF DF NT AC IOPL clear
     pushq %r15
     movq %rsp, %rdi
     xorl %ebp, %ebp
-    sti
+    ENABLE_IRQS
     call hook_syscall
     cli
     movq %gs:PERCPU_CURRENT, %rcx
@@ -352,7 +362,7 @@ switch_stacks:
 thread_entry: /* first switch to a thread: %rax = prev, %r12 = fn, %r13 = arg */
     movq %rax, %rdi
     call hook_thread_first
-    sti
+    ENABLE_IRQS
     movq %r13, %rdi
     call *%r12
     cli
