@@ -11,7 +11,6 @@
 #include "mem/slab.h"
 #include "proc/process.h"
 
-
 static SLAB_CACHE(cred_cache, "cred", struct cred);
 
 struct group_list *group_list_alloc(u32 count)

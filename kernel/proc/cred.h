@@ -49,9 +49,9 @@ struct cred {
 
 #define CAP_ALL ((2ull << CAP_LAST_CAP) - 1)
 /* What `docker run` leaves to root. */
-#define CAP_CONTAINER                                                                                                  \
-    (1ull << CAP_CHOWN | 1ull << CAP_DAC_OVERRIDE | 1ull << CAP_FSETID | 1ull << CAP_FOWNER | 1ull << CAP_MKNOD |      \
-     1ull << CAP_NET_RAW | 1ull << CAP_SETGID | 1ull << CAP_SETUID | 1ull << CAP_SETFCAP | 1ull << CAP_SETPCAP |       \
+#define CAP_CONTAINER                                                                                             \
+    (1ull << CAP_CHOWN | 1ull << CAP_DAC_OVERRIDE | 1ull << CAP_FSETID | 1ull << CAP_FOWNER | 1ull << CAP_MKNOD | \
+     1ull << CAP_NET_RAW | 1ull << CAP_SETGID | 1ull << CAP_SETUID | 1ull << CAP_SETFCAP | 1ull << CAP_SETPCAP |  \
      1ull << CAP_NET_BIND_SERVICE | 1ull << CAP_SYS_CHROOT | 1ull << CAP_KILL | 1ull << CAP_AUDIT_WRITE)
 
 static inline const struct cred *current_cred(void)
@@ -78,9 +78,9 @@ static inline struct cred *cred_of_fs(const struct fs_cred *c)
     return (struct cred *)(unsigned long)c;
 }
 
-struct cred *cred_prepare(void);           /* a private copy of current's; NULL: no memory */
-void cred_commit(struct cred *c);          /* becomes current's; pdeathsig and dumpable follow as in Linux */
-void cred_discard(struct cred *c);         /* a prepared one that is not wanted */
+struct cred *cred_prepare(void);                /* a private copy of current's; NULL: no memory */
+void cred_commit(struct cred *c);               /* becomes current's; pdeathsig and dumpable follow as in Linux */
+void cred_discard(struct cred *c);              /* a prepared one that is not wanted */
 struct group_list *group_list_alloc(u32 count); /* refs 1; NULL: no memory */
 void group_list_put(struct group_list *g);
 /* Sorts g and makes it c's; takes over the reference. */

@@ -16,18 +16,18 @@
 #include "proc/cred.h"
 #include "vm/mm.h"
 
-#define EXEC_HEAD 256         /* bytes of the file looked at first: BINPRM_BUF_SIZE */
+#define EXEC_HEAD 256 /* bytes of the file looked at first: BINPRM_BUF_SIZE */
 #define EXEC_MAX_SCRIPTS 5
 #define EXEC_MAX_PREFIX (2 * EXEC_MAX_SCRIPTS + 2)
 
 struct exec_args {
     struct page **pages; /* strings one after the other, each with its NUL: argv, then envp */
     u32 npages, cap;
-    u64 used;            /* bytes */
-    u64 limit;           /* bytes of strings and pointers allowed */
-    u64 argv_skip;       /* bytes at the start that #! took away (the old argv[0]) */
-    u64 argv_bytes;      /* end of argv in `used` */
-    u32 argc, envc;      /* as found in the pages */
+    u64 used;                      /* bytes */
+    u64 limit;                     /* bytes of strings and pointers allowed */
+    u64 argv_skip;                 /* bytes at the start that #! took away (the old argv[0]) */
+    u64 argv_bytes;                /* end of argv in `used` */
+    u32 argc, envc;                /* as found in the pages */
     char *prefix[EXEC_MAX_PREFIX]; /* strings before argv (#!), last first */
     u32 nprefix;
     u64 prefix_bytes;
@@ -35,27 +35,27 @@ struct exec_args {
 
 void exec_args_init(struct exec_args *a, u64 stack_limit);
 void exec_args_free(struct exec_args *a);
-int exec_args_add(struct exec_args *a, const char *s);             /* argv, then exec_args_end_argv(), then envp */
-int exec_args_add_user(struct exec_args *a, uaddr_t vector);       /* a NULL-terminated array of strings */
+int exec_args_add(struct exec_args *a, const char *s);       /* argv, then exec_args_end_argv(), then envp */
+int exec_args_add_user(struct exec_args *a, uaddr_t vector); /* a NULL-terminated array of strings */
 int exec_args_end_argv(struct exec_args *a);
-int exec_args_push_front(struct exec_args *a, const char *s);      /* before argv[0] */
-void exec_args_drop_first(struct exec_args *a);                    /* removes argv[0] */
-u64 exec_args_next(const struct exec_args *a, u64 off);            /* offset behind the string at off */
-u64 exec_args_bytes(const struct exec_args *a);                    /* of all strings, prefix and file name excluded */
+int exec_args_push_front(struct exec_args *a, const char *s); /* before argv[0] */
+void exec_args_drop_first(struct exec_args *a);               /* removes argv[0] */
+u64 exec_args_next(const struct exec_args *a, u64 off);       /* offset behind the string at off */
+u64 exec_args_bytes(const struct exec_args *a);               /* of all strings, prefix and file name excluded */
 /* Writes the strings at `at` of mm. -EFAULT. */
 int exec_args_write(const struct exec_args *a, struct mm *mm, uaddr_t at);
 
 /* What the steps share. */
 struct exec_image {
     struct exec_args *args;
-    struct file *file;       /* being looked at: script, then its interpreter */
-    struct file *interp;     /* PT_INTERP's, or NULL */
-    const char *filename;    /* as given: AT_EXECFN, comm */
-    char *run_name;          /* what is run after #!: the next script's argument */
+    struct file *file;    /* being looked at: script, then its interpreter */
+    struct file *interp;  /* PT_INTERP's, or NULL */
+    const char *filename; /* as given: AT_EXECFN, comm */
+    char *run_name;       /* what is run after #!: the next script's argument */
     u8 head[EXEC_HEAD];
     Elf64_Ehdr ehdr, interp_ehdr;
     Elf64_Phdr *phdrs, *interp_phdrs;
-    struct cred *cred;       /* prepared */
+    struct cred *cred; /* prepared */
     bool secure, exec_stack, fd_inaccessible;
     struct mm *mm;
     u64 entry, at_base, at_phdr, at_entry;
@@ -66,17 +66,17 @@ struct exec_what {
     const struct path *base; /* as file_open's */
     const char *name;
     u32 lookup;
-    const char *shown;       /* execveat: "/dev/fd/N" for AT_EXECFN and scripts; NULL: name */
-    bool fd_inaccessible;    /* … which will be closed: no script can be read through it */
+    const char *shown;    /* execveat: "/dev/fd/N" for AT_EXECFN and scripts; NULL: name */
+    bool fd_inaccessible; /* … which will be closed: no script can be read through it */
 };
 /* Replaces the calling thread's program. 0: return to user mode by its frame. */
 int exec_run(const struct fs_view *v, const struct exec_what *what, struct exec_args *args);
 int exec_open(const struct fs_view *v, const struct path *base, const char *name, u32 lookup, struct file **out);
 
 int script_load(struct exec_image *x, const struct fs_view *v); /* 1: not a script, 0: x->file is the interpreter now */
-int elf_check(struct exec_image *x, const struct fs_view *v);    /* headers and interpreter; errno */
-int elf_load(struct exec_image *x);                              /* into x->mm; any failure is fatal by now */
-u64 exec_random_pages(u64 count); /* 0 … count-1; 0 without ASLR */
+int elf_check(struct exec_image *x, const struct fs_view *v);   /* headers and interpreter; errno */
+int elf_load(struct exec_image *x);                             /* into x->mm; any failure is fatal by now */
+u64 exec_random_pages(u64 count);                               /* 0 … count-1; 0 without ASLR */
 
 /* proc/vdso.c */
 void vdso_init(void);

@@ -140,7 +140,7 @@ static void tell_pdeath(struct process *child)
 {
     struct thread *t;
     u64 flags = spin_lock_irqsave(&child->siglock);
-    list_for_each(t, &child->threads, process_link) {
+    list_for_each (t, &child->threads, process_link) {
         if (t->sig->pdeath_signal)
             signal_send_locked(child, NULL, t->sig->pdeath_signal, NULL, false);
     }
@@ -168,7 +168,7 @@ static void reparent_children(struct process *p)
     struct process *reaper = find_reaper(p), *c, *tmp;
     if (list_empty(&p->children))
         return;
-    list_for_each_safe(c, tmp, &p->children, sibling) {
+    list_for_each_safe (c, tmp, &p->children, sibling) {
         reparent_child(c, reaper);
     }
     waitq_wake_all(&reaper->child_wait);
@@ -321,7 +321,7 @@ static bool claim_exec(struct process *p, struct thread *me)
     bool ok = !p->group_exit && !p->exec_waiter;
     if (ok && p->thread_count > 1) {
         p->exec_waiter = me;
-        list_for_each(t, &p->threads, process_link) {
+        list_for_each (t, &p->threads, process_link) {
             if (t != me)
                 signal_wake_thread(t, true);
         }

@@ -18,8 +18,8 @@
 #include "proc/signal_internal.h"
 #include "vm/mm.h"
 
-#define CLONE_NAMESPACES                                                                                               \
-    (CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWUSER |       \
+#define CLONE_NAMESPACES                                                                                         \
+    (CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWUSER | \
      CLONE_NEWTIME)
 #define MAX_THREADS 32000u
 

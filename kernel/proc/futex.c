@@ -97,7 +97,7 @@ static u32 wake_some(struct bucket *b, const struct key *k, u32 count, u32 bitse
 {
     struct futex_waiter *w, *tmp;
     u32 n = 0;
-    list_for_each_safe(w, tmp, &b->waiters, link) {
+    list_for_each_safe (w, tmp, &b->waiters, link) {
         if (n >= count)
             break;
         if (key_equal(&w->key, k) && (w->bitset & bitset)) {
@@ -231,7 +231,7 @@ static u32 move_some(struct bucket *from, const struct key *k, struct bucket *to
 {
     struct futex_waiter *w, *tmp;
     u32 n = 0;
-    list_for_each_safe(w, tmp, &from->waiters, link) {
+    list_for_each_safe (w, tmp, &from->waiters, link) {
         if (n >= count)
             break;
         if (!key_equal(&w->key, k))
@@ -279,13 +279,21 @@ static bool compare(u32 op, s32 old, s32 arg, bool *valid)
 {
     *valid = true;
     switch (op) {
-    case FUTEX_OP_CMP_EQ: return old == arg;
-    case FUTEX_OP_CMP_NE: return old != arg;
-    case FUTEX_OP_CMP_LT: return old < arg;
-    case FUTEX_OP_CMP_GE: return old >= arg;
-    case FUTEX_OP_CMP_LE: return old <= arg;
-    case FUTEX_OP_CMP_GT: return old > arg;
-    default: *valid = false; return false;
+    case FUTEX_OP_CMP_EQ:
+        return old == arg;
+    case FUTEX_OP_CMP_NE:
+        return old != arg;
+    case FUTEX_OP_CMP_LT:
+        return old < arg;
+    case FUTEX_OP_CMP_GE:
+        return old >= arg;
+    case FUTEX_OP_CMP_LE:
+        return old <= arg;
+    case FUTEX_OP_CMP_GT:
+        return old > arg;
+    default:
+        *valid = false;
+        return false;
     }
 }
 

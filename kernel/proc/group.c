@@ -95,7 +95,7 @@ int process_setpgid(s32 pid, s32 pgid)
 static bool orphaned_without(struct pid *group, const struct process *except)
 {
     struct process *p;
-    list_for_each(p, &group->group, group_link) {
+    list_for_each (p, &group->group, group_link) {
         if (p == except || p->zombie || !p->parent)
             continue;
         if (p->parent->pgrp != group && p->parent->session == p->session)
@@ -112,7 +112,7 @@ bool process_group_orphaned(struct pid *group)
 static bool has_stopped_member(struct pid *group)
 {
     struct process *p;
-    list_for_each(p, &group->group, group_link) {
+    list_for_each (p, &group->group, group_link) {
         if (READ_ONCE(p->stop_signal))
             return true;
     }
@@ -131,7 +131,7 @@ void process_group_exit_check(struct process *p, struct process *parent)
     if (!orphaned_without(g, except) || !has_stopped_member(g))
         return;
     struct process *m;
-    list_for_each(m, &g->group, group_link) {
+    list_for_each (m, &g->group, group_link) {
         signal_send_process(m, SIGHUP, NULL);
         signal_send_process(m, SIGCONT, NULL);
     }

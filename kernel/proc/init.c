@@ -83,18 +83,30 @@ static int add_all(struct exec_args *a, enum sw_record_tag tag)
 static const char *reason(int err)
 {
     switch (-err) {
-    case ENOENT: return "no such file or directory";
-    case EACCES: return "permission denied";
-    case ENOEXEC: return "exec format error";
-    case ELIBBAD: return "the ELF interpreter is damaged";
-    case ENOTDIR: return "not a directory";
-    case EISDIR: return "is a directory";
-    case ELOOP: return "too many levels of symbolic links";
-    case E2BIG: return "argument list too long";
-    case ENOMEM: return "out of memory";
-    case ENAMETOOLONG: return "file name too long";
-    case ETXTBSY: return "text file busy";
-    default: return "input/output error";
+    case ENOENT:
+        return "no such file or directory";
+    case EACCES:
+        return "permission denied";
+    case ENOEXEC:
+        return "exec format error";
+    case ELIBBAD:
+        return "the ELF interpreter is damaged";
+    case ENOTDIR:
+        return "not a directory";
+    case EISDIR:
+        return "is a directory";
+    case ELOOP:
+        return "too many levels of symbolic links";
+    case E2BIG:
+        return "argument list too long";
+    case ENOMEM:
+        return "out of memory";
+    case ENAMETOOLONG:
+        return "file name too long";
+    case ETXTBSY:
+        return "text file busy";
+    default:
+        return "input/output error";
     }
 }
 

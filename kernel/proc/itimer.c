@@ -60,7 +60,7 @@ static void cpu_sum(struct process *p, struct cpu_use *u)
 {
     struct thread *t;
     *u = p->dead;
-    list_for_each(t, &p->threads, process_link) {
+    list_for_each (t, &p->threads, process_link) {
         thread_cpu_use(t, u);
     }
 }

@@ -54,7 +54,7 @@ static void mark(struct process *p)
 {
     struct thread *t;
     u64 flags = spin_lock_irqsave(&p->siglock);
-    list_for_each(t, &p->threads, process_link) {
+    list_for_each (t, &p->threads, process_link) {
         if (t->mm)
             t->mm->oom_victim = true;
     }
@@ -68,7 +68,7 @@ bool oom_kill(void)
     struct thread *t;
     mem_get_stats(&m);
     rcu_read_lock();
-    list_for_each(t, &all_threads, all_link) {
+    list_for_each (t, &all_threads, all_link) {
         consider(t, m.total_pages, &v);
     }
     rcu_read_unlock();

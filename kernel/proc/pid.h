@@ -18,8 +18,8 @@
 
 struct pid {
     s32 nr;
-    refcount_t refs; /* pointers to the structure; `uses` counts as one */
-    refcount_t uses; /* thread, process, group, session */
+    refcount_t refs;         /* pointers to the structure; `uses` counts as one */
+    refcount_t uses;         /* thread, process, group, session */
     struct thread *thread;   /* whose tid this is, or NULL */
     struct process *process; /* whose pid this is (zombie too), or NULL */
     struct list group;       /* process.group_link (tasklist) */
@@ -29,20 +29,20 @@ struct pid {
     struct rcu_head rcu;
 };
 
-struct pid *pid_alloc(void);         /* uses 1, not yet visible; NULL: no number or no memory */
-struct pid *pid_alloc_nr(s32 nr);    /* boot: that very number */
-void pid_publish(struct pid *p);     /* from now on pid_find sees it */
-struct pid *pid_find(s32 nr);        /* inside an RCU read section, no reference */
-struct pid *pid_find_get(s32 nr);    /* with a reference to the structure; NULL: none */
+struct pid *pid_alloc(void);      /* uses 1, not yet visible; NULL: no number or no memory */
+struct pid *pid_alloc_nr(s32 nr); /* boot: that very number */
+void pid_publish(struct pid *p);  /* from now on pid_find sees it */
+struct pid *pid_find(s32 nr);     /* inside an RCU read section, no reference */
+struct pid *pid_find_get(s32 nr); /* with a reference to the structure; NULL: none */
 static inline void pid_get(struct pid *p)
 {
     ref_get(&p->refs);
 }
 void pid_put(struct pid *p);
-void pid_use(struct pid *p);         /* another user of the number; one exists */
-void pid_unuse(struct pid *p);       /* the last one gives the number back */
-u32 pid_count(void);                 /* numbers in use */
-s32 pid_last(void);                  /* most recently allocated */
+void pid_use(struct pid *p);   /* another user of the number; one exists */
+void pid_unuse(struct pid *p); /* the last one gives the number back */
+u32 pid_count(void);           /* numbers in use */
+s32 pid_last(void);            /* most recently allocated */
 /* First number >= nr of a process: referenced, NULL: none. For /proc. */
 struct process *pid_next_process(s32 nr);
 

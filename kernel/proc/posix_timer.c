@@ -22,10 +22,10 @@ struct posix_timer {
     struct thread *target;   /* SIGEV_THREAD_ID, with a reference; NULL: the process */
     struct sigqueue *queue;  /* NULL: SIGEV_NONE */
     int id, clock;
-    bool cpu;                /* on a CPU clock: compared on the tick */
-    ns_t expires, interval;  /* expires 0: off; in the hardware's or the CPU clock's time */
-    u64 overrun;             /* since the signal was queued */
-    int last_overrun;        /* of the signal last taken */
+    bool cpu;               /* on a CPU clock: compared on the tick */
+    ns_t expires, interval; /* expires 0: off; in the hardware's or the CPU clock's time */
+    u64 overrun;            /* since the signal was queued */
+    int last_overrun;       /* of the signal last taken */
 };
 struct posix_timers {
     u32 size;
@@ -104,7 +104,7 @@ static ns_t now_of(const struct posix_timer *t)
     struct process *p = t->process;
     struct cpu_use u = p->dead;
     struct thread *i;
-    list_for_each(i, &p->threads, process_link) {
+    list_for_each (i, &p->threads, process_link) {
         thread_cpu_use(i, &u);
     }
     return cpu_now(t, &u);
@@ -311,7 +311,7 @@ static void unqueue(struct posix_timer *t)
     if (t->target && !t->target->sig)
         return;
     struct sigpending *pending = t->target ? &t->target->sig->pending : &t->process->shared_pending;
-    list_for_each(other, &pending->queue, link) {
+    list_for_each (other, &pending->queue, link) {
         if (other->info.si_signo == q->info.si_signo)
             return;
     }
@@ -346,7 +346,7 @@ int posix_timer_overrun(int id)
     return n;
 }
 
-static int delete(struct process *p, int id)
+static int delete (struct process *p, int id)
 {
     u64 flags = spin_lock_irqsave(&p->siglock);
     struct posix_timer *t = find(p, id);
@@ -365,7 +365,7 @@ static int delete(struct process *p, int id)
 
 int posix_timer_delete(int id)
 {
-    return delete(current_process(), id);
+    return delete (current_process(), id);
 }
 
 void posix_timers_exec(struct process *p)
@@ -374,7 +374,7 @@ void posix_timers_exec(struct process *p)
     if (!all)
         return;
     for (u32 i = 0; i < all->size; i++)
-        (void)delete(p, (int)i);
+        (void)delete (p, (int)i);
 }
 
 void posix_timers_exit(struct process *p)

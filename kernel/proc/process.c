@@ -171,7 +171,7 @@ u32 process_thread_total(void)
     u32 n = 0;
     struct thread *t;
     rcu_read_lock();
-    list_for_each(t, &all_threads, all_link) {
+    list_for_each (t, &all_threads, all_link) {
         n += t->process != NULL;
     }
     rcu_read_unlock();
@@ -197,7 +197,7 @@ void process_cpu_use(struct process *p, struct cpu_use *u)
     struct thread *t;
     u64 flags = spin_lock_irqsave(&p->siglock);
     *u = p->dead;
-    list_for_each(t, &p->threads, process_link) {
+    list_for_each (t, &p->threads, process_link) {
         thread_cpu_use(t, u);
     }
     spin_unlock_irqrestore(&p->siglock, flags);

@@ -51,19 +51,19 @@ struct process {
 
     /* threads (siglock) */
     struct spinlock siglock;
-    struct list threads; /* thread.process_link */
-    u32 thread_count;            /* on the list */
-    u32 alive;                   /* of them, not yet in exit */
-    struct thread *leader;       /* whose tid is the pid; with a reference, also when it has ended (its cred stays) */
-    struct thread *exec_waiter;  /* execve waits until it is the only thread */
+    struct list threads;        /* thread.process_link */
+    u32 thread_count;           /* on the list */
+    u32 alive;                  /* of them, not yet in exit */
+    struct thread *leader;      /* whose tid is the pid; with a reference, also when it has ended (its cred stays) */
+    struct thread *exec_waiter; /* execve waits until it is the only thread */
     struct sigpending shared_pending;
-    struct sighand *sighand;     /* current one; threads point to it too */
-    bool group_exit;             /* every thread is to end, with group_status */
-    bool unkillable;             /* PID 1: signals without a handler do not reach it */
-    u32 group_status;            /* wait status */
-    u32 stop_signal;             /* group stop: 0 none, else its signal */
-    u32 stop_remaining;          /* threads that have yet to stop */
-    u32 stop_state;              /* STOP_* bits for the parent's wait */
+    struct sighand *sighand; /* current one; threads point to it too */
+    bool group_exit;         /* every thread is to end, with group_status */
+    bool unkillable;         /* PID 1: signals without a handler do not reach it */
+    u32 group_status;        /* wait status */
+    u32 stop_signal;         /* group stop: 0 none, else its signal */
+    u32 stop_remaining;      /* threads that have yet to stop */
+    u32 stop_state;          /* STOP_* bits for the parent's wait */
     struct rlimit_k limits[RLIMIT_COUNT];
     struct cpu_use dead;         /* of threads that ended */
     struct cpu_use children_use; /* of children that were waited for (tasklist) */
@@ -74,31 +74,31 @@ struct process {
     struct list children, sibling;
     struct pid *pgrp, *session;
     struct list group_link, session_link;
-    s32 pgid, sid;     /* copies, to be read without the lock */
-    u32 exit_signal;   /* to the parent; SIGCHLD; 0: none */
-    u32 exit_status;   /* wait status once zombie */
+    s32 pgid, sid;   /* copies, to be read without the lock */
+    u32 exit_signal; /* to the parent; SIGCHLD; 0: none */
+    u32 exit_status; /* wait status once zombie */
     bool zombie, reaped, subreaper, has_child_subreaper;
-    bool execed;       /* since fork: setpgid's EACCES */
-    bool membarrier;   /* registered for MEMBARRIER_CMD_PRIVATE_EXPEDITED */
+    bool execed;     /* since fork: setpgid's EACCES */
+    bool membarrier; /* registered for MEMBARRIER_CMD_PRIVATE_EXPEDITED */
     bool thp_disable;
 
     struct waitq child_wait; /* wait4 of this process's threads */
     u32 dumpable;
     s16 oom_score_adj;
     u32 personality;
-    char comm[16];           /* of the leader, kept for the zombie */
+    char comm[16]; /* of the leader, kept for the zombie */
     ns_t start_time;
-    struct file *exe;        /* what runs: /proc/pid/exe once the mm is gone */
-    struct mutex exec_lock;  /* LOCK_EXEC: exec; others' use of the mm and credentials together */
+    struct file *exe;       /* what runs: /proc/pid/exe once the mm is gone */
+    struct mutex exec_lock; /* LOCK_EXEC: exec; others' use of the mm and credentials together */
 
     /* timers (siglock) */
-    struct timer real_timer; /* ITIMER_REAL */
+    struct timer real_timer;          /* ITIMER_REAL */
     ns_t real_expires, real_interval; /* real_expires 0: off */
     struct cpu_itimer cpu_itimer[2];  /* [0] ITIMER_VIRTUAL, [1] ITIMER_PROF */
     bool cpu_armed;                   /* the tick has something to compare */
     u32 posix_cpu_timers;             /* armed POSIX timers on CPU clocks */
     struct posix_timers *posix_timers;
-    u64 cpu_limit_next;      /* RLIMIT_CPU: seconds at which SIGXCPU comes next */
+    u64 cpu_limit_next; /* RLIMIT_CPU: seconds at which SIGXCPU comes next */
     struct rcu_head rcu;
 };
 /* stop_state */
@@ -112,8 +112,8 @@ static inline struct process *current_process(void)
 {
     return current_thread()->process;
 }
-struct process *process_find(s32 pid); /* reference; NULL: none (zombies are found) */
-struct thread *thread_find(s32 tid);   /* reference; NULL: none */
+struct process *process_find(s32 pid);                           /* reference; NULL: none (zombies are found) */
+struct thread *thread_find(s32 tid);                             /* reference; NULL: none */
 struct thread *thread_find_process(s32 tid, struct process **p); /* references to both; NULL: none */
 static inline void process_get(struct process *p)
 {
@@ -121,15 +121,15 @@ static inline void process_get(struct process *p)
 }
 void process_put(struct process *p);
 struct thread *process_thread_get(struct process *p); /* some living thread, the leader first; reference or NULL */
-struct process *process_alloc(void);   /* blank, refs 1, nothing linked */
-struct mm *process_mm_get(struct process *p); /* user reference, or NULL (kernel thread, zombie) */
+struct process *process_alloc(void);                  /* blank, refs 1, nothing linked */
+struct mm *process_mm_get(struct process *p);         /* user reference, or NULL (kernel thread, zombie) */
 /* After the calling thread let go of an mm, files or fs, before it drops its reference: look-ups that saw the old pointer
  * have taken theirs. */
 void process_mm_barrier(struct process *p);
-struct fdtable *process_files_get(struct thread *t); /* reference, or NULL: it has let go of them */
-struct fs_context *process_fs_get(struct thread *t); /* the same */
+struct fdtable *process_files_get(struct thread *t);    /* reference, or NULL: it has let go of them */
+struct fs_context *process_fs_get(struct thread *t);    /* the same */
 const struct cred *process_cred_get(struct process *p); /* of the leader, ended or not; reference */
-bool process_may_trace(struct process *p); /* may the caller look into it? */
+bool process_may_trace(struct process *p);              /* may the caller look into it? */
 void process_for_each(void (*fn)(struct process *p, void *arg), void *arg); /* under tasklist for reading */
 u32 process_thread_total(void);
 
@@ -149,11 +149,11 @@ void process_limits_to_mm(struct process *p, struct mm *mm);
 /* ---- fork.c ---- */
 struct clone_request {
     u64 flags;
-    u64 stack;         /* top; 0: the parent's */
+    u64 stack; /* top; 0: the parent's */
     u64 tls;
     uaddr_t parent_tid, child_tid, pidfd;
     u32 exit_signal;
-    uaddr_t set_tid;   /* clone3: array */
+    uaddr_t set_tid; /* clone3: array */
     u64 set_tid_size;
 };
 s64 process_clone(const struct clone_request *req, struct trapframe *f); /* child's tid, or -errno */
@@ -170,9 +170,9 @@ void process_group_exit_locked(struct process *p, u32 wait_status);
 struct wait_result {
     s32 pid;
     u32 uid;
-    u32 status;     /* wait status word */
-    int code;       /* CLD_* */
-    int value;      /* si_status */
+    u32 status; /* wait status word */
+    int code;   /* CLD_* */
+    int value;  /* si_status */
     struct cpu_use use;
 };
 enum wait_target { WAIT_ANY, WAIT_PID, WAIT_GROUP };
@@ -183,8 +183,9 @@ void process_release_zombie(struct process *p); /* (tasklist for writing) out of
 /* ---- groups and sessions (group.c) ---- */
 int process_setsid(void);
 int process_setpgid(s32 pid, s32 pgid);
-bool process_group_orphaned(struct pid *group);          /* (tasklist) */
-void process_group_exit_check(struct process *p, struct process *parent); /* (tasklist) SIGHUP + SIGCONT of new orphans */
+bool process_group_orphaned(struct pid *group); /* (tasklist) */
+void process_group_exit_check(struct process *p,
+                              struct process *parent); /* (tasklist) SIGHUP + SIGCONT of new orphans */
 /* kill(2)'s permission of the calling thread on p. */
 bool signal_may_kill(struct process *p, int sig);
 

@@ -92,7 +92,7 @@ static u32 task_next_thread(void *process, u32 from)
     struct thread *t;
     u32 best = 0;
     u64 flags = spin_lock_irqsave(&p->siglock);
-    list_for_each(t, &p->threads, process_link) {
+    list_for_each (t, &p->threads, process_link) {
         if ((u32)t->tid >= from && (!best || (u32)t->tid < best))
             best = (u32)t->tid;
     }
@@ -457,22 +457,14 @@ static ssize_t write_comm(void *task, u64 key, const char *text, size_t n)
 static const struct {
     const char *name, *unit;
 } limit_names[RLIMIT_COUNT] = {
-    [RLIMIT_CPU] = {"Max cpu time", "seconds"},
-    [RLIMIT_FSIZE] = {"Max file size", "bytes"},
-    [RLIMIT_DATA] = {"Max data size", "bytes"},
-    [RLIMIT_STACK] = {"Max stack size", "bytes"},
-    [RLIMIT_CORE] = {"Max core file size", "bytes"},
-    [RLIMIT_RSS] = {"Max resident set", "bytes"},
-    [RLIMIT_NPROC] = {"Max processes", "processes"},
-    [RLIMIT_NOFILE] = {"Max open files", "files"},
-    [RLIMIT_MEMLOCK] = {"Max locked memory", "bytes"},
-    [RLIMIT_AS] = {"Max address space", "bytes"},
-    [RLIMIT_LOCKS] = {"Max file locks", "locks"},
-    [RLIMIT_SIGPENDING] = {"Max pending signals", "signals"},
-    [RLIMIT_MSGQUEUE] = {"Max msgqueue size", "bytes"},
-    [RLIMIT_NICE] = {"Max nice priority", ""},
-    [RLIMIT_RTPRIO] = {"Max realtime priority", ""},
-    [RLIMIT_RTTIME] = {"Max realtime timeout", "us"},
+    [RLIMIT_CPU] = {"Max cpu time", "seconds"},         [RLIMIT_FSIZE] = {"Max file size", "bytes"},
+    [RLIMIT_DATA] = {"Max data size", "bytes"},         [RLIMIT_STACK] = {"Max stack size", "bytes"},
+    [RLIMIT_CORE] = {"Max core file size", "bytes"},    [RLIMIT_RSS] = {"Max resident set", "bytes"},
+    [RLIMIT_NPROC] = {"Max processes", "processes"},    [RLIMIT_NOFILE] = {"Max open files", "files"},
+    [RLIMIT_MEMLOCK] = {"Max locked memory", "bytes"},  [RLIMIT_AS] = {"Max address space", "bytes"},
+    [RLIMIT_LOCKS] = {"Max file locks", "locks"},       [RLIMIT_SIGPENDING] = {"Max pending signals", "signals"},
+    [RLIMIT_MSGQUEUE] = {"Max msgqueue size", "bytes"}, [RLIMIT_NICE] = {"Max nice priority", ""},
+    [RLIMIT_RTPRIO] = {"Max realtime priority", ""},    [RLIMIT_RTTIME] = {"Max realtime timeout", "us"},
 };
 
 static void put_limit(struct seq_buf *s, u64 v)
@@ -594,12 +586,12 @@ static int show_children(struct seq_buf *s, void *task, u64 key)
     return 0;
 }
 
-#define FIXED(name, text)                                                                                              \
-    static int show_##name(struct seq_buf *s, void *task, u64 key)                                                     \
-    {                                                                                                                  \
-        (void)task, (void)key;                                                                                         \
-        seq_puts(s, text);                                                                                             \
-        return 0;                                                                                                      \
+#define FIXED(name, text)                                          \
+    static int show_##name(struct seq_buf *s, void *task, u64 key) \
+    {                                                              \
+        (void)task, (void)key;                                     \
+        seq_puts(s, text);                                         \
+        return 0;                                                  \
     }
 FIXED(cgroup, "0::/\n")
 FIXED(loginuid, "4294967295")
@@ -610,35 +602,40 @@ FIXED(syscall, "running\n")
 
 /* ---- the tables ---- */
 
-#define FILE_(n, m, fn) {.name = n, .mode = S_IFREG | (m), .show = fn}
-#define LINK_(n, fn) {.name = n, .mode = S_IFLNK | 0777, .follow = fn}
-#define NS_(n) {.name = n, .mode = S_IFLNK | 0777, .readlink = read_ns}
+#define FILE_(n, m, fn)                              \
+    {                                                \
+        .name = n, .mode = S_IFREG | (m), .show = fn \
+    }
+#define LINK_(n, fn)                                    \
+    {                                                   \
+        .name = n, .mode = S_IFLNK | 0777, .follow = fn \
+    }
+#define NS_(n)                                                 \
+    {                                                          \
+        .name = n, .mode = S_IFLNK | 0777, .readlink = read_ns \
+    }
 
 static const struct proc_entry fd_each = {.name = "", .mode = S_IFLNK | 0700, .follow = follow_fd, .mode_of = fd_mode};
 static const struct proc_entry fdinfo_each = {.name = "", .mode = S_IFREG | 0444, .show = show_fdinfo};
-static const struct proc_entry ns_entries[] = {NS_("cgroup"), NS_("ipc"), NS_("mnt"),  NS_("net"),
+static const struct proc_entry ns_entries[] = {NS_("cgroup"), NS_("ipc"),  NS_("mnt"), NS_("net"),
                                                NS_("pid"),    NS_("user"), NS_("uts"), {0}};
 
-#define COMMON                                                                                                         \
-    FILE_("auxv", 0400, show_auxv), FILE_("cgroup", 0444, show_cgroup), FILE_("cmdline", 0444, show_cmdline),          \
-        {.name = "comm", .mode = S_IFREG | 0644, .show = show_comm, .write = write_comm}, LINK_("cwd", follow_cwd),    \
-        FILE_("environ", 0400, show_environ), LINK_("exe", follow_exe),                                                \
-        {.name = "fd", .mode = S_IFDIR | 0500, .next = next_fd, .each = &fd_each, .permission = may_look},             \
-        {.name = "fdinfo", .mode = S_IFDIR | 0555, .next = next_fd, .each = &fdinfo_each, .permission = may_look},     \
-        FILE_("gid_map", 0644, show_id_map), FILE_("io", 0400, show_io), FILE_("limits", 0444, show_limits),           \
-        FILE_("loginuid", 0644, show_loginuid), FILE_("maps", 0444, show_maps),                                        \
-        {.name = "mem", .mode = S_IFREG | 0600, .fops = &mem_fops, .permission = may_look},                            \
-        FILE_("mountinfo", 0444, show_mountinfo), FILE_("mounts", 0444, show_mounts),                                  \
-        {.name = "ns", .mode = S_IFDIR | 0511, .children = ns_entries},                                                \
-        FILE_("oom_score", 0444, show_oom_score),                                                                      \
-        {.name = "oom_score_adj",                                                                                      \
-         .mode = S_IFREG | 0644,                                                                                       \
-         .show = show_oom_score_adj,                                                                                   \
-         .write = write_oom_score_adj},                                                                                \
-        FILE_("personality", 0400, show_personality), LINK_("root", follow_root),                                      \
-        FILE_("schedstat", 0444, show_schedstat), FILE_("sessionid", 0444, show_loginuid),                             \
-        FILE_("setgroups", 0644, show_setgroups), FILE_("stat", 0444, procfs_show_stat),                               \
-        FILE_("statm", 0444, procfs_show_statm), FILE_("status", 0444, procfs_show_status),                            \
+#define COMMON                                                                                                       \
+    FILE_("auxv", 0400, show_auxv), FILE_("cgroup", 0444, show_cgroup), FILE_("cmdline", 0444, show_cmdline),        \
+        {.name = "comm", .mode = S_IFREG | 0644, .show = show_comm, .write = write_comm}, LINK_("cwd", follow_cwd),  \
+        FILE_("environ", 0400, show_environ), LINK_("exe", follow_exe),                                              \
+        {.name = "fd", .mode = S_IFDIR | 0500, .next = next_fd, .each = &fd_each, .permission = may_look},           \
+        {.name = "fdinfo", .mode = S_IFDIR | 0555, .next = next_fd, .each = &fdinfo_each, .permission = may_look},   \
+        FILE_("gid_map", 0644, show_id_map), FILE_("io", 0400, show_io), FILE_("limits", 0444, show_limits),         \
+        FILE_("loginuid", 0644, show_loginuid), FILE_("maps", 0444, show_maps),                                      \
+        {.name = "mem", .mode = S_IFREG | 0600, .fops = &mem_fops, .permission = may_look},                          \
+        FILE_("mountinfo", 0444, show_mountinfo), FILE_("mounts", 0444, show_mounts),                                \
+        {.name = "ns", .mode = S_IFDIR | 0511, .children = ns_entries}, FILE_("oom_score", 0444, show_oom_score),    \
+        {.name = "oom_score_adj", .mode = S_IFREG | 0644, .show = show_oom_score_adj, .write = write_oom_score_adj}, \
+        FILE_("personality", 0400, show_personality), LINK_("root", follow_root),                                    \
+        FILE_("schedstat", 0444, show_schedstat), FILE_("sessionid", 0444, show_loginuid),                           \
+        FILE_("setgroups", 0644, show_setgroups), FILE_("stat", 0444, procfs_show_stat),                             \
+        FILE_("statm", 0444, procfs_show_statm), FILE_("status", 0444, procfs_show_status),                          \
         FILE_("syscall", 0400, show_syscall), FILE_("uid_map", 0644, show_id_map), FILE_("wchan", 0444, show_wchan)
 
 static const struct proc_entry process_entries[] = {COMMON, FILE_("coredump_filter", 0644, show_coredump_filter), {0}};

@@ -25,12 +25,17 @@ struct facts {
 static char state_of(const struct thread *t)
 {
     switch (READ_ONCE(t->state)) {
-    case THREAD_SLEEP_INT: return 'S';
+    case THREAD_SLEEP_INT:
+        return 'S';
     case THREAD_SLEEP_KILL:
-    case THREAD_SLEEP_UNINT: return 'D';
-    case THREAD_STOPPED: return 'T';
-    case THREAD_DEAD: return 'Z';
-    default: return 'R';
+    case THREAD_SLEEP_UNINT:
+        return 'D';
+    case THREAD_STOPPED:
+        return 'T';
+    case THREAD_DEAD:
+        return 'Z';
+    default:
+        return 'R';
     }
 }
 
@@ -163,11 +168,16 @@ int procfs_show_statm(struct seq_buf *s, void *task, u64 key)
 static const char *state_text(char state)
 {
     switch (state) {
-    case 'R': return "R (running)";
-    case 'S': return "S (sleeping)";
-    case 'D': return "D (disk sleep)";
-    case 'T': return "T (stopped)";
-    default: return "Z (zombie)";
+    case 'R':
+        return "R (running)";
+    case 'S':
+        return "S (sleeping)";
+    case 'D':
+        return "D (disk sleep)";
+    case 'T':
+        return "T (stopped)";
+    default:
+        return "Z (zombie)";
     }
 }
 

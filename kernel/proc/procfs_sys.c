@@ -92,15 +92,17 @@ static void show_cpu(struct seq_buf *s, u32 id)
         model |= sig >> 12 & 0xf0;
     if (family == 15)
         family += sig >> 20 & 0xff;
-    seq_printf(s, "processor\t: %u\nvendor_id\t: %s\ncpu family\t: %u\nmodel\t\t: %u\nmodel name\t: %s\nstepping\t: %u\n", id,
-               cpu.vendor, family, model, cpu.brand, sig & 15);
+    seq_printf(s,
+               "processor\t: %u\nvendor_id\t: %s\ncpu family\t: %u\nmodel\t\t: %u\nmodel name\t: %s\nstepping\t: %u\n",
+               id, cpu.vendor, family, model, cpu.brand, sig & 15);
     seq_printf(s, "cpu MHz\t\t: %lu.%03lu\ncache size\t: 512 KB\nphysical id\t: 0\nsiblings\t: %u\ncore id\t\t: %u\n",
                khz / 1000, khz % 1000, cpu_count, id);
-    seq_printf(s, "cpu cores\t: %u\napicid\t\t: %u\ninitial apicid\t: %u\nfpu\t\t: yes\nfpu_exception\t: yes\n", cpu_count,
-               percpu_area[id].apic_id, percpu_area[id].apic_id);
+    seq_printf(s, "cpu cores\t: %u\napicid\t\t: %u\ninitial apicid\t: %u\nfpu\t\t: yes\nfpu_exception\t: yes\n",
+               cpu_count, percpu_area[id].apic_id, percpu_area[id].apic_id);
     seq_printf(s, "cpuid level\t: %u\nwp\t\t: yes\nflags\t\t:", cpu.max_leaf);
     cpu_flags_show(s);
-    seq_printf(s, "\nbugs\t\t:\nbogomips\t: %lu.%02lu\nclflush size\t: 64\ncache_alignment\t: 64\n", khz / 500, khz / 5 % 100);
+    seq_printf(s, "\nbugs\t\t:\nbogomips\t: %lu.%02lu\nclflush size\t: 64\ncache_alignment\t: 64\n", khz / 500,
+               khz / 5 % 100);
     seq_puts(s, "address sizes\t: 40 bits physical, 48 bits virtual\npower management:\n\n");
 }
 
@@ -126,8 +128,8 @@ static int show_stat(struct seq_buf *s, void *arg)
         seq_printf(s, "cpu%u %lu 0 %lu %lu 0 0 0 0 0 0\n", i, user / TICK_NS, sys / TICK_NS, idle / TICK_NS);
     }
     ns_t boot = clock_realtime() - clock_monotonic();
-    seq_printf(s, "intr 0\nctxt %lu\nbtime %lu\nprocesses %d\nprocs_running %u\nprocs_blocked 0\n", sched_context_switches(),
-               boot / NSEC_PER_SEC, pid_last(), sched_runnable_count());
+    seq_printf(s, "intr 0\nctxt %lu\nbtime %lu\nprocesses %d\nprocs_running %u\nprocs_blocked 0\n",
+               sched_context_switches(), boot / NSEC_PER_SEC, pid_last(), sched_runnable_count());
     return 0;
 }
 

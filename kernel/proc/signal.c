@@ -99,7 +99,7 @@ void signal_flush_queue(struct sigpending *p)
 {
     struct sigqueue *q, *tmp;
     p->set = 0;
-    list_for_each_safe(q, tmp, &p->queue, link) {
+    list_for_each_safe (q, tmp, &p->queue, link) {
         list_del(&q->link);
         sigqueue_free(q);
     }
@@ -112,7 +112,7 @@ static void flush_set(struct sigpending *p, sigset64_t set)
     if (!(p->set & set))
         return;
     p->set &= ~set;
-    list_for_each_safe(q, tmp, &p->queue, link) {
+    list_for_each_safe (q, tmp, &p->queue, link) {
         if (set & SIGBIT(q->info.si_signo)) {
             list_del(&q->link);
             sigqueue_free(q);
@@ -124,7 +124,7 @@ void signal_flush_set(struct process *p, sigset64_t set)
 {
     struct thread *t;
     flush_set(&p->shared_pending, set);
-    list_for_each(t, &p->threads, process_link) {
+    list_for_each (t, &p->threads, process_link) {
         flush_set(&t->sig->pending, set);
     }
 }
@@ -170,7 +170,7 @@ static void resume_all(struct process *p)
 {
     struct thread *t;
     bool was = p->stop_signal != 0;
-    list_for_each(t, &p->threads, process_link) {
+    list_for_each (t, &p->threads, process_link) {
         t->sig->stop_pending = 0;
         if (t->sig->stopped) {
             t->sig->stopped = 0;
@@ -215,7 +215,7 @@ static struct thread *choose(struct process *p, struct thread *t, int sig)
     if (t)
         return wants(t, sig) ? t : NULL;
     struct thread *found = NULL, *i;
-    list_for_each(i, &p->threads, process_link) {
+    list_for_each (i, &p->threads, process_link) {
         if (!wants(i, sig))
             continue;
         if (!thread_work(i, WORK_SIGNAL))
@@ -232,7 +232,7 @@ void process_group_exit_locked(struct process *p, u32 wait_status)
     p->group_exit = true;
     p->group_status = wait_status;
     p->stop_signal = 0;
-    list_for_each(t, &p->threads, process_link) {
+    list_for_each (t, &p->threads, process_link) {
         if (t->sig) {
             t->sig->stop_pending = 0;
             t->sig->stopped = 0;
@@ -334,7 +334,7 @@ int signal_send_group(s32 pgid, int sig, const struct ksiginfo *info)
     rwsem_read_lock(&tasklist_lock);
     struct pid *g = pid_find(pgid);
     if (g) {
-        list_for_each(p, &g->group, group_link) {
+        list_for_each (p, &g->group, group_link) {
             signal_send_process(p, sig, info);
             n++;
         }

@@ -24,10 +24,10 @@ typedef u64 sigset64_t; /* bit (signo - 1) */
 #define SIGSET_KERNEL_ONLY (SIGBIT(SIGKILL) | SIGBIT(SIGSTOP))
 #define SIGSET_STOP (SIGBIT(SIGSTOP) | SIGBIT(SIGTSTP) | SIGBIT(SIGTTIN) | SIGBIT(SIGTTOU))
 #define SIGSET_IGNORED (SIGBIT(SIGCHLD) | SIGBIT(SIGCONT) | SIGBIT(SIGURG) | SIGBIT(SIGWINCH))
-#define SIGSET_CORE                                                                                                    \
-    (SIGBIT(SIGQUIT) | SIGBIT(SIGILL) | SIGBIT(SIGTRAP) | SIGBIT(SIGABRT) | SIGBIT(SIGFPE) | SIGBIT(SIGSEGV) |         \
+#define SIGSET_CORE                                                                                            \
+    (SIGBIT(SIGQUIT) | SIGBIT(SIGILL) | SIGBIT(SIGTRAP) | SIGBIT(SIGABRT) | SIGBIT(SIGFPE) | SIGBIT(SIGSEGV) | \
      SIGBIT(SIGBUS) | SIGBIT(SIGSYS) | SIGBIT(SIGXCPU) | SIGBIT(SIGXFSZ))
-#define SIGSET_SYNCHRONOUS                                                                                             \
+#define SIGSET_SYNCHRONOUS \
     (SIGBIT(SIGSEGV) | SIGBIT(SIGBUS) | SIGBIT(SIGILL) | SIGBIT(SIGTRAP) | SIGBIT(SIGFPE) | SIGBIT(SIGSYS))
 
 /* siginfo without the padding to 128 bytes that user space sees. */
@@ -55,17 +55,17 @@ struct sighand {
 
 /* A thread's own part: thread.sig. */
 struct signal_state {
-    struct sigpending pending;  /* (siglock) */
-    sigset64_t blocked;         /* written by the thread under siglock */
-    sigset64_t saved_mask;      /* to be restored after sigsuspend & co. (WORK_RESTORE_MASK) */
-    sigset64_t waiting;         /* (siglock) sigtimedwait: blocked signals it wants to be woken by */
+    struct sigpending pending; /* (siglock) */
+    sigset64_t blocked;        /* written by the thread under siglock */
+    sigset64_t saved_mask;     /* to be restored after sigsuspend & co. (WORK_RESTORE_MASK) */
+    sigset64_t waiting;        /* (siglock) sigtimedwait: blocked signals it wants to be woken by */
     uaddr_t altstack;
     size_t altstack_size;
     u32 altstack_flags;
     s32 pdeath_signal;
-    u32 stop_pending;           /* (siglock) this thread is to join the group stop */
-    u32 stopped;                /* (siglock) it has */
-    u32 trap_no, trap_error;    /* of the last fault, for the frame's sigcontext */
+    u32 stop_pending;        /* (siglock) this thread is to join the group stop */
+    u32 stopped;             /* (siglock) it has */
+    u32 trap_no, trap_error; /* of the last fault, for the frame's sigcontext */
     u64 trap_cr2;
     /* restart_syscall(2) */
     long (*restart)(struct signal_state *s);
@@ -117,8 +117,8 @@ bool signal_is_ignored_by(struct thread *t, int sig); /* ignored or blocked: tty
 
 /* ---- delivery: syscall/exit_work.c ---- */
 void signal_deliver(struct trapframe *f);
-void signal_recalc(void);                    /* current: sets or clears WORK_SIGNAL */
-void signal_flush_thread(struct thread *t);  /* drops all pending of a dying thread */
+void signal_recalc(void);                   /* current: sets or clears WORK_SIGNAL */
+void signal_flush_thread(struct thread *t); /* drops all pending of a dying thread */
 void signal_flush_queue(struct sigpending *p);
 /* sigtimedwait: takes one signal of `set`; its number, or 0 */
 int signal_dequeue(sigset64_t set, struct ksiginfo *info);
@@ -128,8 +128,8 @@ void signal_state_free(struct signal_state *s);
 /* proc/sigframe.c */
 int sigframe_setup(struct trapframe *f, int sig, const struct sigaction *act, const struct ksiginfo *info,
                    sigset64_t mask_after);
-long sigframe_return(struct trapframe *f); /* rt_sigreturn(2): the new rax */
-u32 sigframe_min_size(void);               /* AT_MINSIGSTKSZ */
+long sigframe_return(struct trapframe *f);                       /* rt_sigreturn(2): the new rax */
+u32 sigframe_min_size(void);                                     /* AT_MINSIGSTKSZ */
 u32 signal_altstack_state(const struct signal_state *s, u64 sp); /* SS_DISABLE, SS_ONSTACK, 0 */
 int signal_altstack_set(struct signal_state *s, const stack_t *st, u64 sp, size_t min); /* sigaltstack(2)'s errors */
 int siginfo_to_user(uaddr_t p, const struct ksiginfo *info);

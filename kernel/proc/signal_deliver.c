@@ -22,7 +22,7 @@ static struct sigqueue *first_queued(struct sigpending *p, int sig, bool *more)
 {
     struct sigqueue *q, *found = NULL;
     *more = false;
-    list_for_each(q, &p->queue, link) {
+    list_for_each (q, &p->queue, link) {
         if (q->info.si_signo != sig)
             continue;
         if (found) {
@@ -111,7 +111,7 @@ static void retarget(struct process *p, struct thread *t, sigset64_t newly_block
     struct thread *i;
     if (!left || p->thread_count == 1)
         return;
-    list_for_each(i, &p->threads, process_link) {
+    list_for_each (i, &p->threads, process_link) {
         if (i != t && (left & ~i->sig->blocked)) {
             left &= i->sig->blocked;
             signal_wake_thread(i, false);
@@ -169,7 +169,7 @@ static void begin_group_stop(struct process *p, int sig)
     p->stop_signal = (u32)sig;
     p->stop_state &= ~(STOP_CONTINUED | STOP_TELL_CONTINUED);
     p->stop_remaining = 0;
-    list_for_each(t, &p->threads, process_link) {
+    list_for_each (t, &p->threads, process_link) {
         if (t->sig->stopped)
             continue;
         t->sig->stop_pending = 1;

@@ -107,7 +107,7 @@ static s64 scan(const struct wait_call *w)
     struct process *me = current_process(), *c, *tmp;
     s64 ret = -ECHILD;
     rwsem_write_lock(&tasklist_lock);
-    list_for_each_safe(c, tmp, &me->children, sibling) {
+    list_for_each_safe (c, tmp, &me->children, sibling) {
         if (!eligible(w, c))
             continue;
         ret = 0;

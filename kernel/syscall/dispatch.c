@@ -21,20 +21,20 @@ typedef long (*syscall_fn)(u64 a, u64 b, u64 c, u64 d, u64 e, u64 f);
 
 #define REGS u64 a, u64 b, u64 c, u64 d, u64 e, u64 f
 #define UNUSED (void)a, (void)b, (void)c, (void)d, (void)e, (void)f
-#define ENTRY(name, call)                                                                                              \
-    static long do_##name(REGS)                                                                                        \
-    {                                                                                                                  \
-        UNUSED;                                                                                                        \
-        return call;                                                                                                   \
+#define ENTRY(name, call)       \
+    static long do_##name(REGS) \
+    {                           \
+        UNUSED;                 \
+        return call;            \
     }
 #define SYS0(nr, name) ENTRY(name, sys_##name())
 #define SYS1(nr, name, t1, a1) ENTRY(name, sys_##name((t1)a))
 #define SYS2(nr, name, t1, a1, t2, a2) ENTRY(name, sys_##name((t1)a, (t2)b))
 #define SYS3(nr, name, t1, a1, t2, a2, t3, a3) ENTRY(name, sys_##name((t1)a, (t2)b, (t3)c))
 #define SYS4(nr, name, t1, a1, t2, a2, t3, a3, t4, a4) ENTRY(name, sys_##name((t1)a, (t2)b, (t3)c, (t4)d))
-#define SYS5(nr, name, t1, a1, t2, a2, t3, a3, t4, a4, t5, a5)                                                         \
+#define SYS5(nr, name, t1, a1, t2, a2, t3, a3, t4, a4, t5, a5) \
     ENTRY(name, sys_##name((t1)a, (t2)b, (t3)c, (t4)d, (t5)e))
-#define SYS6(nr, name, t1, a1, t2, a2, t3, a3, t4, a4, t5, a5, t6, a6)                                                 \
+#define SYS6(nr, name, t1, a1, t2, a2, t3, a3, t4, a4, t5, a5, t6, a6) \
     ENTRY(name, sys_##name((t1)a, (t2)b, (t3)c, (t4)d, (t5)e, (t6)f))
 #define REFUSED(nr, name, reason)
 #include "syscall/table.h"

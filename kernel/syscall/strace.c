@@ -32,18 +32,18 @@ struct call {
 };
 
 static const struct call calls[] = {
-#define A(t, a)                                                                                                        \
-    {                                                                                                                  \
-#t, #a                                                                                                                 \
+#define A(t, a) \
+    {           \
+#t, #a  \
     }
 #define SYS0(nr, name) [nr] = {#name, {}},
 #define SYS1(nr, name, t1, a1) [nr] = {#name, {A(t1, a1)}},
 #define SYS2(nr, name, t1, a1, t2, a2) [nr] = {#name, {A(t1, a1), A(t2, a2)}},
 #define SYS3(nr, name, t1, a1, t2, a2, t3, a3) [nr] = {#name, {A(t1, a1), A(t2, a2), A(t3, a3)}},
 #define SYS4(nr, name, t1, a1, t2, a2, t3, a3, t4, a4) [nr] = {#name, {A(t1, a1), A(t2, a2), A(t3, a3), A(t4, a4)}},
-#define SYS5(nr, name, t1, a1, t2, a2, t3, a3, t4, a4, t5, a5)                                                         \
+#define SYS5(nr, name, t1, a1, t2, a2, t3, a3, t4, a4, t5, a5) \
     [nr] = {#name, {A(t1, a1), A(t2, a2), A(t3, a3), A(t4, a4), A(t5, a5)}},
-#define SYS6(nr, name, t1, a1, t2, a2, t3, a3, t4, a4, t5, a5, t6, a6)                                                 \
+#define SYS6(nr, name, t1, a1, t2, a2, t3, a3, t4, a4, t5, a5, t6, a6) \
     [nr] = {#name, {A(t1, a1), A(t2, a2), A(t3, a3), A(t4, a4), A(t5, a5), A(t6, a6)}},
 #define REFUSED(nr, name, reason) [nr] = {#name, {}},
 #include "syscall/table.h"
@@ -60,9 +60,9 @@ struct word {
     u64 value;
     const char *name;
 };
-#define W(x)                                                                                                           \
-    {                                                                                                                  \
-        (x), #x                                                                                                        \
+#define W(x)    \
+    {           \
+        (x), #x \
     }
 static const struct word open_words[] = {W(O_WRONLY), W(O_RDWR),     W(O_CREAT),    W(O_EXCL),   W(O_NOCTTY),
                                          W(O_TRUNC),  W(O_APPEND),   W(O_NONBLOCK), W(O_DIRECT), W(O_DIRECTORY),
@@ -70,18 +70,22 @@ static const struct word open_words[] = {W(O_WRONLY), W(O_RDWR),     W(O_CREAT),
 static const struct word prot_words[] = {W(PROT_READ), W(PROT_WRITE), W(PROT_EXEC)};
 static const struct word map_words[] = {W(MAP_SHARED),    W(MAP_PRIVATE),   W(MAP_FIXED), W(MAP_ANONYMOUS),
                                         W(MAP_GROWSDOWN), W(MAP_NORESERVE), W(MAP_STACK), W(MAP_POPULATE)};
-static const char *const signals[] = {"0",    "HUP",  "INT",  "QUIT",   "ILL",  "TRAP", "ABRT",   "BUS",
-                                      "FPE",  "KILL", "USR1", "SEGV",   "USR2", "PIPE", "ALRM",   "TERM",
-                                      "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU",   "URG",
-                                      "XCPU", "XFSZ", "VTALRM", "PROF", "WINCH", "IO",  "PWR",    "SYS"};
-static const struct word errors[] = {
-    W(EPERM),   W(ENOENT),  W(ESRCH),   W(EINTR),        W(EIO),         W(ENXIO),    W(E2BIG),       W(ENOEXEC),
-    W(EBADF),   W(ECHILD),  W(EAGAIN),  W(ENOMEM),       W(EACCES),      W(EFAULT),   W(EBUSY),       W(EEXIST),
-    W(EXDEV),   W(ENODEV),  W(ENOTDIR), W(EISDIR),       W(EINVAL),      W(ENFILE),   W(EMFILE),      W(ENOTTY),
-    W(ETXTBSY), W(EFBIG),   W(ENOSPC),  W(ESPIPE),       W(EROFS),       W(EMLINK),   W(EPIPE),       W(ERANGE),
-    W(EDEADLK), W(ENAMETOOLONG), W(ENOSYS), W(ENOTEMPTY), W(ELOOP),      W(ENODATA),  W(EOVERFLOW),   W(ELIBBAD),
-    W(ENOTSOCK), W(EOPNOTSUPP), W(EAFNOSUPPORT), W(ETIMEDOUT), W(ERESTARTSYS), W(ERESTARTNOINTR),
-    W(ERESTARTNOHAND), W(ERESTART_RESTARTBLOCK)};
+static const char *const signals[] = {"0",      "HUP",  "INT",    "QUIT", "ILL",   "TRAP", "ABRT", "BUS",
+                                      "FPE",    "KILL", "USR1",   "SEGV", "USR2",  "PIPE", "ALRM", "TERM",
+                                      "STKFLT", "CHLD", "CONT",   "STOP", "TSTP",  "TTIN", "TTOU", "URG",
+                                      "XCPU",   "XFSZ", "VTALRM", "PROF", "WINCH", "IO",   "PWR",  "SYS"};
+static const struct word errors[] = {W(EPERM),       W(ENOENT),         W(ESRCH),          W(EINTR),
+                                     W(EIO),         W(ENXIO),          W(E2BIG),          W(ENOEXEC),
+                                     W(EBADF),       W(ECHILD),         W(EAGAIN),         W(ENOMEM),
+                                     W(EACCES),      W(EFAULT),         W(EBUSY),          W(EEXIST),
+                                     W(EXDEV),       W(ENODEV),         W(ENOTDIR),        W(EISDIR),
+                                     W(EINVAL),      W(ENFILE),         W(EMFILE),         W(ENOTTY),
+                                     W(ETXTBSY),     W(EFBIG),          W(ENOSPC),         W(ESPIPE),
+                                     W(EROFS),       W(EMLINK),         W(EPIPE),          W(ERANGE),
+                                     W(EDEADLK),     W(ENAMETOOLONG),   W(ENOSYS),         W(ENOTEMPTY),
+                                     W(ELOOP),       W(ENODATA),        W(EOVERFLOW),      W(ELIBBAD),
+                                     W(ENOTSOCK),    W(EOPNOTSUPP),     W(EAFNOSUPPORT),   W(ETIMEDOUT),
+                                     W(ERESTARTSYS), W(ERESTARTNOINTR), W(ERESTARTNOHAND), W(ERESTART_RESTARTBLOCK)};
 
 static void put_flags(struct seq_buf *s, u64 v, const struct word *w, size_t n, const char *none)
 {

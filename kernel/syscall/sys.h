@@ -20,9 +20,8 @@ static inline struct trapframe *user_frame(void)
 #define SYS2(nr, name, t1, a1, t2, a2) long sys_##name(t1 a1, t2 a2);
 #define SYS3(nr, name, t1, a1, t2, a2, t3, a3) long sys_##name(t1 a1, t2 a2, t3 a3);
 #define SYS4(nr, name, t1, a1, t2, a2, t3, a3, t4, a4) long sys_##name(t1 a1, t2 a2, t3 a3, t4 a4);
-#define SYS5(nr, name, t1, a1, t2, a2, t3, a3, t4, a4, t5, a5)                                                         \
-    long sys_##name(t1 a1, t2 a2, t3 a3, t4 a4, t5 a5);
-#define SYS6(nr, name, t1, a1, t2, a2, t3, a3, t4, a4, t5, a5, t6, a6)                                                 \
+#define SYS5(nr, name, t1, a1, t2, a2, t3, a3, t4, a4, t5, a5) long sys_##name(t1 a1, t2 a2, t3 a3, t4 a4, t5 a5);
+#define SYS6(nr, name, t1, a1, t2, a2, t3, a3, t4, a4, t5, a5, t6, a6) \
     long sys_##name(t1 a1, t2 a2, t3 a3, t4 a4, t5 a5, t6 a6);
 #define REFUSED(nr, name, reason)
 #include "syscall/table.h"

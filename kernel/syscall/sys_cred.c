@@ -127,8 +127,8 @@ long sys_setresuid(u32 ruid, u32 euid, u32 suid)
     return finish_uids(c, 0);
 }
 
-#define FS_CAPS                                                                                                        \
-    (1ull << CAP_CHOWN | 1ull << CAP_DAC_OVERRIDE | 1ull << CAP_DAC_READ_SEARCH | 1ull << CAP_FOWNER |                 \
+#define FS_CAPS                                                                                        \
+    (1ull << CAP_CHOWN | 1ull << CAP_DAC_OVERRIDE | 1ull << CAP_DAC_READ_SEARCH | 1ull << CAP_FOWNER | \
      1ull << CAP_FSETID | 1ull << CAP_LINUX_IMMUTABLE | 1ull << CAP_MKNOD | 1ull << CAP_MAC_OVERRIDE)
 
 long sys_setfsuid(u32 uid)

@@ -123,7 +123,7 @@ static int set_limit(s32 pid, u32 which, const struct rlimit_k *new, struct rlim
 long sys_prlimit64(pid_k pid, u32 resource, ptr_k new, out_k old)
 {
     struct rlimit_k n, o;
-    if (new && copy_from_user(&n, new, sizeof(n)))
+    if (new &&copy_from_user(&n, new, sizeof(n)))
         return -EFAULT;
     int err = set_limit(pid, resource, new ? &n : NULL, &o);
     return !err && old ? copy_to_user(old, &o, sizeof(o)) : err;
@@ -259,8 +259,8 @@ static void barrier_on(u64 cpus)
         smp_call(cpus, nothing, NULL, true);
 }
 
-#define MEMBARRIER_KNOWN                                                                                               \
-    (MEMBARRIER_CMD_GLOBAL | MEMBARRIER_CMD_GLOBAL_EXPEDITED | MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED |              \
+#define MEMBARRIER_KNOWN                                                                                  \
+    (MEMBARRIER_CMD_GLOBAL | MEMBARRIER_CMD_GLOBAL_EXPEDITED | MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED | \
      MEMBARRIER_CMD_PRIVATE_EXPEDITED | MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED)
 
 long sys_membarrier(int cmd, u32 flags, int cpu)

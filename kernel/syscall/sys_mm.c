@@ -18,28 +18,18 @@ static int fill_from_file(struct vm_map_args *args, u64 fd, u64 off, struct file
     struct file *f = fd_get(current_thread()->files, (u32)fd);
     if (!f)
         return -EBADF;
-    int err = 0;
-    if (f->fmode & FMODE_PATH)
-        err = -EBADF;
-    else if (!args->len)
-        err = -EINVAL;
-    else if (args->flags & MAP_HUGETLB)
-        err = -EINVAL;
-    else if ((s64)off < 0 || off + args->len < off || (s64)(off + args->len) < 0)
+    int err = f->fmode & FMODE_PATH ? -EBADF : 0;
+    if (!err)
+        err = args->flags & MAP_HUGETLB ? -EINVAL : vm_map_check(my_mm(), args);
+    if (!err && ((s64)off < 0 || (s64)(off + args->len) < 0))
         err = -EOVERFLOW;
-    else
+    if (!err)
         err = file_mmap(f, args);
     if (err)
         file_put(f);
     else
         *out = f;
     return err;
-}
-
-static bool known_type(u32 flags)
-{
-    u32 type = flags & MAP_TYPE;
-    return type == MAP_SHARED || type == MAP_PRIVATE || type == MAP_SHARED_VALIDATE;
 }
 
 long sys_mmap(u64 addr, u64 len, prot_k prot, map_k flags, u64 fd, u64 off)
@@ -57,8 +47,6 @@ long sys_mmap(u64 addr, u64 len, prot_k prot, map_k flags, u64 fd, u64 off)
     if (off & (PAGE_SIZE - 1))
         return -EINVAL;
     if (!(flags & MAP_ANONYMOUS)) {
-        if (!known_type(args.flags))
-            args.len = 0; /* EBADF goes before EINVAL */
         int err = fill_from_file(&args, fd, off, &file);
         if (err)
             return err;

@@ -162,35 +162,64 @@ long sys_prctl(int option, u64 a2, u64 a3, u64 a4, u64 a5)
     const struct cred *c = current_cred();
     bool rest = a3 || a4 || a5;
     switch (option) {
-    case PR_SET_PDEATHSIG: return set_pdeathsig(a2);
-    case PR_GET_PDEATHSIG: return put_user_u32(a2, (u32)current_thread()->sig->pdeath_signal);
-    case PR_GET_DUMPABLE: return p->dumpable;
-    case PR_SET_DUMPABLE: return set_dumpable(a2);
-    case PR_GET_KEEPCAPS: return !!(c->securebits & SECBIT_KEEP_CAPS);
-    case PR_SET_KEEPCAPS: return set_keepcaps(a2);
-    case PR_SET_NAME: return set_comm(a2);
-    case PR_GET_NAME: return copy_to_user(a2, current_thread()->comm, sizeof(current_thread()->comm));
-    case PR_SET_TIMERSLACK: return set_slack(a2);
-    case PR_GET_TIMERSLACK: return (long)(*slack() ? *slack() : SLACK_DEFAULT);
-    case PR_SET_CHILD_SUBREAPER: return set_subreaper(a2);
-    case PR_GET_CHILD_SUBREAPER: return put_user_u32(a2, p->subreaper);
-    case PR_SET_NO_NEW_PRIVS: return a2 != 1 || rest ? -EINVAL : change_cred(edit_no_new_privs, 1);
-    case PR_GET_NO_NEW_PRIVS: return a2 || rest ? -EINVAL : c->no_new_privs;
-    case PR_CAPBSET_READ: return a2 > CAP_LAST_CAP ? -EINVAL : (long)(c->bounding >> a2 & 1);
-    case PR_CAPBSET_DROP: return drop_bounding(a2);
-    case PR_GET_SECUREBITS: return c->securebits;
-    case PR_SET_SECUREBITS: return set_securebits(a2);
-    case PR_CAP_AMBIENT: return ambient(a2, a3, a4, a5);
-    case PR_GET_SECCOMP: return 0;
-    case PR_GET_TSC: return put_user_u32(a2, PR_TSC_ENABLE);
-    case PR_SET_TSC: return a2 == PR_TSC_ENABLE ? 0 : -EINVAL;
-    case PR_GET_TIMING: return PR_TIMING_STATISTICAL;
-    case PR_SET_TIMING: return a2 == PR_TIMING_STATISTICAL ? 0 : -EINVAL;
-    case PR_SET_THP_DISABLE: return rest ? -EINVAL : (p->thp_disable = a2, 0);
-    case PR_GET_THP_DISABLE: return a2 || rest ? -EINVAL : p->thp_disable;
-    case PR_MCE_KILL_GET: return a2 || rest ? -EINVAL : PR_MCE_KILL_DEFAULT;
-    case PR_SET_MM: return capable(CAP_SYS_RESOURCE) ? -EINVAL : -EPERM;
-    default: return -EINVAL;
+    case PR_SET_PDEATHSIG:
+        return set_pdeathsig(a2);
+    case PR_GET_PDEATHSIG:
+        return put_user_u32(a2, (u32)current_thread()->sig->pdeath_signal);
+    case PR_GET_DUMPABLE:
+        return p->dumpable;
+    case PR_SET_DUMPABLE:
+        return set_dumpable(a2);
+    case PR_GET_KEEPCAPS:
+        return !!(c->securebits & SECBIT_KEEP_CAPS);
+    case PR_SET_KEEPCAPS:
+        return set_keepcaps(a2);
+    case PR_SET_NAME:
+        return set_comm(a2);
+    case PR_GET_NAME:
+        return copy_to_user(a2, current_thread()->comm, sizeof(current_thread()->comm));
+    case PR_SET_TIMERSLACK:
+        return set_slack(a2);
+    case PR_GET_TIMERSLACK:
+        return (long)(*slack() ? *slack() : SLACK_DEFAULT);
+    case PR_SET_CHILD_SUBREAPER:
+        return set_subreaper(a2);
+    case PR_GET_CHILD_SUBREAPER:
+        return put_user_u32(a2, p->subreaper);
+    case PR_SET_NO_NEW_PRIVS:
+        return a2 != 1 || rest ? -EINVAL : change_cred(edit_no_new_privs, 1);
+    case PR_GET_NO_NEW_PRIVS:
+        return a2 || rest ? -EINVAL : c->no_new_privs;
+    case PR_CAPBSET_READ:
+        return a2 > CAP_LAST_CAP ? -EINVAL : (long)(c->bounding >> a2 & 1);
+    case PR_CAPBSET_DROP:
+        return drop_bounding(a2);
+    case PR_GET_SECUREBITS:
+        return c->securebits;
+    case PR_SET_SECUREBITS:
+        return set_securebits(a2);
+    case PR_CAP_AMBIENT:
+        return ambient(a2, a3, a4, a5);
+    case PR_GET_SECCOMP:
+        return 0;
+    case PR_GET_TSC:
+        return put_user_u32(a2, PR_TSC_ENABLE);
+    case PR_SET_TSC:
+        return a2 == PR_TSC_ENABLE ? 0 : -EINVAL;
+    case PR_GET_TIMING:
+        return PR_TIMING_STATISTICAL;
+    case PR_SET_TIMING:
+        return a2 == PR_TIMING_STATISTICAL ? 0 : -EINVAL;
+    case PR_SET_THP_DISABLE:
+        return rest ? -EINVAL : (p->thp_disable = a2, 0);
+    case PR_GET_THP_DISABLE:
+        return a2 || rest ? -EINVAL : p->thp_disable;
+    case PR_MCE_KILL_GET:
+        return a2 || rest ? -EINVAL : PR_MCE_KILL_DEFAULT;
+    case PR_SET_MM:
+        return capable(CAP_SYS_RESOURCE) ? -EINVAL : -EPERM;
+    default:
+        return -EINVAL;
     }
 }
 
@@ -211,11 +240,17 @@ long sys_arch_prctl(int option, u64 arg)
             return -EPERM;
         arch_set_gs_base(arg);
         return 0;
-    case ARCH_GET_FS: return put_user_u64(arg, arch_get_fs_base());
-    case ARCH_GET_GS: return put_user_u64(arg, arch_get_gs_base());
-    case ARCH_GET_CPUID: return 1;
-    case ARCH_SET_CPUID: return -ENODEV;
-    case ARCH_GET_XCOMP_SUPP: return put_user_u64(arg, cpu.xfeatures);
-    default: return -EINVAL;
+    case ARCH_GET_FS:
+        return put_user_u64(arg, arch_get_fs_base());
+    case ARCH_GET_GS:
+        return put_user_u64(arg, arch_get_gs_base());
+    case ARCH_GET_CPUID:
+        return 1;
+    case ARCH_SET_CPUID:
+        return -ENODEV;
+    case ARCH_GET_XCOMP_SUPP:
+        return put_user_u64(arg, cpu.xfeatures);
+    default:
+        return -EINVAL;
     }
 }

@@ -95,7 +95,8 @@ static int copy_extensible(void *dst, size_t known, size_t least, uaddr_t src, s
     return 0;
 }
 
-#define CLONE3_KNOWN (0x1ffffff00ull | CLONE_CLEAR_SIGHAND | CLONE_NEWTIME) /* all but CSIGNAL; INTO_CGROUP is refused */
+#define CLONE3_KNOWN \
+    (0x1ffffff00ull | CLONE_CLEAR_SIGHAND | CLONE_NEWTIME) /* all but CSIGNAL; INTO_CGROUP is refused */
 
 static int check_clone3(const struct clone_args *a)
 {
@@ -536,7 +537,7 @@ long sys_pidfd_getfd(fd_k pidfd, fd_k fd, u32 flags)
     if (new < 0)
         file_put(f);
     else
-        fd_install(current_thread()->files, (u32)new, f);
+        fd_install(current_thread()->files, (u32) new, f);
     return new;
 }
 

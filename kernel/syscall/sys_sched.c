@@ -116,8 +116,7 @@ static s32 nice_of(s32 pid)
 
 long sys_sched_setscheduler(pid_k pid, int policy, ptr_k param)
 {
-    struct wish w = {.policy = (u32)policy & ~(u32)SCHED_RESET_ON_FORK,
-                     .reset_on_fork = policy & SCHED_RESET_ON_FORK};
+    struct wish w = {.policy = (u32)policy & ~(u32)SCHED_RESET_ON_FORK, .reset_on_fork = policy & SCHED_RESET_ON_FORK};
     if (policy < 0 || !param || pid < 0)
         return -EINVAL;
     if (get_user_u32(&w.priority, param))
@@ -217,7 +216,9 @@ long sys_sched_getattr(pid_k pid, out_k attr, u32 size, u32 flags)
 
 long sys_sched_get_priority_max(int policy)
 {
-    return policy >= 0 && policy_valid((u32)policy) ? (is_rt((u32)policy) ? 99 : 0) : policy == SCHED_DEADLINE ? 0 : -EINVAL;
+    return policy >= 0 && policy_valid((u32)policy) ? (is_rt((u32)policy) ? 99 : 0)
+           : policy == SCHED_DEADLINE               ? 0
+                                                    : -EINVAL;
 }
 
 long sys_sched_get_priority_min(int policy)

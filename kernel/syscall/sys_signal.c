@@ -40,7 +40,7 @@ static int kill_group(s32 pgid, int sig, const struct ksiginfo *info)
     rwsem_read_lock(&tasklist_lock);
     struct pid *g = pid_find(pgid);
     if (g) {
-        list_for_each(p, &g->group, group_link) {
+        list_for_each (p, &g->group, group_link) {
             int err = kill_process(p, sig, info);
             sent |= !err;
             ret = err;

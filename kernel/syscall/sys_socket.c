@@ -36,10 +36,10 @@ long sys_socketpair(int family, int type, int protocol, fds_k fds)
     return no_family(family, type);
 }
 
-#define NO_SOCKET(name, ...)                                                                                           \
-    long sys_##name(__VA_ARGS__)                                                                                       \
-    {                                                                                                                  \
-        return no_socket(fd);                                                                                          \
+#define NO_SOCKET(name, ...)     \
+    long sys_##name(__VA_ARGS__) \
+    {                            \
+        return no_socket(fd);    \
     }
 #pragma GCC diagnostic ignored "-Wunused-parameter"
 NO_SOCKET(connect, fd_k fd, ptr_k addr, int len)

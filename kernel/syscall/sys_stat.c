@@ -13,24 +13,26 @@
 
 static int put_stat(uaddr_t to, const struct kstat *k)
 {
-    struct stat st = {
-        .st_dev = k->dev,
-        .st_ino = k->ino,
-        .st_nlink = k->nlink,
-        .st_mode = k->mode,
-        .st_uid = k->uid,
-        .st_gid = k->gid,
-        .st_rdev = k->rdev,
-        .st_size = (long)k->size,
-        .st_blksize = k->blksize,
-        .st_blocks = (long)k->blocks,
-        .st_atime = (unsigned long)k->atime.sec,
-        .st_atime_nsec = k->atime.nsec,
-        .st_mtime = (unsigned long)k->mtime.sec,
-        .st_mtime_nsec = k->mtime.nsec,
-        .st_ctime = (unsigned long)k->ctime.sec,
-        .st_ctime_nsec = k->ctime.nsec,
-    };
+    struct stat st;
+
+    st.st_dev = k->dev;
+    st.st_ino = k->ino;
+    st.st_nlink = k->nlink;
+    st.st_mode = k->mode;
+    st.st_uid = k->uid;
+    st.st_gid = k->gid;
+    st.st_rdev = k->rdev;
+    st.st_size = (long)k->size;
+    st.st_blksize = k->blksize;
+    st.st_blocks = (long)k->blocks;
+    st.st_atime = (unsigned long)k->atime.sec;
+    st.st_atime_nsec = k->atime.nsec;
+    st.st_mtime = (unsigned long)k->mtime.sec;
+    st.st_mtime_nsec = k->mtime.nsec;
+    st.st_ctime = (unsigned long)k->ctime.sec;
+    st.st_ctime_nsec = k->ctime.nsec;
+    st.__pad0 = 0;
+    memset(st.__unused, 0, sizeof(st.__unused));
     return copy_to_user(to, &st, sizeof(st));
 }
 
