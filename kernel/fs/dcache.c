@@ -68,17 +68,22 @@ static inline u64 load_word(const char *s)
     return w;
 }
 
-static inline u64 load_word_safe(const char *s) /* up to and including the NUL; never leaves the page before it */
+static __attribute__((noinline, cold)) u64 load_bytes(const char *s, u32 n)
 {
-    if (likely(((u64)s & (PAGE_SIZE - 1)) <= PAGE_SIZE - 8))
-        return load_word(s);
     u64 w = 0;
-    for (u32 i = 0; i < 8; i++) {
+
+    for (u32 i = 0; i < n; i++) {
         w |= (u64)(u8)s[i] << (8 * i);
         if (!s[i])
             break;
     }
     return w;
+}
+
+/* The bytes up to a NUL, or n of them, and anything behind; never leaves their page. */
+static inline u64 load_word_safe(const char *s, u32 n)
+{
+    return likely(((u64)s & (PAGE_SIZE - 1)) <= PAGE_SIZE - 8) ? load_word(s) : load_bytes(s, n);
 }
 
 static inline u64 mix(u64 h, u64 w)
@@ -98,7 +103,7 @@ u32 component_hash(const char *s, u32 *len)
     u32 n = 0;
 
     for (;; n += 8) {
-        u64 w = load_word_safe(s + n);
+        u64 w = load_word_safe(s + n, 8);
         u64 end = zero_bytes(w) | zero_bytes(w ^ ('/' * WORD_ONES));
         if (end) {
             u32 bits = (u32)__builtin_ctzl(end) & ~7u;
@@ -129,15 +134,13 @@ static inline u32 full_hash(const struct dentry *parent, u32 hash)
     return (u32)((((u64)parent >> 6) + hash) * HASH_PRIME >> 32);
 }
 
-static inline bool same_bytes(const char *a, const char *b, u32 len)
+/* `name` has 7 readable bytes behind its end (dname), s ends with NUL or '/' in its page. */
+static inline bool same_name(const char *name, const char *s, u32 len)
 {
-    for (; len >= 8; len -= 8, a += 8, b += 8)
-        if (load_word(a) != load_word(b))
+    for (; len >= 8; len -= 8, name += 8, s += 8)
+        if (load_word(name) != load_word(s))
             return false;
-    while (len--)
-        if (*a++ != *b++)
-            return false;
-    return true;
+    return !len || !((load_word(name) ^ load_word_safe(s, len)) << (64 - 8 * len));
 }
 
 static void free_name_rcu(struct rcu_head *h)
@@ -147,7 +150,7 @@ static void free_name_rcu(struct rcu_head *h)
 
 int dentry_prepare_name(const char *s, u32 len, const struct dname **out)
 {
-    struct dname_heap *n = kmalloc(sizeof(*n) + len + 1, MEM_WAIT);
+    struct dname_heap *n = kmalloc(sizeof(*n) + len + 8ul, MEM_WAIT);
 
     if (!n)
         return -ENOMEM;
@@ -226,7 +229,7 @@ struct dentry *dcache_find(const struct dentry *parent, u32 hash, const char *s,
         if (d->hash != h || READ_ONCE(d->parent) != parent)
             continue;
         const struct dname *n = load_acquire(&d->name);
-        if (n->len == len && same_bytes(n->s, s, len)) {
+        if (n->len == len && same_name(n->s, s, len)) {
             if (unlikely(!(dentry_flags(d) & D_REFERENCED)))
                 set_flags(d, D_REFERENCED);
             return d;
@@ -245,7 +248,7 @@ struct dentry *dcache_get(struct dentry *parent, u32 hash, const char *s, u32 le
         if (d->hash != h || READ_ONCE(d->parent) != parent)
             continue;
         const struct dname *n = load_acquire(&d->name);
-        if (n->len == len && same_bytes(n->s, s, len) && dentry_get_live(d))
+        if (n->len == len && same_name(n->s, s, len) && dentry_get_live(d))
             break;
     }
     rcu_read_unlock();

@@ -23,7 +23,7 @@ struct dname {
     u16 len;
     char s[]; /* terminated */
 };
-#define DNAME_INLINE 38
+#define DNAME_INLINE 38 /* and 8 more behind, so that names are compared by words */
 
 struct dentry {
     struct dentry *hash_next; /* RCU; hash lock */
@@ -39,7 +39,7 @@ struct dentry {
     struct rcu_head rcu;
     struct {
         u16 len;
-        char s[DNAME_INLINE];
+        char s[DNAME_INLINE + 8];
     } inline_name;
 };
 #define D_HASHED 1u

@@ -114,23 +114,22 @@ void inode_apply_attr(struct inode *i, const struct inode_attr *a)
 
 static int stat_inode(struct inode *i, struct mount *m, struct kstat *st)
 {
-    *st = (struct kstat){
-        .dev = i->sb->dev,
-        .ino = i->ino,
-        .rdev = i->rdev,
-        .mode = i->mode,
-        .nlink = i->nlink,
-        .uid = i->uid,
-        .gid = i->gid,
-        .size = READ_ONCE(i->size),
-        .blocks = i->blocks,
-        .blksize = PAGE_SIZE,
-        .mnt_id = m ? (u64)m->id : 0,
-        .atime = i->atime,
-        .mtime = i->mtime,
-        .ctime = i->ctime,
-        .btime = i->btime,
-    };
+    st->dev = i->sb->dev;
+    st->ino = i->ino;
+    st->rdev = i->rdev;
+    st->mode = i->mode;
+    st->nlink = i->nlink;
+    st->uid = i->uid;
+    st->gid = i->gid;
+    st->size = READ_ONCE(i->size);
+    st->blocks = i->blocks;
+    st->blksize = PAGE_SIZE;
+    st->attributes = 0;
+    st->mnt_id = m ? (u64)m->id : 0;
+    st->atime = i->atime;
+    st->mtime = i->mtime;
+    st->ctime = i->ctime;
+    st->btime = i->btime;
     if (i->flags & INODE_IMMUTABLE)
         st->attributes |= STATX_ATTR_IMMUTABLE;
     return i->ops->getattr ? i->ops->getattr(i, st) : 0;

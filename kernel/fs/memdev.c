@@ -20,7 +20,7 @@ static ssize_t null_read(struct file *f, struct uio *u, s64 *pos)
 static ssize_t null_write(struct file *f, struct uio *u, s64 *pos)
 {
     (void)f, (void)pos;
-    return (ssize_t)uio_skip(u, u->resid);
+    return (ssize_t)u->resid;
 }
 
 static s64 null_seek(struct file *f, s64 off, int whence)
@@ -34,6 +34,10 @@ static ssize_t zero_read(struct file *f, struct uio *u, s64 *pos)
     size_t total = 0;
 
     (void)f, (void)pos;
+    if (likely(u->resid <= PAGE_SIZE)) {
+        size_t n = u->resid, done = uio_zero(u, n);
+        return done || !n ? (ssize_t)done : -EFAULT;
+    }
     while (u->resid) {
         size_t n = MIN(u->resid, 65536ul), done = uio_zero(u, n);
         total += done;

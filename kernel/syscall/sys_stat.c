@@ -32,7 +32,7 @@ static int put_stat(uaddr_t to, const struct kstat *k)
     st.st_ctime = (unsigned long)k->ctime.sec;
     st.st_ctime_nsec = k->ctime.nsec;
     st.__pad0 = 0;
-    memset(st.__unused, 0, sizeof(st.__unused));
+    st.__unused[0] = st.__unused[1] = st.__unused[2] = 0;
     return copy_to_user(to, &st, sizeof(st));
 }
 

@@ -18,8 +18,15 @@ _Static_assert(sizeof(struct user_iovec) == sizeof(struct uio_seg), "read in pla
 
 static void set_one(struct uio *u, u64 base, size_t len, bool user)
 {
-    *u = (struct uio){.nsegs = 1, .user = user, .resid = len, .one = {base, len}};
-    u->segs = &u->one;
+    u->segs = &u->one; /* one by one: an initializer would clear the whole structure first */
+    u->nsegs = 1;
+    u->user = user;
+    u->nofault = false;
+    u->off = 0;
+    u->resid = len;
+    u->one.base = base;
+    u->one.len = len;
+    u->heap = NULL;
 }
 
 int uio_init_user(struct uio *u, uaddr_t base, size_t len)
@@ -92,7 +99,7 @@ static inline void advance(struct uio *u, size_t n)
 enum copy_kind { COPY_TO, COPY_FROM, COPY_ZERO };
 
 /* Bytes not copied. */
-static size_t copy_user(const struct uio *u, enum copy_kind kind, uaddr_t at, void *buf, size_t n)
+static inline __attribute__((always_inline)) size_t copy_user(const struct uio *u, enum copy_kind kind, uaddr_t at, void *buf, size_t n)
 {
     switch (kind) {
     case COPY_TO:
@@ -114,10 +121,17 @@ static void copy_kernel(enum copy_kind kind, void *at, void *buf, size_t n)
         memset(at, 0, n);
 }
 
-static size_t copy(struct uio *u, enum copy_kind kind, void *buf, size_t n)
+/* Most calls have one segment of user memory, which `resid` alone describes. */
+static inline __attribute__((always_inline)) size_t copy(struct uio *u, enum copy_kind kind, void *buf, size_t n)
 {
     size_t done = 0;
     n = MIN(n, u->resid);
+    if (likely(u->user && u->nsegs == 1 && n <= CHUNK)) {
+        done = n - copy_user(u, kind, u->segs->base + u->off, buf, n);
+        u->off += done;
+        u->resid -= done;
+        return done;
+    }
     while (done < n) {
         size_t part = MIN(MIN(u->segs->len - u->off, n - done), CHUNK), left = 0;
         u64 at = u->segs->base + u->off;
