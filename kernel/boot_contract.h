@@ -62,13 +62,14 @@ struct sw_index_inode {
     int64_t mtime_sec;
     uint32_t mtime_nsec;
     uint32_t rdev_major, rdev_minor;
-    uint32_t parent;     /* directories: inode number of the parent (the root: 0) */
-    uint64_t size;       /* regular: bytes; symlink: length of the target; else 0 */
-    uint64_t data_off;   /* regular, symlink: from the start of the *archive* (SW_PAGE-aligned when size >= SW_PAGE); size 0: 0 */
-    uint32_t first;      /* directories: index of the first dirent; else 0 */
-    uint32_t count;      /* directories: number of dirents; else 0 */
-    uint32_t xattr_off;  /* from xattrs_off; 0xffffffff: none */
-    uint32_t xattr_len;  /* records: u16 name_len, u16 reserved, u32 value_len, name, value; each record padded to 8 */
+    uint32_t parent; /* directories: inode number of the parent (the root: 0) */
+    uint64_t size;   /* regular: bytes; symlink: length of the target; else 0 */
+    uint64_t
+        data_off; /* regular, symlink: from the start of the *archive* (SW_PAGE-aligned when size >= SW_PAGE); size 0: 0 */
+    uint32_t first;     /* directories: index of the first dirent; else 0 */
+    uint32_t count;     /* directories: number of dirents; else 0 */
+    uint32_t xattr_off; /* from xattrs_off; 0xffffffff: none */
+    uint32_t xattr_len; /* records: u16 name_len, u16 reserved, u32 value_len, name, value; each record padded to 8 */
 };
 
 /* A directory's entries are consecutive and sorted by memcmp of the name (shorter first when a prefix). */
@@ -100,7 +101,7 @@ struct sw_archive_tail {
 #define SW_RECORD_MAGIC 0x3143455257504c53ull /* "SLPWREC1" */
 struct sw_record_header {
     uint64_t magic;
-    uint32_t version;    /* 1 */
+    uint32_t version; /* 1 */
     uint32_t item_count;
     uint64_t size; /* bytes of the record, this header included */
 };
@@ -111,20 +112,20 @@ struct sw_record_item {
 };
 
 enum sw_record_tag {
-    SW_REC_ARG = 1,        /* string; one item an argument, in order; at least one. argv[0] is looked up in the env's
+    SW_REC_ARG = 1,         /* string; one item an argument, in order; at least one. argv[0] is looked up in the env's
                               PATH by the kernel when it has no '/', as execvp(3) does */
-    SW_REC_ENV = 2,        /* "NAME=value", one item each, in order */
-    SW_REC_CWD = 3,        /* absolute path (created by the builder when the image lacks it) */
-    SW_REC_UID = 4,        /* u32 */
-    SW_REC_GID = 5,        /* u32 */
-    SW_REC_GROUP = 6,      /* u32, one item a supplementary group */
-    SW_REC_HOSTNAME = 7,   /* string, 1..64 */
-    SW_REC_STOP_SIGNAL = 8,/* u32, 1..64 */
-    SW_REC_PORT = 9,       /* u32: port | (protocol << 16), protocol 6 tcp, 17 udp, 132 sctp */
-    SW_REC_TIME = 10,      /* i64: nanoseconds since the epoch, a lower bound for wall time when no clock is found */
-    SW_REC_FLAGS = 11,     /* u32: SW_FLAG_* */
-    SW_REC_RLIMIT = 12,    /* u32 resource, u32 0, u64 soft, u64 hard */
-    SW_REC_DOMAINNAME = 13 /* string */
+    SW_REC_ENV = 2,         /* "NAME=value", one item each, in order */
+    SW_REC_CWD = 3,         /* absolute path (created by the builder when the image lacks it) */
+    SW_REC_UID = 4,         /* u32 */
+    SW_REC_GID = 5,         /* u32 */
+    SW_REC_GROUP = 6,       /* u32, one item a supplementary group */
+    SW_REC_HOSTNAME = 7,    /* string, 1..64 */
+    SW_REC_STOP_SIGNAL = 8, /* u32, 1..64 */
+    SW_REC_PORT = 9,        /* u32: port | (protocol << 16), protocol 6 tcp, 17 udp, 132 sctp */
+    SW_REC_TIME = 10,       /* i64: nanoseconds since the epoch, a lower bound for wall time when no clock is found */
+    SW_REC_FLAGS = 11,      /* u32: SW_FLAG_* */
+    SW_REC_RLIMIT = 12,     /* u32 resource, u32 0, u64 soft, u64 hard */
+    SW_REC_DOMAINNAME = 13  /* string */
 };
 
 #define SW_FLAG_TTY 1u        /* docker -t: one terminal instead of three streams */

@@ -114,7 +114,8 @@ void control_exit_code(int code)
 void control_exit_signal(int signo, bool core)
 {
     char line[128];
-    int n = snprintf(line, sizeof(line), "{\"event\":\"exit\",\"signal\":%d,\"core\":%s}", signo, core ? "true" : "false");
+    int n =
+        snprintf(line, sizeof(line), "{\"event\":\"exit\",\"signal\":%d,\"core\":%s}", signo, core ? "true" : "false");
     finish(line, (size_t)n);
 }
 
@@ -186,8 +187,8 @@ static void command_stop(const char *line)
 static void command_winsize(const char *line)
 {
     s64 rows, cols;
-    if (json_get_int(line, "rows", &rows) && json_get_int(line, "cols", &cols) && rows >= 0 && rows <= 65535 && cols >= 0 &&
-        cols <= 65535 && control_ops.winsize)
+    if (json_get_int(line, "rows", &rows) && json_get_int(line, "cols", &cols) && rows >= 0 && rows <= 65535 &&
+        cols >= 0 && cols <= 65535 && control_ops.winsize)
         control_ops.winsize((u32)rows, (u32)cols);
 }
 

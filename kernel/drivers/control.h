@@ -7,12 +7,12 @@
 
 /* Filled by proc/ and tty/. Process context. */
 struct control_ops {
-    int (*signal)(int signo);              /* to the container's PID 1, as from outside; -ESRCH */
+    int (*signal)(int signo); /* to the container's PID 1, as from outside; -ESRCH */
     void (*winsize)(u32 rows, u32 cols);
 };
 extern struct control_ops control_ops;
 
-void control_init(void);                    /* starts the command thread */
+void control_init(void); /* starts the command thread */
 void control_report_boot(void);
 void control_report_pid1(const char *argv0);
 /* The container's end. Streams are drained, the record goes out, the machine powers off. Process context. */

@@ -76,7 +76,8 @@ bool json_get_int(const char *line, const char *name, s64 *out)
     const char *s = find_member(line, name), *end;
     bool negative = s && *s == '-';
     u64 v;
-    if (!s || str_to_u64(s + negative, 10, &v, &end) || v > INT64_MAX || (*skip_space(end) != ',' && *skip_space(end) != '}'))
+    if (!s || str_to_u64(s + negative, 10, &v, &end) || v > INT64_MAX ||
+        (*skip_space(end) != ',' && *skip_space(end) != '}'))
         return false;
     *out = negative ? -(s64)v : (s64)v;
     return true;

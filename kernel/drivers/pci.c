@@ -128,7 +128,7 @@ paddr_t pci_bar(const struct pci_function *f, u32 n, u64 *size)
         u64 mask = pci_read32(f, off) & ~0xfu;
         pci_write32(f, off, low);
         pci_write16(f, PCI_COMMAND, command);
-        *size = (u32)-(u32)mask;
+        *size = (u32) - (u32)mask;
     }
     return base;
 }

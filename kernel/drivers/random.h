@@ -9,10 +9,10 @@
 
 #include "lib/types.h"
 
-void random_init(void);                            /* before anything asks */
-void random_bytes(void *buf, size_t n);            /* any context */
+void random_init(void);                 /* before anything asks */
+void random_bytes(void *buf, size_t n); /* any context */
 u64 random_u64(void);
-void random_add_entropy(const void *p, size_t n);  /* mixes in; any context */
+void random_add_entropy(const void *p, size_t n); /* mixes in; any context */
 /* Called once by the virtio-rng driver; asks for bytes now and then. */
 void random_set_source(void (*request)(void));
 

@@ -9,10 +9,14 @@ static ssize_t trigger(const char *text, size_t n, void *arg)
 {
     (void)arg;
     switch (n ? text[0] : 0) {
-    case 'c': panic("sysrq: a crash was asked for");
-    case 'b': arch_reboot();
-    case 'o': arch_poweroff();
-    default: return (ssize_t)n;
+    case 'c':
+        panic("sysrq: a crash was asked for");
+    case 'b':
+        arch_reboot();
+    case 'o':
+        arch_poweroff();
+    default:
+        return (ssize_t)n;
     }
 }
 

@@ -31,7 +31,7 @@ struct virtio_device {
     const struct virtio_transport *ops;
     u32 id; /* device type */
     bool legacy;
-    u64 features; /* negotiated */
+    u64 features;        /* negotiated */
     volatile u8 *regs;   /* MMIO: registers; PCI: common configuration */
     volatile u8 *config; /* device configuration */
     volatile u8 *isr;    /* PCI without MSI-X */

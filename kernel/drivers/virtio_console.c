@@ -46,8 +46,8 @@ struct vport {
     u32 nr;
     struct virtqueue *rx, *tx; /* (con_lock) */
     bool added, host_open, host_closed;
-    struct list ready;  /* filled input (con_lock; removed by the reader only) */
-    u32 in_flight;      /* bytes of output (con_lock) */
+    struct list ready; /* filled input (con_lock; removed by the reader only) */
+    u32 in_flight;     /* bytes of output (con_lock) */
     struct mutex read_lock;
 };
 
@@ -120,14 +120,17 @@ static void handle_control(const struct virtio_console_control *m)
     if (!v)
         return;
     switch (m->event) {
-    case VIRTIO_CONSOLE_PORT_ADD: open_port(v); break;
+    case VIRTIO_CONSOLE_PORT_ADD:
+        open_port(v);
+        break;
     case VIRTIO_CONSOLE_PORT_OPEN:
         v->host_open = m->value != 0;
         v->host_closed = m->value == 0;
         waitq_wake_all(&v->port.rx_wait);
         waitq_wake_all(&v->port.tx_wait);
         break;
-    default: break; /* names are fixed by number; sizes come by the control port */
+    default:
+        break; /* names are fixed by number; sizes come by the control port */
     }
 }
 
@@ -353,7 +356,7 @@ static size_t vport_unread(struct port *p)
     struct buffer *b;
     size_t n = 0;
     u64 flags = spin_lock_irqsave(&con_lock);
-    list_for_each(b, &v->ready, link)
+    list_for_each (b, &v->ready, link)
         n += b->len - b->off;
     spin_unlock_irqrestore(&con_lock, flags);
     return n;

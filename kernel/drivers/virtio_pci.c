@@ -141,7 +141,8 @@ static void map_regions(struct virtio_device *d, const struct pci_function *f)
             if (!d->config)
                 d->config = map_region(f, at);
             break;
-        default: break;
+        default:
+            break;
         }
     }
 }

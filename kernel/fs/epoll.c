@@ -276,7 +276,7 @@ static int levels_above(const struct file *f, int level)
     if (level > MAX_NESTS)
         return level;
     spin_lock(&links_lock);
-    list_for_each(i, &f->epoll_links, file_link)
+    list_for_each (i, &f->epoll_links, file_link)
         highest = MAX(highest, 1);
     spin_unlock(&links_lock);
     return highest;
@@ -314,10 +314,17 @@ int epoll_control(struct file *epf, int op, struct file *f, u32 fd, const struct
     if (!err) {
         mutex_lock(&ep->lock);
         switch (op) {
-        case EPOLL_CTL_ADD: err = add_item(ep, f, fd, ev); break;
-        case EPOLL_CTL_MOD: err = change_item(ep, f, fd, ev); break;
-        case EPOLL_CTL_DEL: err = delete_item(ep, f, fd); break;
-        default: err = -EINVAL;
+        case EPOLL_CTL_ADD:
+            err = add_item(ep, f, fd, ev);
+            break;
+        case EPOLL_CTL_MOD:
+            err = change_item(ep, f, fd, ev);
+            break;
+        case EPOLL_CTL_DEL:
+            err = delete_item(ep, f, fd);
+            break;
+        default:
+            err = -EINVAL;
         }
         mutex_unlock(&ep->lock);
     }

@@ -58,7 +58,7 @@ static struct file_locks *locks_of(struct inode *i)
 static struct lock *conflict(struct file_locks *l, const struct lock *want)
 {
     struct lock *h;
-    list_for_each(h, &l->held, link) {
+    list_for_each (h, &l->held, link) {
         if (h->kind == want->kind && h->owner != want->owner && h->start <= want->end && want->start <= h->end &&
             (h->type == F_WRLCK || want->type == F_WRLCK))
             return h;
@@ -101,7 +101,7 @@ static void cut(struct file_locks *l, struct lock *h, const struct lock *want, s
 static void apply(struct file_locks *l, struct lock want, struct lock **fresh, struct lock **spare)
 {
     struct lock *h, *next;
-    list_for_each_safe(h, next, &l->held, link) {
+    list_for_each_safe (h, next, &l->held, link) {
         if (h->kind != want.kind || h->owner != want.owner)
             continue;
         if (h->type == want.type && touches(h, &want)) {
@@ -127,7 +127,7 @@ static bool deadlock(const void *owner, const void *holder)
         const void *next = NULL;
         if (holder == owner)
             return true;
-        list_for_each(s, &sleepers, link) {
+        list_for_each (s, &sleepers, link) {
             if (s->owner == holder)
                 next = s->waits_for;
         }
@@ -139,8 +139,8 @@ static bool deadlock(const void *owner, const void *holder)
 }
 
 /* true: done (applied, or *err set); false: in the way is somebody, whom *s now waits for. */
-static bool try_set(struct file_locks *l, const struct lock *want, struct lock **fresh, struct lock **spare, struct sleeper *s,
-                    bool wait, int *err)
+static bool try_set(struct file_locks *l, const struct lock *want, struct lock **fresh, struct lock **spare,
+                    struct sleeper *s, bool wait, int *err)
 {
     bool done = true;
     *err = 0;
@@ -225,7 +225,7 @@ static void remove_owned(struct inode *i, enum lock_kind kind, const void *owner
     if (!l)
         return;
     spin_lock(&locks_lock);
-    list_for_each_safe(h, next, &l->held, link) {
+    list_for_each_safe (h, next, &l->held, link) {
         if (h->kind == kind && h->owner == owner) {
             drop(h);
             any = true;
@@ -249,7 +249,7 @@ int locks_flock(struct file *f, int op)
     struct lock *h;
     spin_lock(&locks_lock);
     if (l) {
-        list_for_each(h, &l->held, link)
+        list_for_each (h, &l->held, link)
             same |= h->kind == KIND_FLOCK && h->owner == f && h->type == type;
     }
     spin_unlock(&locks_lock);
@@ -278,7 +278,7 @@ void locks_free(struct inode *i)
     struct lock *h, *next;
     if (!i->locks)
         return;
-    list_for_each_safe(h, next, &i->locks->held, link)
+    list_for_each_safe (h, next, &i->locks->held, link)
         drop(h);
     kfree(i->locks);
     i->locks = NULL;

@@ -12,9 +12,9 @@ typedef struct {
     u64 v;
 } atomic64_t;
 
-#define ATOMIC_INIT(x)                                                                                                 \
-    {                                                                                                                  \
-        (x)                                                                                                            \
+#define ATOMIC_INIT(x) \
+    {                  \
+        (x)            \
     }
 #define atomic_read(a) __atomic_load_n(&(a)->v, __ATOMIC_RELAXED)
 #define atomic_set(a, x) __atomic_store_n(&(a)->v, (x), __ATOMIC_RELAXED)
@@ -23,10 +23,10 @@ typedef struct {
 #define atomic_or(a, x) __atomic_fetch_or(&(a)->v, (x), __ATOMIC_SEQ_CST) /* returns the old value */
 #define atomic_and(a, x) __atomic_fetch_and(&(a)->v, (x), __ATOMIC_SEQ_CST)
 #define atomic_xchg(a, x) __atomic_exchange_n(&(a)->v, (x), __ATOMIC_SEQ_CST)
-#define atomic_cas(a, old, new)                                                                                        \
-    ({                                                                                                                 \
-        __typeof__((a)->v) cas_old_ = (old);                                                                           \
-        __atomic_compare_exchange_n(&(a)->v, &cas_old_, (new), false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);             \
+#define atomic_cas(a, old, new)                                                                            \
+    ({                                                                                                     \
+        __typeof__((a)->v) cas_old_ = (old);                                                               \
+        __atomic_compare_exchange_n(&(a)->v, &cas_old_, (new), false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED); \
     })
 #define load_acquire(p) __atomic_load_n((p), __ATOMIC_ACQUIRE)
 #define store_release(p, x) __atomic_store_n((p), (x), __ATOMIC_RELEASE)

@@ -10,19 +10,19 @@
 enum lock_class {
     LOCK_NONE = 0, /* not checked: locks of boot and panic only */
     /* processes */
-    LOCK_EXEC = 100,         /* S process.exec_lock: exec, ptrace access, /proc reads of mm */
-    LOCK_PID_NS = 110,       /* S all process tree changes: parents, groups, sessions (proc/process.c) */
-    LOCK_TTY = 140,          /* S tty: line discipline */
-    LOCK_TTY_OUT = 145,      /* S tty: output side */
+    LOCK_EXEC = 100,    /* S process.exec_lock: exec, ptrace access, /proc reads of mm */
+    LOCK_PID_NS = 110,  /* S all process tree changes: parents, groups, sessions (proc/process.c) */
+    LOCK_TTY = 140,     /* S tty: line discipline */
+    LOCK_TTY_OUT = 145, /* S tty: output side */
     /* files */
-    LOCK_EPOLL_TREE = 148,   /* S who may nest epolls (fs/epoll.c) */
-    LOCK_EPOLL = 150,        /* S epoll.lock; nests outer → inner; polls the files it watches */
-    LOCK_RENAME = 200,       /* S super.rename_lock: cross-directory rename */
-    LOCK_FILE_POS = 210,     /* S file.pos_lock */
-    LOCK_INODE_DIR = 220,    /* S inode.lock of directories; nests parent → child, else by address under RENAME */
-    LOCK_INODE = 230,        /* S inode.lock of other inodes; nests by address */
-    LOCK_PIPE = 240,         /* S pipe.lock; nests by address (splice, tee) */
-    LOCK_MOUNT = 260,        /* S the mount table */
+    LOCK_EPOLL_TREE = 148, /* S who may nest epolls (fs/epoll.c) */
+    LOCK_EPOLL = 150,      /* S epoll.lock; nests outer → inner; polls the files it watches */
+    LOCK_RENAME = 200,     /* S super.rename_lock: cross-directory rename */
+    LOCK_FILE_POS = 210,   /* S file.pos_lock */
+    LOCK_INODE_DIR = 220,  /* S inode.lock of directories; nests parent → child, else by address under RENAME */
+    LOCK_INODE = 230,      /* S inode.lock of other inodes; nests by address */
+    LOCK_PIPE = 240,       /* S pipe.lock; nests by address (splice, tee) */
+    LOCK_MOUNT = 260,      /* S the mount table */
     /* memory: a user copy may take MM, so nothing at or above it is held across one */
     LOCK_MM = 300,           /* S rwsem mm.lock; nests parent → child in fork */
     LOCK_MAPPING = 310,      /* S rwsem mapping.lock: the areas that map an inode */
@@ -31,40 +31,40 @@ enum lock_class {
     LOCK_ANON = 340,         /* s shared anonymous objects */
     LOCK_PRINTK_MUTEX = 350, /* S console writers that sleep */
     /* small objects */
-    LOCK_FS_CONTEXT = 400,   /* s fs_context.lock: root, cwd, umask */
-    LOCK_FDTABLE = 410,      /* s fdtable.lock */
-    LOCK_WALK = 415,         /* s writers of walk_seq: names move, mounts change */
-    LOCK_EPOLL_LINKS = 415,  /* s which epolls watch a file */
-    LOCK_FILE_LOCKS = 418,   /* s flock and record locks, all of them */
-    LOCK_DENTRY = 420,       /* s dentry.lock; nests parent → child */
-    LOCK_DENTRY_HASH = 430,  /* s hash bucket */
-    LOCK_INODE_CACHE = 440,  /* s super.inodes */
-    LOCK_LRU = 450,          /* s lists of what can be reclaimed */
-    LOCK_FUTEX = 460,        /* s futex bucket; nests by address */
-    LOCK_DEVICE = 470,       /* s driver queues not touched by interrupts */
-    LOCK_PORT = 480,         /* i driver queues touched by interrupts */
+    LOCK_FS_CONTEXT = 400,  /* s fs_context.lock: root, cwd, umask */
+    LOCK_FDTABLE = 410,     /* s fdtable.lock */
+    LOCK_WALK = 415,        /* s writers of walk_seq: names move, mounts change */
+    LOCK_EPOLL_LINKS = 415, /* s which epolls watch a file */
+    LOCK_FILE_LOCKS = 418,  /* s flock and record locks, all of them */
+    LOCK_DENTRY = 420,      /* s dentry.lock; nests parent → child */
+    LOCK_DENTRY_HASH = 430, /* s hash bucket */
+    LOCK_INODE_CACHE = 440, /* s super.inodes */
+    LOCK_LRU = 450,         /* s lists of what can be reclaimed */
+    LOCK_FUTEX = 460,       /* s futex bucket; nests by address */
+    LOCK_DEVICE = 470,      /* s driver queues not touched by interrupts */
+    LOCK_PORT = 480,        /* i driver queues touched by interrupts */
     /* signals and scheduling */
-    LOCK_SIGNAL = 500,       /* i process.siglock: pending sets, threads, group state */
-    LOCK_SIGHAND = 505,      /* s sighand.lock: the actions; taken under siglock with interrupts off */
-    LOCK_WORK = 510,         /* i work queues */
-    LOCK_WAITQ = 520,        /* i waitq.lock; nests epoll's outer queue → inner by depth */
-    LOCK_EPOLL_READY = 530,  /* i an epoll's list of ready items */
-    LOCK_TIMER = 540,        /* i per-CPU timer tree */
-    LOCK_THREAD = 550,       /* i thread.wake_lock */
-    LOCK_RUNQ = 560,         /* i runq.lock; nests by CPU number */
-    LOCK_RCU = 570,          /* i per-CPU callback lists */
+    LOCK_SIGNAL = 500,      /* i process.siglock: pending sets, threads, group state */
+    LOCK_SIGHAND = 505,     /* s sighand.lock: the actions; taken under siglock with interrupts off */
+    LOCK_WORK = 510,        /* i work queues */
+    LOCK_WAITQ = 520,       /* i waitq.lock; nests epoll's outer queue → inner by depth */
+    LOCK_EPOLL_READY = 530, /* i an epoll's list of ready items */
+    LOCK_TIMER = 540,       /* i per-CPU timer tree */
+    LOCK_THREAD = 550,      /* i thread.wake_lock */
+    LOCK_RUNQ = 560,        /* i runq.lock; nests by CPU number */
+    LOCK_RCU = 570,         /* i per-CPU callback lists */
     /* leaves */
-    LOCK_KMAP = 590,         /* s kernel virtual ranges; allocates tables */
-    LOCK_SLAB = 600,         /* i slab node lists; interrupt handlers may free */
-    LOCK_BUDDY = 610,        /* i zone lock */
-    LOCK_TLB = 630,          /* i shootdown requests */
-    LOCK_IDS = 640,          /* i pid bitmap, ino counters */
-    LOCK_RANDOM = 650,       /* i generator state */
-    LOCK_TIMEKEEPER = 660,   /* i seqlock's writer side */
-    LOCK_IOAPIC = 670,       /* i routing */
-    LOCK_PCI = 680,          /* i configuration space */
-    LOCK_UART = 690,         /* i */
-    LOCK_KLOG = 700,         /* i log ring; taken anywhere */
+    LOCK_KMAP = 590,       /* s kernel virtual ranges; allocates tables */
+    LOCK_SLAB = 600,       /* i slab node lists; interrupt handlers may free */
+    LOCK_BUDDY = 610,      /* i zone lock */
+    LOCK_TLB = 630,        /* i shootdown requests */
+    LOCK_IDS = 640,        /* i pid bitmap, ino counters */
+    LOCK_RANDOM = 650,     /* i generator state */
+    LOCK_TIMEKEEPER = 660, /* i seqlock's writer side */
+    LOCK_IOAPIC = 670,     /* i routing */
+    LOCK_PCI = 680,        /* i configuration space */
+    LOCK_UART = 690,       /* i */
+    LOCK_KLOG = 700,       /* i log ring; taken anywhere */
 };
 
 #endif

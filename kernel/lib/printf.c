@@ -79,12 +79,23 @@ static const char *parse_flags(struct spec *s, const char *f)
 {
     for (;; f++) {
         switch (*f) {
-        case '-': s->left = true; break;
-        case '0': s->zero = true; break;
-        case '+': s->plus = true; break;
-        case ' ': s->space = true; break;
-        case '#': s->alt = true; break;
-        default: return f;
+        case '-':
+            s->left = true;
+            break;
+        case '0':
+            s->zero = true;
+            break;
+        case '+':
+            s->plus = true;
+            break;
+        case ' ':
+            s->space = true;
+            break;
+        case '#':
+            s->alt = true;
+            break;
+        default:
+            return f;
         }
     }
 }
@@ -135,15 +146,24 @@ static void convert(struct out *o, struct spec *s, char c, va_list *ap)
         v = signed_arg(s, ap);
         put_number(o, s, v < 0 ? -(u64)v : (u64)v, 10, v < 0);
         return;
-    case 'u': put_number(o, s, unsigned_arg(s, ap), 10, false); return;
-    case 'X': s->upper = true; /* fall through */
-    case 'x': put_number(o, s, unsigned_arg(s, ap), 16, false); return;
-    case 'o': put_number(o, s, unsigned_arg(s, ap), 8, false); return;
+    case 'u':
+        put_number(o, s, unsigned_arg(s, ap), 10, false);
+        return;
+    case 'X':
+        s->upper = true; /* fall through */
+    case 'x':
+        put_number(o, s, unsigned_arg(s, ap), 16, false);
+        return;
+    case 'o':
+        put_number(o, s, unsigned_arg(s, ap), 8, false);
+        return;
     case 'p':
         s->alt = true;
         put_number(o, s, (u64)va_arg(*ap, void *), 16, false);
         return;
-    case 's': put_string(o, s, va_arg(*ap, const char *)); return;
+    case 's':
+        put_string(o, s, va_arg(*ap, const char *));
+        return;
     case 'c': {
         char one[2] = {(char)va_arg(*ap, int), 0};
         s->precision = -1;
@@ -153,7 +173,9 @@ static void convert(struct out *o, struct spec *s, char c, va_list *ap)
             put(o, 0);
         return;
     }
-    case '%': put(o, '%'); return;
+    case '%':
+        put(o, '%');
+        return;
     default:
         put(o, '%');
         put(o, c);

@@ -25,10 +25,10 @@ void klog_set_level(int level);
 size_t klog_read(u64 *seq, char *buf, size_t size); /* next line at or after *seq; 0: none */
 
 void panic(const char *fmt, ...) __printf(1, 2) __noreturn; /* arch/panic.c */
-#define BUG_ON(cond)                                                                                                   \
-    do {                                                                                                               \
-        if (unlikely(cond))                                                                                            \
-            panic("BUG: %s at %s:%d", #cond, __FILE__, __LINE__);                                                      \
+#define BUG_ON(cond)                                              \
+    do {                                                          \
+        if (unlikely(cond))                                       \
+            panic("BUG: %s at %s:%d", #cond, __FILE__, __LINE__); \
     } while (0)
 #ifdef SLIPWAY_DEBUG
 #define ASSERT(cond) BUG_ON(!(cond))

@@ -22,10 +22,10 @@ static inline void radix_init(struct radix *r)
     r->height = 0;
     r->count = 0;
 }
-void *radix_get(const struct radix *r, u64 index);                     /* NULL: none */
-int radix_set(struct radix *r, u64 index, void *item, void **old);     /* item != NULL; -ENOMEM; *old (may be NULL) */
-void *radix_del(struct radix *r, u64 index);                           /* returns what was there */
-void *radix_next(const struct radix *r, u64 *index);                   /* first entry at or after *index; updates it */
+void *radix_get(const struct radix *r, u64 index);                 /* NULL: none */
+int radix_set(struct radix *r, u64 index, void *item, void **old); /* item != NULL; -ENOMEM; *old (may be NULL) */
+void *radix_del(struct radix *r, u64 index);                       /* returns what was there */
+void *radix_next(const struct radix *r, u64 *index);               /* first entry at or after *index; updates it */
 void radix_clear(struct radix *r, void (*fn)(u64 index, void *item, void *arg), void *arg); /* empties it */
 
 #endif

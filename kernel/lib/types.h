@@ -40,17 +40,17 @@ typedef long ssize_t;
 #define ALIGN_DOWN(x, a) ((x) & ~((__typeof__(x))(a)-1))
 #define ALIGN_UP(x, a) ALIGN_DOWN((x) + ((__typeof__(x))(a)-1), a)
 #define IS_ALIGNED(x, a) (((x) & ((__typeof__(x))(a)-1)) == 0)
-#define MIN(a, b)                                                                                                      \
-    ({                                                                                                                 \
-        __typeof__(a) min_a_ = (a);                                                                                    \
-        __typeof__(b) min_b_ = (b);                                                                                    \
-        min_a_ < min_b_ ? min_a_ : min_b_;                                                                             \
+#define MIN(a, b)                          \
+    ({                                     \
+        __typeof__(a) min_a_ = (a);        \
+        __typeof__(b) min_b_ = (b);        \
+        min_a_ < min_b_ ? min_a_ : min_b_; \
     })
-#define MAX(a, b)                                                                                                      \
-    ({                                                                                                                 \
-        __typeof__(a) max_a_ = (a);                                                                                    \
-        __typeof__(b) max_b_ = (b);                                                                                    \
-        max_a_ > max_b_ ? max_a_ : max_b_;                                                                             \
+#define MAX(a, b)                          \
+    ({                                     \
+        __typeof__(a) max_a_ = (a);        \
+        __typeof__(b) max_b_ = (b);        \
+        max_a_ > max_b_ ? max_a_ : max_b_; \
     })
 
 #define READ_ONCE(x) (*(const volatile __typeof__(x) *)&(x))

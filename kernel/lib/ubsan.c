@@ -14,11 +14,11 @@ static void __noreturn report(const struct ubsan_location *l, const char *what)
 }
 
 /* Every handler's first argument points at data that begins with the location. */
-#define UBSAN_HANDLER(name, what, ...)                                                                                 \
-    void __ubsan_handle_##name(struct ubsan_location *l, ##__VA_ARGS__);                                               \
-    void __ubsan_handle_##name(struct ubsan_location *l, ##__VA_ARGS__)                                                \
-    {                                                                                                                  \
-        report(l, what);                                                                                               \
+#define UBSAN_HANDLER(name, what, ...)                                   \
+    void __ubsan_handle_##name(struct ubsan_location *l, ##__VA_ARGS__); \
+    void __ubsan_handle_##name(struct ubsan_location *l, ##__VA_ARGS__)  \
+    {                                                                    \
+        report(l, what);                                                 \
     }
 
 UBSAN_HANDLER(add_overflow, "signed addition overflows")

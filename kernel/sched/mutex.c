@@ -220,7 +220,7 @@ void complete(struct completion *c)
     u64 flags = spin_lock_irqsave(&c->wq.lock);
     struct waiter *w;
     WRITE_ONCE(c->done, 1);
-    list_for_each(w, &c->wq.waiters, link)
+    list_for_each (w, &c->wq.waiters, link)
         thread_wake(w->thread, WAKE_NORMAL);
     spin_unlock_irqrestore(&c->wq.lock, flags);
 }

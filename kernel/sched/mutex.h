@@ -13,9 +13,9 @@ struct mutex {
     struct waitq waiters;
     u32 cls;
 };
-#define MUTEX_INIT(name, class)                                                                                        \
-    {                                                                                                                  \
-        0, WAITQ_INIT((name).waiters), (class)                                                                         \
+#define MUTEX_INIT(name, class)                \
+    {                                          \
+        0, WAITQ_INIT((name).waiters), (class) \
     }
 void mutex_init(struct mutex *m, enum lock_class cls);
 void mutex_lock(struct mutex *m);

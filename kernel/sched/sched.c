@@ -31,8 +31,8 @@
 #include "sched/internal.h"
 #include "sched/timer.h"
 
-#define SLICE_NS 3000000ull        /* a fair thread's turn when others wait */
-#define WAKE_CREDIT_NS 3000000ull  /* how far behind the queue a sleeper may come back */
+#define SLICE_NS 3000000ull         /* a fair thread's turn when others wait */
+#define WAKE_CREDIT_NS 3000000ull   /* how far behind the queue a sleeper may come back */
 #define WAKE_GRANULARITY 1000000ull /* a wake-up preempts only when ahead by this much */
 #define RR_SLICE_NS 100000000ull
 #define MOVING 2 /* on_rq: runnable, between two queues */
@@ -82,7 +82,7 @@ static u32 weight_of(const struct thread *t)
 static void rt_insert(struct runq *rq, struct thread *t, bool first)
 {
     struct thread *other;
-    list_for_each(other, &rq->rt, rq_link) {
+    list_for_each (other, &rq->rt, rq_link) {
         if (other->rt_priority < t->rt_priority || (first && other->rt_priority == t->rt_priority))
             break;
     }
@@ -242,11 +242,16 @@ void sched_fork(struct thread *child)
 static bool reaches(u32 state, u32 kinds)
 {
     switch (state) {
-    case THREAD_SLEEP_INT: return kinds & (WAKE_NORMAL | WAKE_INT | WAKE_KILL);
-    case THREAD_SLEEP_KILL: return kinds & (WAKE_NORMAL | WAKE_KILL);
-    case THREAD_SLEEP_UNINT: return kinds & WAKE_NORMAL;
-    case THREAD_STOPPED: return kinds & WAKE_STOPPED;
-    default: return false;
+    case THREAD_SLEEP_INT:
+        return kinds & (WAKE_NORMAL | WAKE_INT | WAKE_KILL);
+    case THREAD_SLEEP_KILL:
+        return kinds & (WAKE_NORMAL | WAKE_KILL);
+    case THREAD_SLEEP_UNINT:
+        return kinds & WAKE_NORMAL;
+    case THREAD_STOPPED:
+        return kinds & WAKE_STOPPED;
+    default:
+        return false;
     }
 }
 
@@ -484,7 +489,7 @@ void thread_exit(void)
 static struct thread *first_stealable(struct runq *rq, u32 to)
 {
     struct thread *t;
-    list_for_each(t, &rq->rt, rq_link) {
+    list_for_each (t, &rq->rt, rq_link) {
         if (t->affinity >> to & 1)
             return t;
     }
@@ -535,8 +540,8 @@ static void update_load(ns_t now)
 {
     static const u32 decay[3] = {64411, 65320, 65455}; /* exp(-1/60), exp(-1/300), exp(-1/900), in 16.16, each second */
     ns_t next = READ_ONCE(load_next);
-    if (now < next || !__atomic_compare_exchange_n(&load_next, &next, now + 1000000000ull, false, __ATOMIC_RELAXED,
-                                                   __ATOMIC_RELAXED))
+    if (now < next ||
+        !__atomic_compare_exchange_n(&load_next, &next, now + 1000000000ull, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
         return;
     u64 active = (u64)sched_runnable_count() << 16;
     u64 seconds = next ? MIN((now - next) / 1000000000ull + 1, 3600ull) : 1;
@@ -568,7 +573,8 @@ static void tick(struct runq *rq, ns_t now, bool from_user)
         rq->sys_ns += SCHED_TICK_NS;
     }
     struct thread *other = first_of(rq);
-    bool turn_over = is_rt(t) ? t->policy == SCHED_RR && t->slice_used >= RR_SLICE_NS : now - t->slice_start >= SLICE_NS;
+    bool turn_over =
+        is_rt(t) ? t->policy == SCHED_RR && t->slice_used >= RR_SLICE_NS : now - t->slice_start >= SLICE_NS;
     if (other && (turn_over || (is_rt(other) && !is_rt(t))))
         thread_set_work(t, WORK_RESCHED);
     kick_idle_cpu(rq);
@@ -600,9 +606,7 @@ void hook_yield(void)
     sched_yield();
 }
 
-void hook_irq_exit(void)
-{
-}
+void hook_irq_exit(void) {}
 
 /* ---- idle, and CPUs coming up ---- */
 

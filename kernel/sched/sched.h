@@ -8,8 +8,8 @@
 
 #include "sched/thread.h"
 
-void sched_init(void);      /* the boot CPU: the caller becomes its idle thread's predecessor "boot" */
-void schedule(void);        /* gives up the CPU according to state; interrupts on or off, no spinlock held */
+void sched_init(void); /* the boot CPU: the caller becomes its idle thread's predecessor "boot" */
+void schedule(void);   /* gives up the CPU according to state; interrupts on or off, no spinlock held */
 void sched_yield(void);
 static inline void cond_resched(void) /* a yield point for long loops and copies */
 {
@@ -32,14 +32,14 @@ extern bool (*sched_fatal_signal_pending)(const struct thread *t); /* set by pro
 /* Plain sleep: 0 after the time, -EINTR. */
 int thread_sleep_interruptible(ns_t deadline);
 
-int sched_set_policy(struct thread *t, u8 policy, u8 rt_priority);  /* valid values only */
+int sched_set_policy(struct thread *t, u8 policy, u8 rt_priority); /* valid values only */
 void sched_set_nice(struct thread *t, s8 nice);
-int sched_set_affinity(struct thread *t, u64 mask); /* -EINVAL: no online CPU in it; migrates */
-void sched_fork(struct thread *child); /* vruntime and policy from current */
+int sched_set_affinity(struct thread *t, u64 mask);               /* -EINVAL: no online CPU in it; migrates */
+void sched_fork(struct thread *child);                            /* vruntime and policy from current */
 void thread_times(const struct thread *t, ns_t *user, ns_t *sys); /* includes the running slice; split by sampling */
-extern void (*sched_tick)(struct thread *t, bool from_user); /* set by proc/: interval timers; interrupts off */
-#define SCHED_TICK_NS 4000000ull /* while a CPU is busy; an idle CPU has no tick */
-u64 sched_load_avg(u32 i); /* 16.16 fixed, i 0..2: 1, 5, 15 min */
+extern void (*sched_tick)(struct thread *t, bool from_user);      /* set by proc/: interval timers; interrupts off */
+#define SCHED_TICK_NS 4000000ull                                  /* while a CPU is busy; an idle CPU has no tick */
+u64 sched_load_avg(u32 i);                                        /* 16.16 fixed, i 0..2: 1, 5, 15 min */
 void cpu_times(u32 cpu, ns_t *user, ns_t *sys, ns_t *idle);
 u64 sched_context_switches(void);
 u32 sched_runnable_count(void);

@@ -24,7 +24,7 @@
 
 enum thread_state {
     THREAD_NEW,
-    THREAD_RUNNABLE, /* running or on a run queue */
+    THREAD_RUNNABLE,    /* running or on a run queue */
     THREAD_SLEEP_INT,   /* S: a signal wakes it (thread_wake with WAKE_INT) */
     THREAD_SLEEP_KILL,  /* D, but a fatal signal wakes it */
     THREAD_SLEEP_UNINT, /* D */
@@ -52,25 +52,25 @@ struct thread {
     refcount_t refs;         /* one for running, one for the process's list, look-ups */
 
     /* scheduler */
-    struct spinlock wake_lock;  /* LOCK_THREAD: state */
-    u32 state;                  /* enum thread_state; written by itself, or under wake_lock */
-    u32 on_cpu;                 /* running (or its stack still in use) on `cpu` */
-    u32 on_rq;                  /* 1: runnable, queued or running; 2: between two queues (runq.lock) */
-    u32 cpu;                    /* last or current CPU */
-    u64 affinity;               /* allowed CPUs, never empty (runq.lock of cpu) */
-    u8 policy;                  /* SCHED_*; (runq.lock) */
-    s8 nice;                    /* -20..19 */
-    u8 rt_priority;             /* 1..99 for FIFO and RR */
+    struct spinlock wake_lock; /* LOCK_THREAD: state */
+    u32 state;                 /* enum thread_state; written by itself, or under wake_lock */
+    u32 on_cpu;                /* running (or its stack still in use) on `cpu` */
+    u32 on_rq;                 /* 1: runnable, queued or running; 2: between two queues (runq.lock) */
+    u32 cpu;                   /* last or current CPU */
+    u64 affinity;              /* allowed CPUs, never empty (runq.lock of cpu) */
+    u8 policy;                 /* SCHED_*; (runq.lock) */
+    s8 nice;                   /* -20..19 */
+    u8 rt_priority;            /* 1..99 for FIFO and RR */
     u8 reset_on_fork;
-    u64 vruntime;               /* weighted ns */
-    ns_t slice_start;           /* when put on the CPU */
-    ns_t slice_used;            /* in this slice (RR) */
-    struct rb_node rq_node;     /* fair tree */
-    struct list rq_link;        /* RT list */
-    ns_t run_ns;                /* CPU time, exact; written by the switch and the tick */
-    u32 ticks_user, ticks_sys;  /* how it splits, sampled by the tick */
-    ns_t time_stamp;            /* last accounting point */
-    u8 migrate;                 /* switched out on a CPU that it may no longer use */
+    u64 vruntime;              /* weighted ns */
+    ns_t slice_start;          /* when put on the CPU */
+    ns_t slice_used;           /* in this slice (RR) */
+    struct rb_node rq_node;    /* fair tree */
+    struct list rq_link;       /* RT list */
+    ns_t run_ns;               /* CPU time, exact; written by the switch and the tick */
+    u32 ticks_user, ticks_sys; /* how it splits, sampled by the tick */
+    ns_t time_stamp;           /* last accounting point */
+    u8 migrate;                /* switched out on a CPU that it may no longer use */
     ns_t start_time;
     u64 switches_vol, switches_invol;
 
@@ -80,23 +80,23 @@ struct thread {
     const char *wchan; /* what it sleeps on, a literal, for /proc */
 
     /* owned by the layers above */
-    struct process *process;   /* thread group; NULL: kernel thread */
-    struct list process_link;  /* process.threads (process.lock) */
-    struct mm *mm;             /* NULL: kernel thread. Changed by itself only (exec) */
+    struct process *process;  /* thread group; NULL: kernel thread */
+    struct list process_link; /* process.threads (process.lock) */
+    struct mm *mm;            /* NULL: kernel thread. Changed by itself only (exec) */
     struct fdtable *files;
     struct fs_context *fs;
     struct sighand *sighand;
-    const struct cred *cred;   /* own; replaced by itself only; others read under RCU */
-    struct signal_state *sig;  /* pending set, mask, altstack: proc/signal.h */
+    const struct cred *cred;  /* own; replaced by itself only; others read under RCU */
+    struct signal_state *sig; /* pending set, mask, altstack: proc/signal.h */
     uaddr_t set_child_tid, clear_child_tid;
     uaddr_t robust_list;
-    void *journal;             /* proc/: vfork completion and the like */
+    void *journal; /* proc/: vfork completion and the like */
     u64 min_flt, maj_flt;
-    u32 pagefault_disabled;    /* > 0: user copies fail instead of faulting */
+    u32 pagefault_disabled; /* > 0: user copies fail instead of faulting */
     s32 exit_code;
-    void *proc_private[4];     /* reserved for proc/, tty/, syscall/ */
+    void *proc_private[4]; /* reserved for proc/, tty/, syscall/ */
 
-    struct list all_link;      /* every thread (kernel's too) */
+    struct list all_link; /* every thread (kernel's too) */
     struct rcu_head rcu;
 #ifdef SLIPWAY_DEBUG
     u32 held_count;

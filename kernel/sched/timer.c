@@ -20,7 +20,8 @@ struct timer_base {
     ns_t programmed; /* 0: never */
 } __cacheline;
 
-static struct timer_base bases[MAX_CPUS] = {[0 ... MAX_CPUS - 1] = {.lock = SPINLOCK_INIT(LOCK_TIMER), .programmed = NS_FOREVER}};
+static struct timer_base bases[MAX_CPUS] = {
+    [0 ... MAX_CPUS - 1] = {.lock = SPINLOCK_INIT(LOCK_TIMER), .programmed = NS_FOREVER}};
 
 void timer_init(struct timer *t, void (*fn)(struct timer *t))
 {

@@ -42,7 +42,8 @@ static inline void rcu_read_unlock(void)
 {
     barrier();
 }
-void rcu_call(struct rcu_head *h, void (*fn)(struct rcu_head *h)); /* fn runs in process context, after a grace period */
+void rcu_call(struct rcu_head *h,
+              void (*fn)(struct rcu_head *h)); /* fn runs in process context, after a grace period */
 void rcu_synchronize(void);
 void rcu_note_quiescent(void); /* the switch and idle call it */
 

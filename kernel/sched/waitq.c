@@ -48,7 +48,7 @@ u32 waitq_wake(struct waitq *q, u32 exclusive, u32 key)
     u64 flags = spin_lock_irqsave(&q->lock);
     if (!list_empty(&q->waiters))
         last = list_last(&q->waiters, struct waiter, link);
-    list_for_each_safe(w, next, &q->waiters, link) {
+    list_for_each_safe (w, next, &q->waiters, link) {
         bool end = w == last, excl = w->exclusive;
         if (w->wake(w, key)) {
             woken++;

@@ -13,7 +13,7 @@ struct waitq {
     struct list waiters;  /* exclusive ones at the end */
 };
 struct waiter {
-    struct list link;       /* self-linked: not queued */
+    struct list link; /* self-linked: not queued */
     struct waitq *wq;
     struct thread *thread;
     /* Returns true when it consumed the wake-up (counts for exclusive waiters). Default: wakes `thread`. */
@@ -21,9 +21,9 @@ struct waiter {
     bool exclusive;
     void *arg;
 };
-#define WAITQ_INIT(name)                                                                                               \
-    {                                                                                                                  \
-        SPINLOCK_INIT(LOCK_WAITQ), LIST_INIT((name).waiters)                                                           \
+#define WAITQ_INIT(name)                                     \
+    {                                                        \
+        SPINLOCK_INIT(LOCK_WAITQ), LIST_INIT((name).waiters) \
     }
 void waitq_init(struct waitq *q);
 bool waiter_wake_thread(struct waiter *w, u32 key);
@@ -62,34 +62,34 @@ static inline void waitq_wake_poll(struct waitq *q, u32 events)
 }
 
 /* Sleeps until cond (which must not sleep itself); 0, -ETIMEDOUT, -EINTR (state INT/KILL and a signal: callers map it to restart codes). */
-#define wait_event_state(q, cond, state, deadline, excl)                                                               \
-    ({                                                                                                                 \
-        int we_ret_ = 0;                                                                                               \
-        if (!(cond)) {                                                                                                 \
-            struct waiter we_w_;                                                                                       \
-            waiter_init(&we_w_);                                                                                       \
-            we_w_.exclusive = (excl);                                                                                  \
-            waitq_add((q), &we_w_);                                                                                    \
-            for (;;) {                                                                                                 \
-                sleep_prepare(state);                                                                                  \
-                if (cond) {                                                                                            \
-                    we_ret_ = 0;                                                                                       \
-                    break;                                                                                             \
-                }                                                                                                      \
-                if (we_ret_)                                                                                           \
-                    break;                                                                                             \
-                if (signal_wakes(current_thread(), (state))) {                                                         \
-                    we_ret_ = -4; /* EINTR */                                                                          \
-                    break;                                                                                             \
-                }                                                                                                      \
-                we_ret_ = sleep_until(deadline);                                                                       \
-                if ((excl) && !we_ret_)                                                                                \
-                    waitq_add((q), &we_w_);                                                                            \
-            }                                                                                                          \
-            sleep_cancel();                                                                                            \
-            waitq_remove(&we_w_);                                                                                      \
-        }                                                                                                              \
-        we_ret_;                                                                                                       \
+#define wait_event_state(q, cond, state, deadline, excl)       \
+    ({                                                         \
+        int we_ret_ = 0;                                       \
+        if (!(cond)) {                                         \
+            struct waiter we_w_;                               \
+            waiter_init(&we_w_);                               \
+            we_w_.exclusive = (excl);                          \
+            waitq_add((q), &we_w_);                            \
+            for (;;) {                                         \
+                sleep_prepare(state);                          \
+                if (cond) {                                    \
+                    we_ret_ = 0;                               \
+                    break;                                     \
+                }                                              \
+                if (we_ret_)                                   \
+                    break;                                     \
+                if (signal_wakes(current_thread(), (state))) { \
+                    we_ret_ = -4; /* EINTR */                  \
+                    break;                                     \
+                }                                              \
+                we_ret_ = sleep_until(deadline);               \
+                if ((excl) && !we_ret_)                        \
+                    waitq_add((q), &we_w_);                    \
+            }                                                  \
+            sleep_cancel();                                    \
+            waitq_remove(&we_w_);                              \
+        }                                                      \
+        we_ret_;                                               \
     })
 #define wait_event(q, cond) ((void)wait_event_state(q, cond, THREAD_SLEEP_UNINT, NS_FOREVER, false))
 #define wait_event_interruptible(q, cond) wait_event_state(q, cond, THREAD_SLEEP_INT, NS_FOREVER, false)

@@ -75,8 +75,8 @@ void work_flush(struct work *w)
 
 /* ---- grace periods ---- */
 
-#define RCU_BATCH_NS 4000000ull  /* callbacks are gathered this long */
-#define RCU_URGENT 2000u         /* more waiting than this: at once */
+#define RCU_BATCH_NS 4000000ull /* callbacks are gathered this long */
+#define RCU_URGENT 2000u        /* more waiting than this: at once */
 
 static struct rcu_cpu {
     struct spinlock lock;

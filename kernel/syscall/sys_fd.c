@@ -3,6 +3,7 @@
 #include "abi/ioctl.h"
 #include "abi/stat.h"
 #include "fs/locks.h"
+#include "fs/memfd.h"
 #include "fs/pipe.h"
 #include "lib/string.h"
 #include "proc/cred.h"
@@ -68,8 +69,7 @@ long sys_close_range(u32 first, u32 last, u32 flags)
 static long set_status_flags(struct file *f, u32 arg)
 {
     u32 new = (f->flags & ~SETTABLE_FLAGS) | (arg & SETTABLE_FLAGS);
-    if ((arg & O_NOATIME) && !(f->flags & O_NOATIME) &&
-        !inode_owner_or_capable(f->inode, &current_thread()->cred->fs))
+    if ((arg & O_NOATIME) && !(f->flags & O_NOATIME) && !inode_owner_or_capable(f->inode, &current_thread()->cred->fs))
         return -EPERM;
     int err = f->ops->set_flags ? f->ops->set_flags(f, new) : 0;
     if (!err)
@@ -159,40 +159,59 @@ static long fcntl_path_ok(u32 fd, int cmd, u64 arg, bool *done)
 {
     *done = true;
     switch (cmd) {
-    case F_DUPFD: return dup_from((int)fd, arg, false);
-    case F_DUPFD_CLOEXEC: return dup_from((int)fd, arg, true);
-    case F_GETFD: return fd_get_cloexec(my_files(), fd);
-    case F_SETFD: return fd_set_cloexec(my_files(), fd, arg & FD_CLOEXEC);
-    default: *done = false; return 0;
+    case F_DUPFD:
+        return dup_from((int)fd, arg, false);
+    case F_DUPFD_CLOEXEC:
+        return dup_from((int)fd, arg, true);
+    case F_GETFD:
+        return fd_get_cloexec(my_files(), fd);
+    case F_SETFD:
+        return fd_set_cloexec(my_files(), fd, arg & FD_CLOEXEC);
+    default:
+        *done = false;
+        return 0;
     }
 }
 
 static long fcntl_file(struct file *f, int cmd, u64 arg)
 {
     switch (cmd) {
-    case F_SETFL: return set_status_flags(f, (u32)arg);
+    case F_SETFL:
+        return set_status_flags(f, (u32)arg);
     case F_GETLK:
     case F_SETLK:
     case F_SETLKW:
     case F_OFD_GETLK:
     case F_OFD_SETLK:
-    case F_OFD_SETLKW: return record_lock(f, cmd, arg);
-    case F_GETOWN: return f->owner_pid;
+    case F_OFD_SETLKW:
+        return record_lock(f, cmd, arg);
+    case F_GETOWN:
+        return f->owner_pid;
     case F_SETOWN:
         f->owner_pid = (s32)arg;
         f->owner_type = (s32)arg < 0 ? F_OWNER_PGRP : F_OWNER_PID;
         return 0;
-    case F_GETOWN_EX: return owner_ex(f, arg, false);
-    case F_SETOWN_EX: return owner_ex(f, arg, true);
-    case F_GETSIG: return f->owner_sig;
+    case F_GETOWN_EX:
+        return owner_ex(f, arg, false);
+    case F_SETOWN_EX:
+        return owner_ex(f, arg, true);
+    case F_GETSIG:
+        return f->owner_sig;
     case F_SETSIG:
         if (arg > 64)
             return -EINVAL;
         f->owner_sig = (u32)arg;
         return 0;
-    case F_GETPIPE_SZ: return pipe_get_size(f);
-    case F_SETPIPE_SZ: return pipe_set_size(f, arg, capable(CAP_SYS_RESOURCE));
-    default: return -EINVAL; /* leases, notifications, seals of what is not a memfd */
+    case F_GETPIPE_SZ:
+        return pipe_get_size(f);
+    case F_SETPIPE_SZ:
+        return pipe_set_size(f, arg, capable(CAP_SYS_RESOURCE));
+    case F_GET_SEALS:
+        return memfd_get_seals(f);
+    case F_ADD_SEALS:
+        return arg >> 32 ? -EINVAL : memfd_add_seals(f, (u32)arg);
+    default:
+        return -EINVAL; /* leases, notifications */
     }
 }
 
@@ -280,9 +299,15 @@ long sys_ioctl(fd_k fd, hex_k cmd, u64 arg)
         return -EBADF;
     long n;
     switch (cmd) {
-    case FIOCLEX: n = fd_set_cloexec(my_files(), (u32)fd, true); break;
-    case FIONCLEX: n = fd_set_cloexec(my_files(), (u32)fd, false); break;
-    case FIONBIO: n = set_nonblock(r.file, arg); break;
+    case FIOCLEX:
+        n = fd_set_cloexec(my_files(), (u32)fd, true);
+        break;
+    case FIONCLEX:
+        n = fd_set_cloexec(my_files(), (u32)fd, false);
+        break;
+    case FIONBIO:
+        n = set_nonblock(r.file, arg);
+        break;
     default:
         if (r.file->ops->ioctl)
             n = r.file->ops->ioctl(r.file, cmd, arg);

@@ -12,9 +12,9 @@
 #include <linux/fs.h>
 #endif
 
-#define OPEN_FLAGS                                                                                                     \
-    (O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_SYNC | O_DSYNC | FASYNC | O_DIRECT |  \
-     O_LARGEFILE | O_DIRECTORY | O_NOFOLLOW | O_NOATIME | O_CLOEXEC | O_PATH | __O_TMPFILE)
+#define OPEN_FLAGS                                                                                           \
+    (O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_SYNC | O_DSYNC | FASYNC | \
+     O_DIRECT | O_LARGEFILE | O_DIRECTORY | O_NOFOLLOW | O_NOATIME | O_CLOEXEC | O_PATH | __O_TMPFILE)
 #define S_IALLUGO_ 07777u
 
 /* ---- open, close ---- */
@@ -60,7 +60,7 @@ static u32 lookup_of_resolve(u64 r)
            (r & RESOLVE_NO_MAGICLINKS ? LOOKUP_NO_MAGICLINKS : 0) | (r & RESOLVE_CACHED ? LOOKUP_CACHED : 0);
 }
 
-#define RESOLVE_ALL                                                                                                    \
+#define RESOLVE_ALL \
     (RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH | RESOLVE_IN_ROOT | RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS | RESOLVE_CACHED)
 
 /* Bytes beyond the structure we know must be zero. */
@@ -330,7 +330,7 @@ static long sync_file(int fd, bool data_only)
     if (!r.file)
         return -EBADF;
     u32 type = r.file->inode->mode & S_IFMT;
-    long err = r.file->ops->fsync             ? r.file->ops->fsync(r.file, data_only)
+    long err = r.file->ops->fsync                                      ? r.file->ops->fsync(r.file, data_only)
                : type == S_IFREG || type == S_IFDIR || type == S_IFBLK ? 0
                                                                        : -EINVAL;
     fd_return(r);
@@ -367,7 +367,8 @@ static long check_range_call(int fd, s64 offset, s64 count)
         return -EBADF;
     u32 type = r.file->inode->mode & S_IFMT;
     fd_return(r);
-    if (offset < 0 || count < 0 || offset + count < offset)
+    s64 end;
+    if (offset < 0 || count < 0 || __builtin_add_overflow(offset, count, &end))
         return -EINVAL;
     return type == S_IFREG || type == S_IFBLK || type == S_IFDIR || type == S_IFLNK ? 0 : -ESPIPE;
 }

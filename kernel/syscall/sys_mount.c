@@ -10,7 +10,8 @@
 #define UMOUNT_EXPIRE 4
 #define UMOUNT_NOFOLLOW_ 8
 #define PROPAGATION (MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE)
-#define FLAGS_OF_MOUNT (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | MS_NODIRATIME | MS_RELATIME | MS_STRICTATIME)
+#define FLAGS_OF_MOUNT \
+    (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | MS_NODIRATIME | MS_RELATIME | MS_STRICTATIME)
 
 /* A string of user space that may be absent. */
 static int optional_name(struct name *n, uaddr_t p)

@@ -262,8 +262,9 @@ long sys_select(int n, ptr_k in, ptr_k out, ptr_k except, ptr_k timeout)
             return -EFAULT;
         if (tv.tv_sec < 0 || tv.tv_usec < 0)
             return -EINVAL;
-        wait = tv.tv_sec >= NS_MAX_SEC - tv.tv_usec / 1000000 ? NS_FOREVER
-                                                              : (ns_t)tv.tv_sec * NSEC_PER_SEC + (ns_t)tv.tv_usec * 1000;
+        wait = tv.tv_sec >= NS_MAX_SEC - tv.tv_usec / 1000000
+                   ? NS_FOREVER
+                   : (ns_t)tv.tv_sec * NSEC_PER_SEC + (ns_t)tv.tv_usec * 1000;
         deadline = wait == 0 ? 0 : deadline_after(wait);
     }
     long r = select_until(n, in, out, except, deadline);

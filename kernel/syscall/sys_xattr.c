@@ -41,7 +41,8 @@ static int get_xattr_name(char *name, uaddr_t user)
 
 /* ---- on a resolved path ---- */
 
-static int set_on(const struct fs_view *v, const struct path *p, const char *name, const void *value, size_t size, int flags)
+static int set_on(const struct fs_view *v, const struct path *p, const char *name, const void *value, size_t size,
+                  int flags)
 {
     struct inode *i = p->dentry->inode;
     int err = mount_may_write(p->mnt);
@@ -57,7 +58,8 @@ static int set_on(const struct fs_view *v, const struct path *p, const char *nam
     return err;
 }
 
-static long set_from_user(const struct fs_view *v, const struct path *p, uaddr_t uname, uaddr_t value, size_t size, int flags)
+static long set_from_user(const struct fs_view *v, const struct path *p, uaddr_t uname, uaddr_t value, size_t size,
+                          int flags)
 {
     char name[XATTR_NAME_MAX + 1];
     if (flags & ~(XATTR_CREATE | XATTR_REPLACE))
@@ -135,10 +137,14 @@ struct request {
 static long run(const struct fs_view *v, const struct path *p, const struct request *r)
 {
     switch (r->what) {
-    case SET: return set_from_user(v, p, r->name, r->value, r->size, r->flags);
-    case GET: return get_on(v, p, r->name, r->value, r->size);
-    case LIST: return list_on(p, r->value, r->size);
-    default: return remove_on(v, p, r->name);
+    case SET:
+        return set_from_user(v, p, r->name, r->value, r->size, r->flags);
+    case GET:
+        return get_on(v, p, r->name, r->value, r->size);
+    case LIST:
+        return list_on(p, r->value, r->size);
+    default:
+        return remove_on(v, p, r->name);
     }
 }
 

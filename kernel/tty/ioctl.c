@@ -26,7 +26,7 @@ static long set_termios(struct tty *t, const struct termios2 *new, bool drain, b
         ldisc_flush_input(t);
     t->termios = *new;
     ldisc_termios_changed(t, &old);
-    if ((old.c_iflag & IXON) && !(new->c_iflag & IXON) && t->stopped) {
+    if ((old.c_iflag & IXON) && !(new->c_iflag &IXON) && t->stopped) {
         WRITE_ONCE(t->stopped, false);
         waitq_wake_all(&t->write_wait);
     }
@@ -128,11 +128,17 @@ static long flow(struct tty *t, u64 action)
         return err;
     mutex_lock(&t->lock);
     switch (action) {
-    case TCOOFF: WRITE_ONCE(t->stopped, true); break;
-    case TCOON: WRITE_ONCE(t->stopped, false); break;
+    case TCOOFF:
+        WRITE_ONCE(t->stopped, true);
+        break;
+    case TCOON:
+        WRITE_ONCE(t->stopped, false);
+        break;
     case TCIOFF:
-    case TCION: break; /* nothing to tell the other side */
-    default: err = -EINVAL;
+    case TCION:
+        break; /* nothing to tell the other side */
+    default:
+        err = -EINVAL;
     }
     mutex_unlock(&t->lock);
     waitq_wake_all(&t->write_wait);
@@ -187,19 +193,32 @@ static long set_exclusive(struct tty *t, bool on)
 static long termios_ioctl(struct tty *t, u32 cmd, u64 arg)
 {
     switch (cmd) {
-    case TCGETS: return get_termios(t, arg, sizeof(struct termios));
-    case TCGETS2: return get_termios(t, arg, sizeof(struct termios2));
-    case TCGETA: return get_termio(t, arg);
-    case TCSETS: return set_termios_from(t, arg, sizeof(struct termios), false, false);
-    case TCSETSW: return set_termios_from(t, arg, sizeof(struct termios), true, false);
-    case TCSETSF: return set_termios_from(t, arg, sizeof(struct termios), true, true);
-    case TCSETS2: return set_termios_from(t, arg, sizeof(struct termios2), false, false);
-    case TCSETSW2: return set_termios_from(t, arg, sizeof(struct termios2), true, false);
-    case TCSETSF2: return set_termios_from(t, arg, sizeof(struct termios2), true, true);
-    case TCSETA: return set_termio(t, arg, false, false);
-    case TCSETAW: return set_termio(t, arg, true, false);
-    case TCSETAF: return set_termio(t, arg, true, true);
-    default: return -515;
+    case TCGETS:
+        return get_termios(t, arg, sizeof(struct termios));
+    case TCGETS2:
+        return get_termios(t, arg, sizeof(struct termios2));
+    case TCGETA:
+        return get_termio(t, arg);
+    case TCSETS:
+        return set_termios_from(t, arg, sizeof(struct termios), false, false);
+    case TCSETSW:
+        return set_termios_from(t, arg, sizeof(struct termios), true, false);
+    case TCSETSF:
+        return set_termios_from(t, arg, sizeof(struct termios), true, true);
+    case TCSETS2:
+        return set_termios_from(t, arg, sizeof(struct termios2), false, false);
+    case TCSETSW2:
+        return set_termios_from(t, arg, sizeof(struct termios2), true, false);
+    case TCSETSF2:
+        return set_termios_from(t, arg, sizeof(struct termios2), true, true);
+    case TCSETA:
+        return set_termio(t, arg, false, false);
+    case TCSETAW:
+        return set_termio(t, arg, true, false);
+    case TCSETAF:
+        return set_termio(t, arg, true, true);
+    default:
+        return -515;
     }
 }
 
@@ -212,23 +231,39 @@ long tty_ioctl(struct tty *t, struct file *f, u32 cmd, u64 arg)
     if (r != -515)
         return r;
     switch (cmd) {
-    case TIOCGWINSZ: return get_winsize(t, arg);
-    case TIOCSWINSZ: return set_winsize_from(t, arg);
-    case TCFLSH: return flush_queues(t, arg);
-    case TCXONC: return flow(t, arg);
+    case TIOCGWINSZ:
+        return get_winsize(t, arg);
+    case TIOCSWINSZ:
+        return set_winsize_from(t, arg);
+    case TCFLSH:
+        return flush_queues(t, arg);
+    case TCXONC:
+        return flow(t, arg);
     case TCSBRK:
-    case TCSBRKP: return drain(t); /* no break condition here */
+    case TCSBRKP:
+        return drain(t); /* no break condition here */
     case TIOCSBRK:
-    case TIOCCBRK: return 0;
-    case FIONREAD: return input_count(t, arg);
-    case TIOCOUTQ: return put_user_u32(arg, 0);
-    case TIOCSTI: return fake_input(t, arg);
-    case TIOCGETD: return line_discipline(arg, false);
-    case TIOCSETD: return line_discipline(arg, true);
-    case TIOCEXCL: return set_exclusive(t, true);
-    case TIOCNXCL: return set_exclusive(t, false);
-    case TIOCGEXCL: return put_user_u32(arg, READ_ONCE(t->exclusive));
-    case TIOCGDEV: return put_user_u32(arg, (u32)t->dev);
-    default: return -ENOTTY;
+    case TIOCCBRK:
+        return 0;
+    case FIONREAD:
+        return input_count(t, arg);
+    case TIOCOUTQ:
+        return put_user_u32(arg, 0);
+    case TIOCSTI:
+        return fake_input(t, arg);
+    case TIOCGETD:
+        return line_discipline(arg, false);
+    case TIOCSETD:
+        return line_discipline(arg, true);
+    case TIOCEXCL:
+        return set_exclusive(t, true);
+    case TIOCNXCL:
+        return set_exclusive(t, false);
+    case TIOCGEXCL:
+        return put_user_u32(arg, READ_ONCE(t->exclusive));
+    case TIOCGDEV:
+        return put_user_u32(arg, (u32)t->dev);
+    default:
+        return -ENOTTY;
     }
 }

@@ -180,12 +180,18 @@ static long give_up(struct tty *t)
 long tty_job_ioctl(struct tty *t, u32 cmd, u64 arg)
 {
     switch (cmd) {
-    case TIOCSCTTY: return tty_set_controlling(t, arg == 1 && capable(CAP_SYS_ADMIN));
-    case TIOCNOTTY: return give_up(t);
-    case TIOCGPGRP: return get_pgrp(t, arg);
-    case TIOCSPGRP: return set_pgrp(t, arg);
-    case TIOCGSID: return get_sid(t, arg);
-    default: return -515;
+    case TIOCSCTTY:
+        return tty_set_controlling(t, arg == 1 && capable(CAP_SYS_ADMIN));
+    case TIOCNOTTY:
+        return give_up(t);
+    case TIOCGPGRP:
+        return get_pgrp(t, arg);
+    case TIOCSPGRP:
+        return set_pgrp(t, arg);
+    case TIOCGSID:
+        return get_sid(t, arg);
+    default:
+        return -515;
     }
 }
 

@@ -65,7 +65,9 @@ static void process(struct tty *t, struct gather *g, u8 c, u32 oflag)
         t->column = 0;
         put(g, c);
         return;
-    case '\t': put_tab(t, g, oflag); return;
+    case '\t':
+        put_tab(t, g, oflag);
+        return;
     case '\b':
         if (t->column > 0)
             t->column--;

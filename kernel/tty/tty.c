@@ -9,7 +9,7 @@
 #include "lib/string.h"
 #include "mem/slab.h"
 
-#define CTRL(c) ((c) & 0x1f)
+#define CTRL(c) ((c)&0x1f)
 #define TTY_MAJOR_AUX 5 /* /dev/tty, /dev/console */
 
 static const struct termios2 initial_termios = {
@@ -17,9 +17,19 @@ static const struct termios2 initial_termios = {
     .c_oflag = OPOST | ONLCR,
     .c_cflag = B38400 | CS8 | CREAD,
     .c_lflag = ISIG | ICANON | ECHO | ECHOE | ECHOK | ECHOCTL | ECHOKE | IEXTEN,
-    .c_cc = {[VINTR] = CTRL('C'), [VQUIT] = 0x1c, [VERASE] = 0x7f, [VKILL] = CTRL('U'), [VEOF] = CTRL('D'), [VMIN] = 1,
-             [VSTART] = CTRL('Q'), [VSTOP] = CTRL('S'), [VSUSP] = CTRL('Z'), [VREPRINT] = CTRL('R'),
-             [VDISCARD] = CTRL('O'), [VWERASE] = CTRL('W'), [VLNEXT] = CTRL('V')},
+    .c_cc = {[VINTR] = CTRL('C'),
+             [VQUIT] = 0x1c,
+             [VERASE] = 0x7f,
+             [VKILL] = CTRL('U'),
+             [VEOF] = CTRL('D'),
+             [VMIN] = 1,
+             [VSTART] = CTRL('Q'),
+             [VSTOP] = CTRL('S'),
+             [VSUSP] = CTRL('Z'),
+             [VREPRINT] = CTRL('R'),
+             [VDISCARD] = CTRL('O'),
+             [VWERASE] = CTRL('W'),
+             [VLNEXT] = CTRL('V')},
     .c_ispeed = 38400,
     .c_ospeed = 38400,
 };

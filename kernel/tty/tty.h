@@ -41,7 +41,7 @@ struct tty {
     bool hung_up;            /* (lock) */
     bool stopped;            /* (lock) output stopped by XOFF or TCXOFF */
     bool exclusive;
-    u32 open_count;          /* (lock) */
+    u32 open_count;             /* (lock) */
     struct pid *session, *pgrp; /* (tasklist) counted */
 
     /* input (lock): buf[tail..head) free-running; canonical mode hands out up to canon_head only */
@@ -49,8 +49,8 @@ struct tty {
     u8 line_end[TTY_BUFFER / 8]; /* bit: this byte ends a line (newline, EOL, or the mark that EOF leaves) */
     u32 tail, head, canon_head;
     bool literal_next, throttled;
-    u32 erasing;             /* inside a \.../ of ECHOPRT */
-    u32 column, line_start;  /* (out_lock) output column; where the current input line began */
+    u32 erasing;            /* inside a \.../ of ECHOPRT */
+    u32 column, line_start; /* (out_lock) output column; where the current input line began */
     u8 packet;
     struct waitq read_wait, write_wait;
 };
@@ -73,13 +73,13 @@ void ldisc_flush_input(struct tty *t);
 void ldisc_termios_changed(struct tty *t, const struct termios2 *old); /* (lock) */
 /* output.c */
 ssize_t tty_output(struct tty *t, const u8 *buf, size_t n, bool nonblock); /* OPOST; bytes of buf consumed, or error */
-void tty_echo(struct tty *t, u8 c);        /* (lock) as ECHOCTL says; dropped when there is no room */
+void tty_echo(struct tty *t, u8 c); /* (lock) as ECHOCTL says; dropped when there is no room */
 void tty_echo_raw(struct tty *t, const char *s, size_t n);
 /* jobctl.c */
-int tty_check_change(struct tty *t, int sig); /* background process: 0, -EIO, -ERESTARTSYS (sig was sent) */
-int tty_set_controlling(struct tty *t, bool steal); /* TIOCSCTTY for the calling process: 0, -EPERM */
-struct tty *tty_controlling(void); /* of the calling process; reference or NULL */
-s32 tty_pgrp_nr(struct tty *t);    /* foreground group, 0: none */
+int tty_check_change(struct tty *t, int sig);        /* background process: 0, -EIO, -ERESTARTSYS (sig was sent) */
+int tty_set_controlling(struct tty *t, bool steal);  /* TIOCSCTTY for the calling process: 0, -EPERM */
+struct tty *tty_controlling(void);                   /* of the calling process; reference or NULL */
+s32 tty_pgrp_nr(struct tty *t);                      /* foreground group, 0: none */
 long tty_job_ioctl(struct tty *t, u32 cmd, u64 arg); /* -ENOIOCTLCMD (-515): not one of them */
 /* ioctl.c */
 long tty_ioctl(struct tty *t, struct file *f, u32 cmd, u64 arg);

@@ -31,8 +31,18 @@ static void members(void **state)
 static void malformed(void **state)
 {
     (void)state;
-    static const char *const lines[] = {"", "{", "[]", "{\"a\"", "{\"a\":", "{\"a\":1", "{\"cmd\":\"x", "{\"b\":{\"cmd\":\"x\"}}",
-                                        "{\"b\":[1],\"cmd\":\"x\"}", "{cmd:\"x\"}", "{\"b\":\"\\", "\"cmd\":\"x\""};
+    static const char *const lines[] = {"",
+                                        "{",
+                                        "[]",
+                                        "{\"a\"",
+                                        "{\"a\":",
+                                        "{\"a\":1",
+                                        "{\"cmd\":\"x",
+                                        "{\"b\":{\"cmd\":\"x\"}}",
+                                        "{\"b\":[1],\"cmd\":\"x\"}",
+                                        "{cmd:\"x\"}",
+                                        "{\"b\":\"\\",
+                                        "\"cmd\":\"x\""};
     char s[16];
     s64 v;
     for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++) {
@@ -71,6 +81,7 @@ static void strings(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(members), cmocka_unit_test(malformed), cmocka_unit_test(strings)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(members), cmocka_unit_test(malformed),
+                                       cmocka_unit_test(strings)};
     return cmocka_run_group_tests_name("control port JSON", tests, NULL, NULL);
 }
