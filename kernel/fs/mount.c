@@ -54,6 +54,8 @@ void super_put(struct super *sb)
         return;
     if (sb->root) {
         dcache_drop_super(sb);
+        if (sb->ops->drop)
+            sb->ops->drop(sb);
         dentry_put(sb->root);
     }
     if (sb->ops->put)
@@ -258,6 +260,8 @@ int mount_detach(const struct path *p, bool lazy)
     if (!err) {
         walk_seq_write_begin();
         unlink_mount(m);
+        WRITE_ONCE(m->parent, m); /* who still stands in it must not climb out into what may be gone */
+        WRITE_ONCE(m->mountpoint, m->root);
         walk_seq_write_end();
         list_del(&m->link);
     }
@@ -348,10 +352,11 @@ static void show_line(struct seq_buf *s, const struct mount *m, const char *path
 
 static void show_root_of_bind(struct seq_buf *s, const struct mount *m)
 {
-    char *buf = kmalloc(PATH_MAX, MEM_WAIT), *at = buf + PATH_MAX - 1;
+    char *buf = kmalloc(PATH_MAX, MEM_WAIT);
 
     if (!buf)
         return;
+    char *at = buf + PATH_MAX - 1;
     *at = 0;
     for (const struct dentry *d = m->root; d->parent != d && at - buf > d->name->len; d = d->parent) {
         at -= d->name->len;

@@ -265,7 +265,7 @@ static void give_back(struct slab_cache *c, void *list, u32 n)
     struct page *dead = NULL;
     u64 irq = spin_lock_irqsave(&c->lock);
     for (void *next; n > 0; n--, list = next) {
-        next = *(void **)list;
+        next = *(void **)list; // cppcheck-suppress nullPointer ; n objects are on the list
         struct page *p = slab_give(c, list);
         if (p) {
             p->lru.next = (struct list *)dead;
