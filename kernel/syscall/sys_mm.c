@@ -13,7 +13,7 @@ static inline struct mm *my_mm(void)
 }
 
 /* The file's part of a mapping; *out has to be put after vm_map, which takes references of its own. */
-static int fill_from_file(struct vm_map_args *args, u64 fd, u64 off, struct file **out)
+static int fill_from_file(struct vm_map_args *args, u64 fd, struct file **out)
 {
     struct file *f = fd_get(current_thread()->files, (u32)fd);
     if (!f)
@@ -21,8 +21,6 @@ static int fill_from_file(struct vm_map_args *args, u64 fd, u64 off, struct file
     int err = f->fmode & FMODE_PATH ? -EBADF : 0;
     if (!err)
         err = args->flags & MAP_HUGETLB ? -EINVAL : vm_map_check(my_mm(), args);
-    if (!err && ((s64)off < 0 || (s64)(off + args->len) < 0))
-        err = -EOVERFLOW;
     if (!err)
         err = file_mmap(f, args);
     if (err)
@@ -47,7 +45,7 @@ long sys_mmap(u64 addr, u64 len, prot_k prot, map_k flags, u64 fd, u64 off)
     if (off & (PAGE_SIZE - 1))
         return -EINVAL;
     if (!(flags & MAP_ANONYMOUS)) {
-        int err = fill_from_file(&args, fd, off, &file);
+        int err = fill_from_file(&args, fd, &file);
         if (err)
             return err;
     }

@@ -44,7 +44,7 @@ static int check_access(const struct vm_area *a, bool write, bool force)
     if (a->flags & VM_SPECIAL && (write || !a->mapping))
         return -EFAULT;
     if (!write)
-        return a->flags & VM_ACCESS || (force && a->flags & VM_MAYREAD) ? 0 : -EFAULT;
+        return a->flags & VM_READ || (force && a->flags & VM_MAYREAD) ? 0 : -EFAULT;
     if (a->flags & VM_WRITE)
         return 0;
     return force && (a->flags & (VM_MAYWRITE | VM_SHARED)) == VM_MAYWRITE ? 0 : -EFAULT;

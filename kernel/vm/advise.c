@@ -37,8 +37,12 @@ static s64 advised_flags(const struct vm_area *a, int advice)
         return f & VM_SPECIAL ? -EINVAL : (s64)((f | VM_HUGEPAGE) & ~(u32)VM_NOHUGEPAGE);
     case MADV_NOHUGEPAGE:
         return f & VM_SPECIAL ? -EINVAL : (s64)((f | VM_NOHUGEPAGE) & ~(u32)VM_HUGEPAGE);
+    case MADV_RANDOM:
+        return (f | VM_RAND_READ) & ~(u32)VM_SEQ_READ;
+    case MADV_SEQUENTIAL:
+        return (f | VM_SEQ_READ) & ~(u32)VM_RAND_READ;
     default:
-        return f; /* NORMAL, RANDOM, SEQUENTIAL: nothing is read ahead */
+        return f & ~(u32)(VM_SEQ_READ | VM_RAND_READ); /* NORMAL */
     }
 }
 
@@ -94,7 +98,7 @@ static int remove_area(struct vm_area *a, uaddr_t start, uaddr_t end)
     struct mm *mm = a->mm;
     if (a->flags & (VM_LOCKED | VM_SPECIAL) || !a->mapping || !a->mapping->ops->punch)
         return -EINVAL;
-    if ((a->flags & (VM_SHARED | VM_WRITE)) != (VM_SHARED | VM_WRITE))
+    if ((a->flags & (VM_SHARED | VM_MAYWRITE)) != (VM_SHARED | VM_MAYWRITE))
         return -EACCES;
     struct vm_area keep = *a;
     u64 index = area_index(a, start);
@@ -216,8 +220,8 @@ int vm_sync(struct mm *mm, uaddr_t addr, size_t len, u32 flags)
         return -EINVAL;
     if ((flags & (MS_ASYNC | MS_SYNC)) == (MS_ASYNC | MS_SYNC))
         return -EINVAL;
-    if (addr + bytes < addr || (len && !bytes))
-        return -ENOMEM;
+    if (addr + bytes < addr)
+        return -ENOMEM; /* a length that rounds to 0 is no error, as in Linux */
     uaddr_t at = addr, end = addr + bytes;
     int err = 0;
     rwsem_read_lock(&mm->lock);
@@ -248,20 +252,17 @@ static u8 page_incore(struct mm *mm, struct vm_area *a, uaddr_t addr)
     return 1;
 }
 
+/* Up to n pages of one area: how many, or -ENOMEM. */
 static int incore_some(struct mm *mm, uaddr_t addr, u8 *vec, u32 n)
 {
-    int err = rwsem_read_lock_killable(&mm->lock);
-    if (err)
-        return err;
-    for (u32 i = 0; i < n && !err; i++, addr += PAGE_SIZE) {
-        struct vm_area *a = area_at(mm, addr);
-        if (a)
-            vec[i] = page_incore(mm, a, addr);
-        else
-            err = -ENOMEM;
-    }
+    int done = rwsem_read_lock_killable(&mm->lock);
+    if (done)
+        return done;
+    struct vm_area *a = area_at(mm, addr);
+    for (; a && (u32)done < n && addr < a->end; done++, addr += PAGE_SIZE)
+        vec[done] = page_incore(mm, a, addr);
     rwsem_read_unlock(&mm->lock);
-    return err;
+    return a ? done : -ENOMEM;
 }
 
 int vm_incore(struct mm *mm, uaddr_t addr, size_t len, uaddr_t vec)
@@ -275,15 +276,14 @@ int vm_incore(struct mm *mm, uaddr_t addr, size_t len, uaddr_t vec)
         return -EFAULT;
     u8 buf[256];
     while (pages > 0) {
-        u32 n = (u32)MIN(pages, sizeof(buf));
-        int err = incore_some(mm, addr, buf, n);
-        if (err)
-            return err;
-        if (copy_to_user(vec, buf, n))
+        int n = incore_some(mm, addr, buf, (u32)MIN(pages, sizeof(buf)));
+        if (n < 0)
+            return n;
+        if (copy_to_user(vec, buf, (u32)n))
             return -EFAULT;
         addr += (u64)n << PAGE_SHIFT;
-        vec += n;
-        pages -= n;
+        vec += (u32)n;
+        pages -= (u32)n;
     }
     return 0;
 }

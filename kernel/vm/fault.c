@@ -30,6 +30,7 @@ struct fault {
     pte_t *pte;
     struct spinlock *lock; /* of its table */
     pte_t seen;            /* *pte, before anything was decided */
+    u32 unmaps;            /* area->mapping->unmaps then */
 };
 
 static void count_rss(struct vm_area *a, enum rss_kind kind, s64 n)
@@ -44,10 +45,11 @@ static enum rss_kind mapped_kind(const struct vm_area *a)
     return mapping_is_shm(a->mapping) ? RSS_SHMEM : RSS_FILE;
 }
 
-static bool still_valid(const struct vm_area *a, uaddr_t addr)
+/* Nothing was unmapped since the object was asked for its page, and the page is still inside. */
+static bool still_valid(const struct fault *f, uaddr_t addr)
 {
-    const struct mapping *m = a->mapping;
-    return !m->ops->valid || m->ops->valid(a->mapping, area_index(a, addr));
+    struct mapping *m = f->area->mapping;
+    return load_acquire(&m->unmaps) == f->unmaps && (!m->ops->valid || m->ops->valid(m, area_index(f->area, addr)));
 }
 
 static void flush_page(const struct fault *f)
@@ -101,6 +103,7 @@ static int anon_write(struct fault *f)
     if (!n)
         return -ENOMEM;
     pte_t bits = writable_bits(f->area);
+    f->area->has_anon = true;
     spin_lock(f->lock);
     for (u32 i = 0; i < n; i++) {
         pte_t *pte = f->pte + dir * (s32)i;
@@ -171,10 +174,9 @@ static int install_copy(struct fault *f, struct page *src)
     struct page *p = copy_of(src);
     if (!p)
         return -ENOMEM;
-    if (a->mapping)
-        a->has_anon = true;
+    a->has_anon = true;
     spin_lock(f->lock);
-    bool same = !ENTRY_DIFFERS(*f->pte, f->seen) && (!a->mapping || still_valid(a, f->addr));
+    bool same = !ENTRY_DIFFERS(*f->pte, f->seen) && (!a->mapping || still_valid(f, f->addr));
     if (same)
         pte_set(f->pte, page_phys(p) | writable_bits(a));
     spin_unlock(f->lock);
@@ -242,7 +244,7 @@ static bool map_around(struct fault *f)
     pte_t *pte = f->pte - ((f->addr - start) >> PAGE_SHIFT);
     spin_lock(f->lock);
     for (u32 i = 0; i < n; i++) {
-        if (!pages[i] || pte_mapped(pte[i]) || !still_valid(a, start + i * PAGE_SIZE))
+        if (!pages[i] || pte_mapped(pte[i]) || !still_valid(f, start + i * PAGE_SIZE))
             continue;
         pte_set(&pte[i], page_phys(pages[i]) | bits);
         pages[i] = NULL;
@@ -277,7 +279,7 @@ static int file_read(struct fault *f)
     if (err)
         return err;
     spin_lock(f->lock);
-    bool ok = !pte_mapped(*f->pte) && still_valid(f->area, f->addr);
+    bool ok = !pte_mapped(*f->pte) && still_valid(f, f->addr);
     if (ok)
         pte_set(f->pte, page_phys(p) | area_pte_bits(f->area));
     spin_unlock(f->lock);
@@ -311,7 +313,7 @@ static int shared_write(struct fault *f)
         m->ops->page_mkwrite(m, p);
     spin_lock(f->lock);
     pte_t old = *f->pte;
-    bool ok = still_valid(f->area, f->addr);
+    bool ok = still_valid(f, f->addr);
     if (ok)
         pte_set(f->pte, page_phys(p) | writable_bits(f->area));
     spin_unlock(f->lock);
@@ -380,7 +382,7 @@ int fault_page(struct vm_area *a, uaddr_t addr, u32 flags)
         return -ENOMEM;
     pte_t e = READ_ONCE(*pmd);
     if (unlikely(!e)) {
-        if (flags & FAULT_WRITE && huge_wanted(a, addr) && !huge_fault(a, addr, pmd))
+        if (flags & FAULT_WRITE && huge_wanted(a, addr) && !huge_fault(a, pmd))
             return 0;
         if (pte_table_alloc(mm, pmd))
             return -ENOMEM;
@@ -391,6 +393,8 @@ int fault_page(struct vm_area *a, uaddr_t addr, u32 flags)
     if (unlikely(!pte_is_table(e)))
         return -EAGAIN;
     struct fault f = {.area = a, .addr = addr, .flags = flags};
+    if (a->mapping)
+        f.unmaps = load_acquire(&a->mapping->unmaps);
     f.pte = &pte_table(e)[pte_index(addr)];
     f.lock = table_lock(f.pte);
     return fault_pte(&f);

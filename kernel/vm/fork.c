@@ -161,7 +161,7 @@ static int copy_entries(struct copy *c)
 
 static bool needs_copy(const struct vm_area *a)
 {
-    return !(a->flags & (VM_SHARED | VM_WIPEONFORK)) && (!a->mapping || a->has_anon);
+    return !(a->flags & (VM_SHARED | VM_WIPEONFORK)) && (a->has_anon || !a->mapping);
 }
 
 static int copy_area(struct copy *c)

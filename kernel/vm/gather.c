@@ -82,6 +82,8 @@ void gather_flush(struct gather *g)
 void gather_finish(struct gather *g)
 {
     gather_flush(g);
+    if (g->rss[RSS_ANON] + g->rss[RSS_FILE] + g->rss[RSS_SHMEM] > 0)
+        g->mm->hiwater_rss = MAX(g->mm->hiwater_rss, mm_rss(g->mm)); /* a race loses one of two near values */
     if (g->pages != g->local)
         pages_free(g->pages, 0);
     for (u32 i = 0; i < RSS_KINDS; i++) {

@@ -29,7 +29,7 @@ bool huge_wanted(const struct vm_area *a, uaddr_t addr)
     return a->flags & VM_HUGEPAGE || (block > a->start && last_page_below_mapped(a->mm, block));
 }
 
-int huge_fault(struct vm_area *a, uaddr_t addr, pte_t *pmd)
+int huge_fault(struct vm_area *a, pte_t *pmd)
 {
     struct page *run = page_alloc_run(HUGE_ORDER, MEM_USER | MEM_NOWAIT | MEM_ZERO);
     if (!run)
@@ -39,7 +39,7 @@ int huge_fault(struct vm_area *a, uaddr_t addr, pte_t *pmd)
     pte_t e = page_phys(run) | area_pte_bits(a) | PTE_PS, empty = 0;
     if (a->flags & VM_WRITE)
         e |= PTE_W | PTE_D;
-    (void)addr;
+    a->has_anon = true;
     if (!__atomic_compare_exchange_n(pmd, &empty, e, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {
         page_put_run(run, HUGE_ORDER);
         return 0;

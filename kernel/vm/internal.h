@@ -127,7 +127,7 @@ void zap_tables(struct gather *g, uaddr_t start, uaddr_t end, uaddr_t floor, uad
 
 /* ---- huge.c ---- */
 bool huge_wanted(const struct vm_area *a, uaddr_t addr);
-int huge_fault(struct vm_area *a, uaddr_t addr, pte_t *pmd); /* 0: mapped, or somebody else did; -ENOMEM: use small ones */
+int huge_fault(struct vm_area *a, pte_t *pmd); /* 0: mapped, or somebody else did; -ENOMEM: use small ones */
 int huge_split(struct mm *mm, pte_t *pmd, uaddr_t addr, u32 mem_flags); /* 0 also when it is not huge (any more) */
 int huge_split_at(struct mm *mm, uaddr_t addr);                        /* so that addr is no longer inside one. -ENOMEM */
 

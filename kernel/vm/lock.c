@@ -17,11 +17,9 @@ static int check_populate(const struct vm_area *a, enum populate_mode mode)
 {
     if (!a)
         return -ENOMEM;
-    if (a->flags & VM_SPECIAL)
-        return mode == POPULATE_MAP ? 0 : -EINVAL;
-    if (mode == POPULATE_WRITE && !(a->flags & VM_WRITE))
-        return -EFAULT;
-    return a->flags & VM_ACCESS ? 0 : -EFAULT;
+    if (mode == POPULATE_MAP)
+        return a->flags & (VM_ACCESS | VM_SPECIAL) ? 0 : -EFAULT;
+    return a->flags & VM_SPECIAL || !(a->flags & (mode == POPULATE_WRITE ? VM_WRITE : VM_READ)) ? -EINVAL : 0;
 }
 
 /* Some pages under one hold of mm.lock; *at moves on. */
@@ -116,23 +114,24 @@ static u64 locked_within(struct mm *mm, uaddr_t start, uaddr_t end)
     return n;
 }
 
-static int round_range(uaddr_t *addr, size_t *len)
+static void round_range(uaddr_t *addr, size_t *len)
 {
-    size_t bytes = ALIGN_UP(*len + (*addr & (PAGE_SIZE - 1)), PAGE_SIZE);
+    *len = ALIGN_UP(*len + (*addr & (PAGE_SIZE - 1)), PAGE_SIZE);
     *addr = ALIGN_DOWN(*addr, PAGE_SIZE);
-    *len = bytes;
-    return *addr + bytes < *addr ? -EINVAL : 0;
 }
 
-static int change_range(struct mm *mm, uaddr_t start, uaddr_t end, u32 lock_flags, bool cap_lock)
+static int change_range(struct mm *mm, uaddr_t start, size_t len, u32 lock_flags, bool cap_lock)
 {
     struct vm_area *dead = NULL;
     int err = rwsem_write_lock_killable(&mm->lock);
     if (err)
         return err;
-    u64 pages = (end - start) >> PAGE_SHIFT;
+    uaddr_t end = start + len;
+    u64 pages = len >> PAGE_SHIFT;
     if (lock_flags && !account_lockable(mm, pages - MIN(pages, locked_within(mm, start, end)), cap_lock))
         err = -ENOMEM;
+    else if (end < start)
+        err = -EINVAL;
     else
         err = lock_range(mm, start, end, lock_flags, &dead);
     rwsem_write_unlock(&mm->lock);
@@ -146,12 +145,8 @@ int vm_lock(struct mm *mm, uaddr_t addr, size_t len, u32 flags, bool cap_lock)
         return -EINVAL;
     if (!cap_lock && !mm->rlim_memlock)
         return -EPERM;
-    int err = round_range(&addr, &len);
-    if (err || !len)
-        return err;
-    if (addr + len > USER_END)
-        return -ENOMEM;
-    err = change_range(mm, addr, addr + len, VM_LOCKED | (flags & MLOCK_ONFAULT ? VM_LOCKONFAULT : 0), cap_lock);
+    round_range(&addr, &len);
+    int err = change_range(mm, addr, len, VM_LOCKED | (flags & MLOCK_ONFAULT ? VM_LOCKONFAULT : 0), cap_lock);
     if (err || flags & MLOCK_ONFAULT)
         return err;
     err = vm_populate(mm, addr, addr + len, POPULATE_MAP);
@@ -160,10 +155,8 @@ int vm_lock(struct mm *mm, uaddr_t addr, size_t len, u32 flags, bool cap_lock)
 
 int vm_unlock(struct mm *mm, uaddr_t addr, size_t len)
 {
-    int err = round_range(&addr, &len);
-    if (err || !len)
-        return err;
-    return addr + len > USER_END ? -ENOMEM : change_range(mm, addr, addr + len, 0, true);
+    round_range(&addr, &len);
+    return change_range(mm, addr, len, 0, true);
 }
 
 static void lock_all_areas(struct mm *mm, u32 lock_flags, struct vm_area **dead)

@@ -135,18 +135,26 @@ int place_locked(struct mm *mm, const struct vm_map_args *args, uaddr_t *out)
      MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK | MAP_HUGETLB | MAP_32BIT |                  \
      (63u << MAP_HUGE_SHIFT))
 
+static int check_file_type(u32 flags)
+{
+    u32 type = MAP_TYPE_OF(flags);
+    if (type != MAP_SHARED && type != MAP_PRIVATE && type != MAP_SHARED_VALIDATE)
+        return -EINVAL;
+    return type == MAP_SHARED_VALIDATE && flags & ~(u32)(MAP_LEGACY | MAP_SHARED_VALIDATE) ? -EOPNOTSUPP : 0;
+}
+
 static int check_type(const struct vm_map_args *args)
 {
     u32 type = MAP_TYPE_OF(args->flags);
     if (!args->mapping) {
-        if (type != MAP_SHARED && type != MAP_PRIVATE)
+        bool zero_file = !(args->flags & MAP_ANONYMOUS); /* /dev/zero */
+        if (type != MAP_SHARED && type != MAP_PRIVATE && !(zero_file && type == MAP_SHARED_VALIDATE))
             return -EINVAL;
         return type == MAP_SHARED && args->flags & MAP_GROWSDOWN ? -EINVAL : 0;
     }
-    if (type != MAP_SHARED && type != MAP_PRIVATE && type != MAP_SHARED_VALIDATE)
-        return -EINVAL;
-    if (type == MAP_SHARED_VALIDATE && args->flags & ~(u32)(MAP_LEGACY | MAP_SHARED_VALIDATE))
-        return -EOPNOTSUPP;
+    int err = check_file_type(args->flags);
+    if (err)
+        return err;
     if (!(args->may & VM_MAYREAD))
         return -EACCES;
     if (type != MAP_PRIVATE && args->prot & PROT_WRITE && !(args->may & VM_MAYWRITE))
@@ -188,14 +196,17 @@ static u64 pages_within(struct mm *mm, uaddr_t start, uaddr_t end)
     return n;
 }
 
+static int check_lock(struct mm *mm, const struct vm_map_args *args, u32 flags, u64 pages)
+{
+    if (args->flags & MAP_LOCKED && !args->cap_lock && mm->rlim_memlock == 0)
+        return -EPERM;
+    return flags & VM_LOCKED && !account_lockable(mm, pages, args->cap_lock) ? -EAGAIN : 0;
+}
+
 static int check_limits(struct mm *mm, const struct vm_map_args *args, u32 flags, uaddr_t at, u64 pages)
 {
     if (mm->area_count >= VM_MAX_AREAS)
         return -ENOMEM;
-    if (args->flags & MAP_LOCKED && !args->cap_lock && mm->rlim_memlock == 0)
-        return -EPERM;
-    if (flags & VM_LOCKED && !account_lockable(mm, pages, args->cap_lock))
-        return -EAGAIN;
     u64 replaced = args->flags & MAP_FIXED ? pages_within(mm, at, at + (pages << PAGE_SHIFT)) : 0;
     return account_fits(mm, flags, pages - MIN(pages, replaced)) ? 0 : -ENOMEM;
 }
@@ -266,6 +277,11 @@ static int map_locked(struct mm *mm, struct vm_map_args *args, uaddr_t *out, u32
     uaddr_t at = *out, end = at + ALIGN_UP(args->len, PAGE_SIZE);
     u32 flags = *flags_out = area_flags(mm, args);
     u64 pages = (end - at) >> PAGE_SHIFT;
+    err = check_lock(mm, args, flags, pages);
+    if (!err)
+        err = check_type(args);
+    if (err)
+        return err;
     err = check_limits(mm, args, flags, at, pages);
     if (err)
         return err;
@@ -303,21 +319,49 @@ static int map_locked(struct mm *mm, struct vm_map_args *args, uaddr_t *out, u32
     return err;
 }
 
+static int check_length(const struct vm_map_args *args)
+{
+    size_t len = ALIGN_UP(args->len, PAGE_SIZE);
+    if (!args->len)
+        return -EINVAL;
+    if (!len)
+        return -ENOMEM;
+    if (args->pgoff + (len >> PAGE_SHIFT) < args->pgoff)
+        return -EOVERFLOW;
+    return len > USER_END ? -ENOMEM : 0;
+}
+
+int vm_map_check(struct mm *mm, const struct vm_map_args *args)
+{
+    int err = check_length(args);
+    if (err)
+        return err;
+    size_t len = ALIGN_UP(args->len, PAGE_SIZE);
+    bool fixed = args->flags & (MAP_FIXED | MAP_FIXED_NOREPLACE);
+    u32 locked = args->flags & MAP_LOCKED ? VM_LOCKED : (u32)mm->def_flags & VM_LOCKED;
+    if (fixed || locked) {
+        err = rwsem_read_lock_killable(&mm->lock);
+        if (err)
+            return err;
+        err = fixed ? place_fixed(mm, args, len) : 0;
+        if (!err)
+            err = check_lock(mm, args, locked, len >> PAGE_SHIFT);
+        rwsem_read_unlock(&mm->lock);
+    }
+    if (!err && args->pgoff > (INT64_MAX - len) >> PAGE_SHIFT)
+        err = -EOVERFLOW;
+    return err ? err : check_file_type(args->flags);
+}
+
 int vm_map(struct mm *mm, const struct vm_map_args *given, uaddr_t *out)
 {
     struct vm_map_args args = *given;
-    if (!args.len)
-        return -EINVAL;
     size_t len = ALIGN_UP(args.len, PAGE_SIZE);
-    if (!len || len > USER_END)
-        return -ENOMEM;
-    if (args.mapping && args.pgoff + (len >> PAGE_SHIFT) < args.pgoff)
-        return -EOVERFLOW;
-    if (args.flags & MAP_HUGETLB)
-        return args.mapping ? -EINVAL : -ENOMEM; /* no pool of huge pages */
-    int err = check_type(&args);
+    int err = check_length(&args);
     if (err)
         return err;
+    if (args.flags & MAP_HUGETLB)
+        return args.mapping ? -EINVAL : -ENOMEM; /* no pool of huge pages */
     struct vm_area *dead = NULL;
     u32 flags = 0;
     err = rwsem_write_lock_killable(&mm->lock);

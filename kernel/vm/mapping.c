@@ -39,6 +39,7 @@ void mapping_init(struct mapping *m, const struct mapping_ops *ops)
     rwsem_init(&m->lock, LOCK_MAPPING);
     m->areas.node = NULL;
     m->writable_shared = 0;
+    m->unmaps = 0;
 }
 
 static bool counts_as_writer(const struct vm_area *a)
@@ -132,7 +133,7 @@ static void unmap_subtree(struct rb_node *n, u64 first, u64 last, bool even_cow)
 
 void mapping_unmap(struct mapping *m, u64 first, u64 last, bool even_cow)
 {
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    __atomic_fetch_add(&m->unmaps, 1, __ATOMIC_SEQ_CST);
     if (!READ_ONCE(m->areas.node))
         return; /* an area that comes now sees the size the caller stored: faults look at it after the area is here */
     rwsem_read_lock(&m->lock);

@@ -37,6 +37,7 @@ struct mapping {
     struct rwsem lock;    /* LOCK_MAPPING: areas */
     struct rb_root areas; /* interval tree by file page (vm/mapping.c) */
     s32 writable_shared;  /* MAP_SHARED areas that are or may become writable; -1: refused (lock) */
+    u32 unmaps;           /* atomic: calls of mapping_unmap; a fault that sees it change begins again */
 };
 /* F_SEAL_WRITE: no writable shared area may exist (-EBUSY) nor come (mmap then fails with -EPERM). */
 int mapping_deny_writable(struct mapping *m);

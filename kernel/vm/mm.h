@@ -31,6 +31,8 @@ struct file; /* fs/: kept alive by area->ops */
 #define VM_SPECIAL 0x10000u /* vDSO, device memory: not merged, not grown, not copied by get_user_pages */
 #define VM_ACCOUNT 0x20000u /* its pages count as committed */
 #define VM_LOCKONFAULT 0x40000u
+#define VM_RAND_READ 0x80000u /* advice without effect but in /proc/pid/maps: it keeps areas apart */
+#define VM_SEQ_READ 0x100000u
 #define VM_ACCESS (VM_READ | VM_WRITE | VM_EXEC)
 
 /* What fs/ (or a driver) gives with a mapping; counts its file. */
@@ -54,7 +56,7 @@ struct vm_area {
     const char *name;         /* "[vdso]" etc. when no file; see vm_area_name() */
     uaddr_t subtree_gap;      /* augmented: largest gap below, for placing */
     uaddr_t prev_end;
-    bool has_anon;            /* may hold private copies; set under mm.lock for reading, never cleared */
+    bool has_anon;            /* may hold anonymous pages; set under mm.lock for reading, never cleared */
     struct vm_area *next_dead; /* detached, to be closed once mm.lock is released */
 };
 
@@ -121,6 +123,8 @@ struct vm_map_args {
     bool cap_lock;     /* CAP_IPC_LOCK: RLIMIT_MEMLOCK does not count */
     bool cap_rawio;    /* CAP_SYS_RAWIO: may map below 64 KiB */
 };
+/* The checks that mmap(2) makes before it looks at the file: length, fixed address, MAP_FIXED_NOREPLACE. */
+int vm_map_check(struct mm *mm, const struct vm_map_args *args);
 /* mmap(2)'s errors. *out: the address. */
 int vm_map(struct mm *mm, const struct vm_map_args *args, uaddr_t *out);
 int vm_unmap(struct mm *mm, uaddr_t addr, size_t len);

@@ -94,7 +94,12 @@ static int protect_area(struct vm_area *a, u32 rights, struct vm_area **dead, st
     if (err)
         return err;
     account_pages(mm, a->flags, -(s64)pages);
-    a->flags = (a->flags & ~VM_ACCESS) | rights | (becomes_charged(a, rights) ? VM_ACCOUNT : 0);
+    u32 flags = (a->flags & ~VM_ACCESS) | rights | (becomes_charged(a, rights) ? VM_ACCOUNT : 0);
+    if (flags & VM_ACCOUNT && !(rights & VM_WRITE) && !a->mapping && !a->has_anon) {
+        flags &= ~(u32)VM_ACCOUNT; /* nothing was ever written: it owes no memory any more */
+        account_uncommit(pages);
+    }
+    a->flags = flags;
     account_pages(mm, a->flags, (s64)pages);
     change_entries(a);
     *out = area_merge(a, dead);
@@ -154,7 +159,7 @@ int vm_protect(struct mm *mm, uaddr_t addr, size_t len, u32 prot)
     if (grows & PROT_GROWSDOWN)
         err = widen_to_stack(mm, &addr, end);
     else if (grows)
-        err = -EINVAL; /* nothing grows up on x86_64 */
+        err = area_at(mm, addr) ? -EINVAL : -ENOMEM; /* nothing grows up on x86_64 */
     if (!err)
         err = protect_range(mm, addr, end, rights & VM_ACCESS, &dead);
     rwsem_write_unlock(&mm->lock);

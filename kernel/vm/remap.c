@@ -174,6 +174,7 @@ static int move(struct remap *r, struct vm_area *a)
         if (a->flags & VM_LOCKED)
             mm->locked_vm -= area_pages(a);
         a->flags &= ~(u32)(VM_LOCKED | VM_LOCKONFAULT);
+        area_merge(a, &r->dead);
     } else if (r->old_len) {
         err = unmap_locked(mm, r->old, r->old + r->old_len, &r->dead);
     }
@@ -195,6 +196,12 @@ static int remap_to(struct remap *r)
     int err = check_fixed(r);
     if (err)
         return err;
+    size_t tail = r->old_len > r->new_len ? r->old_len - r->new_len : 0;
+    r->old_len -= tail;
+    struct vm_area *a = NULL;
+    err = source_area(r, &a);
+    if (err)
+        return err;
     if (r->mm->area_count + 2 >= VM_MAX_AREAS - 3)
         return -ENOMEM;
     struct vm_map_args place = {.addr = r->wanted, .len = r->new_len, .flags = MAP_PRIVATE};
@@ -204,16 +211,10 @@ static int remap_to(struct remap *r)
         if (err)
             return err;
     }
-    if (r->old_len > r->new_len) {
-        err = unmap_locked(r->mm, r->old + r->new_len, r->old + r->old_len, &r->dead);
-        if (err)
-            return err;
-        r->old_len = r->new_len;
-    }
-    struct vm_area *a = NULL;
-    err = source_area(r, &a);
+    err = tail ? unmap_locked(r->mm, r->old + r->old_len, r->old + r->old_len + tail, &r->dead) : 0;
     if (err)
         return err;
+    a = area_at(r->mm, r->old); /* it may have been split */
     if (r->flags & MREMAP_DONTUNMAP && !account_fits(r->mm, a->flags, r->new_len >> PAGE_SHIFT))
         return -ENOMEM;
     err = place_locked(r->mm, &place, &r->new);
@@ -240,10 +241,10 @@ static bool grow_in_place(struct remap *r, struct vm_area *a)
 
 static int remap_locked(struct remap *r)
 {
-    if (!area_at(r->mm, r->old))
-        return -EFAULT;
     if (r->flags & (MREMAP_FIXED | MREMAP_DONTUNMAP))
         return remap_to(r);
+    if (!area_at(r->mm, r->old))
+        return -EFAULT;
     r->new = r->old;
     if (r->old_len >= r->new_len)
         return r->old_len == r->new_len
@@ -269,11 +270,9 @@ int vm_remap(struct mm *mm, uaddr_t old, size_t old_len, size_t new_len, u32 fla
         return -EINVAL;
     if (flags & (MREMAP_FIXED | MREMAP_DONTUNMAP) && !(flags & MREMAP_MAYMOVE))
         return -EINVAL;
-    if (flags & MREMAP_DONTUNMAP && old_len != new_len)
-        return -EINVAL;
     struct remap r = {mm, old, old, new_addr, ALIGN_UP(old_len, PAGE_SIZE), ALIGN_UP(new_len, PAGE_SIZE),
                       flags, cap_lock, NULL, false};
-    if (!r.new_len || (old_len && !r.old_len))
+    if (!r.new_len || (old_len && !r.old_len) || (flags & MREMAP_DONTUNMAP && r.old_len != r.new_len))
         return -EINVAL;
     int err = rwsem_write_lock_killable(&mm->lock);
     if (err)
