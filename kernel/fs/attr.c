@@ -95,8 +95,10 @@ int path_chown(const struct fs_view *v, const struct path *p, u32 uid, u32 gid)
             if (a.mode != i->mode)
                 a.valid |= ATTR_MODE;
         }
-        err = set_attr(i, &a);
-        if (!err && !S_ISDIR(i->mode) && i->ops->setxattr)
+        /* chown(path, -1, -1) is open to all, but who may not change the mode may not strip it that way either */
+        bool strips = a.valid & ATTR_MODE && !(a.valid & (ATTR_UID | ATTR_GID));
+        err = strips && !inode_owner_or_capable(i, v->cred) ? -EPERM : set_attr(i, &a);
+        if (!err && (a.valid & (ATTR_UID | ATTR_GID)) && !S_ISDIR(i->mode) && i->ops->setxattr)
             i->ops->setxattr(i, "security.capability", NULL, 0, 0);
     }
     mutex_unlock(&i->lock);

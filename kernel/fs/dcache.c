@@ -240,17 +240,20 @@ struct dentry *dcache_find(const struct dentry *parent, u32 hash, const char *s,
 
 struct dentry *dcache_get(struct dentry *parent, u32 hash, const char *s, u32 len)
 {
-    u32 h = full_hash(parent, hash);
+    u32 h = full_hash(parent, hash), seq;
+    struct dentry *d;
 
     rcu_read_lock();
-    struct dentry *d = load_acquire(&table[h & table_mask]);
-    for (; d; d = load_acquire(&d->hash_next)) {
-        if (d->hash != h || READ_ONCE(d->parent) != parent)
-            continue;
-        const struct dname *n = load_acquire(&d->name);
-        if (n->len == len && same_name(n->s, s, len) && dentry_get_live(d))
-            break;
-    }
+    do { /* a rename elsewhere may carry a walk of this chain into another one, past the name: it would get a second dentry */
+        seq = seq_read_begin(&walk_seq);
+        for (d = load_acquire(&table[h & table_mask]); d; d = load_acquire(&d->hash_next)) {
+            if (d->hash != h || READ_ONCE(d->parent) != parent)
+                continue;
+            const struct dname *n = load_acquire(&d->name);
+            if (n->len == len && same_name(n->s, s, len) && dentry_get_live(d))
+                break;
+        }
+    } while (!d && seq_read_retry(&walk_seq, seq));
     rcu_read_unlock();
     return d;
 }

@@ -37,6 +37,8 @@ struct epoll {
     struct waitq wait;      /* epoll_wait */
     struct waitq poll_wait; /* who polls the epoll itself */
     struct file *file;
+    u64 checked;                      /* (nest_lock) number of the check for loops that looked at it last, ... */
+    int checked_level, checked_depth; /* ... from where, and what it found */
 };
 
 struct epoll_item;
@@ -61,6 +63,7 @@ static SLAB_CACHE(item_cache, "epoll_item", struct epoll_item);
 static SLAB_CACHE(entry_cache, "epoll_entry", struct epoll_entry);
 static struct spinlock links_lock = SPINLOCK_INIT(LOCK_EPOLL_LINKS);
 static struct mutex nest_lock = MUTEX_INIT(nest_lock, LOCK_EPOLL_TREE);
+static u64 check_nr; /* (nest_lock) */
 static const struct file_ops epoll_file_ops;
 
 bool file_is_epoll(const struct file *f)
@@ -250,12 +253,15 @@ static int delete_item(struct epoll *ep, struct file *f, u32 fd)
 
 /* ---- nesting ---- */
 
-/* Levels of epolls below ep, or -1 when `target` is among them (nest_lock). */
+/* Levels of epolls below ep, or -1 when `target` is among them or there are too many (nest_lock). An epoll that was looked
+ * at in this check is not looked at again: the number of ways through a net of them is exponential. */
 static int depth_below(struct epoll *ep, const struct epoll *target, int level)
 {
     int deepest = 0;
     if (ep == target || level > MAX_NESTS)
         return -1;
+    if (ep->checked == check_nr && ep->checked_level >= level)
+        return ep->checked_depth;
     mutex_lock_nested(&ep->lock);
     for (struct rb_node *n = rb_first(&ep->items); n && deepest >= 0; n = rb_next(n)) {
         struct file *f = rb_entry(n, struct epoll_item, node)->file;
@@ -266,26 +272,44 @@ static int depth_below(struct epoll *ep, const struct epoll *target, int level)
             deepest = MAX(deepest, d + 1);
     }
     mutex_unlock(&ep->lock);
+    ep->checked = check_nr;
+    ep->checked_level = level;
+    ep->checked_depth = deepest;
     return deepest;
 }
 
+/* Levels of epolls above f, at most MAX_NESTS (links_lock, nest_lock): wake-ups climb them on one stack. */
 static int levels_above(const struct file *f, int level)
 {
     int highest = 0;
     struct epoll_item *i;
-    if (level > MAX_NESTS)
-        return level;
-    spin_lock(&links_lock);
-    list_for_each (i, &f->epoll_links, file_link)
-        highest = MAX(highest, 1);
-    spin_unlock(&links_lock);
+    if (level >= MAX_NESTS)
+        return 0;
+    list_for_each(i, &f->epoll_links, file_link) {
+        struct epoll *ep = i->ep;
+        if (ep->checked != check_nr || ep->checked_level > level) {
+            ep->checked = check_nr;
+            ep->checked_level = level;
+            ep->checked_depth = levels_above(ep->file, level + 1);
+        }
+        highest = MAX(highest, ep->checked_depth + 1);
+        if (highest + level >= MAX_NESTS)
+            break;
+    }
     return highest;
 }
 
 static int check_nesting(struct epoll *ep, struct file *f)
 {
+    check_nr++;
     int below = depth_below(f->private, ep, 0);
-    return below < 0 || below + levels_above(ep->file, 0) >= MAX_NESTS ? -ELOOP : 0;
+    if (below < 0)
+        return -ELOOP;
+    check_nr++;
+    spin_lock(&links_lock);
+    int above = levels_above(ep->file, 0);
+    spin_unlock(&links_lock);
+    return below + above >= MAX_NESTS ? -ELOOP : 0;
 }
 
 static int check_event(const struct file *f, int op, const struct epoll_event_k *ev)

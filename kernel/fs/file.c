@@ -301,7 +301,8 @@ bool dir_emit_dots(struct file *f, struct dir_context *ctx)
     }
     if (ctx->pos == 1) {
         rcu_read_lock();
-        u64 up = READ_ONCE(d->parent)->inode->ino;
+        struct inode *parent = dentry_inode(READ_ONCE(d->parent)); /* NULL: moved away, and the old one removed */
+        u64 up = parent ? parent->ino : f->inode->ino;
         rcu_read_unlock();
         if (!ctx->emit(ctx, "..", 2, up, S_IFDIR >> 12, 2))
             return false;

@@ -44,6 +44,8 @@ static ssize_t zero_read(struct file *f, struct uio *u, s64 *pos)
         if (done < n)
             return total ? (ssize_t)total : -EFAULT;
         cond_resched();
+        if (thread_work(current_thread(), WORK_SIGNAL | WORK_NOTIFY)) /* 2 GiB take their time */
+            break;
     }
     return (ssize_t)total;
 }

@@ -272,9 +272,10 @@ static int open_create(struct opening *o, const struct path *base, const char *n
         base = &dir;
         name = text = link;
         if (links >= WALK_MAX_LINKS || !*name) {
+            err = *name ? -ELOOP : -ENOENT;
             path_put(&dir);
             kfree(text);
-            return *name ? -ELOOP : -ENOENT;
+            return err;
         }
     }
 }

@@ -204,7 +204,7 @@ static int jump_to_root(struct walk *w)
     if ((w->flags & LOOKUP_NO_XDEV) && w->mnt && w->mnt != w->root.mnt)
         return -EXDEV;
     stand_on(w, &w->root);
-    return 0;
+    return w->inode ? 0 : RETRY;
 }
 
 static int walk_start(struct walk *w, const char *name)
@@ -225,6 +225,8 @@ static int walk_start(struct walk *w, const char *name)
         read_ctx_path(w, &w->v->ctx->cwd, &cwd);
         stand_on(w, &cwd);
     }
+    if (unlikely(!w->inode)) /* another thread changed the directory, and the old one was removed */
+        return RETRY;
     return S_ISDIR(w->inode->mode) || !*name ? 0 : -ENOTDIR;
 }
 
@@ -279,6 +281,8 @@ static int step_up(struct walk *w)
     }
     w->dentry = READ_ONCE(w->dentry->parent);
     w->inode = dentry_inode(w->dentry);
+    if (unlikely(!w->inode)) /* nothing here is counted: both were removed meanwhile */
+        return RETRY;
     int err = enter_mounts(w);
     return err ? err : settle(w);
 }

@@ -342,8 +342,16 @@ static int set_attr(struct inode *i, const struct inode_attr *a)
     return 0;
 }
 
+static int dir_attr(struct inode *i, struct kstat *st)
+{
+    st->nlink = 2;
+    for (const struct synth_node *n = load_acquire(&node_of(i)->children); n; n = load_acquire(&n->next))
+        st->nlink += S_ISDIR(n->mode);
+    return 0;
+}
+
 static const struct inode_ops node_dir_inode_ops = {
-    .lookup = dir_lookup_op, .setattr = set_attr, .release = synth_release_inode};
+    .getattr = dir_attr, .lookup = dir_lookup_op, .setattr = set_attr, .release = synth_release_inode};
 static const struct inode_ops node_inode_ops = {.setattr = set_attr, .release = synth_release_inode};
 static const struct inode_ops node_link_ops = {.readlink = link_read, .release = synth_release_inode};
 

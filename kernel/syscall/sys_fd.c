@@ -57,6 +57,7 @@ long sys_close_range(u32 first, u32 last, u32 flags)
             return err;
         struct fdtable *old = my_files();
         current_thread()->files = own;
+        process_mm_barrier(current_process());
         fdtable_put(old);
     }
     return fd_close_range(my_files(), first, last, flags & CLOSE_RANGE_CLOEXEC_);
@@ -251,6 +252,9 @@ long sys_pipe2(fds_k fds, oflags_k flags)
     int err = pipe_create((u32)flags & ~(u32)O_CLOEXEC, &end[0], &end[1]);
     if (err)
         return err;
+    struct inode *i = end[0]->inode; /* whoever makes it may open it again by /proc/self/fd */
+    i->uid = current_cred()->fs.fsuid;
+    i->gid = current_cred()->fs.fsgid;
     fd[0] = fd_reserve(my_files(), 0, rlimit(RLIMIT_NOFILE), flags & O_CLOEXEC);
     fd[1] = fd[0] < 0 ? fd[0] : fd_reserve(my_files(), 0, rlimit(RLIMIT_NOFILE), flags & O_CLOEXEC);
     err = fd[1] < 0 ? fd[1] : copy_to_user(fds, fd, sizeof(fd));

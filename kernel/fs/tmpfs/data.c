@@ -48,6 +48,7 @@ void tmpfs_data_init(struct tmpfs_inode *ti, const u8 *arch, u64 size)
     ti->file.arch_limit = arch ? size : 0;
     ti->file.aligned = IS_ALIGNED((u64)arch, PAGE_SIZE);
     ti->file.seals = 0;
+    ti->file.sealable = false;
     ti->vfs.mapping = &ti->file.mapping;
     ti->vfs.size = size;
 }
@@ -489,8 +490,7 @@ void data_truncate(struct tmpfs_inode *ti, u64 size)
         spin_unlock(&ti->file.lock);
     }
     data_zero_tail(ti, size);
-    if (READ_ONCE(ti->file.mapping.areas.node))
-        mapping_unmap(&ti->file.mapping, pages_up(size), ~0ul, true);
+    mapping_unmap(&ti->file.mapping, pages_up(size), ~0ul, true);
     drop_slots(ti, pages_up(size), pages_up(old_limit));
     if (size < old_limit)
         release_frames(ti, pages_up(size), old_limit);
@@ -532,8 +532,7 @@ static int punch_one(struct tmpfs_inode *ti, u64 index)
     spin_unlock(&ti->file.lock);
     if (!p && !frame)
         return err;
-    if (READ_ONCE(ti->file.mapping.areas.node))
-        mapping_unmap(&ti->file.mapping, index, index, false);
+    mapping_unmap(&ti->file.mapping, index, index, false);
     if (frame)
         archive_release(ti->file.arch + (index << PAGE_SHIFT));
     if (p)

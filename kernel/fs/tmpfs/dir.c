@@ -244,17 +244,15 @@ bool tmpfs_dir_is_empty(const struct inode *dir)
     return !ti->dir.live && ti->dir.count == ti->dir.shadows;
 }
 
-/* The last user went. orphans: at umount, inodes are collected there (by tmpfs_inode.link) instead of being put. */
-void tmpfs_dir_free(struct tmpfs_inode *ti, struct list *orphans)
+/* The last user went, or the file system is unmounted. */
+void tmpfs_dir_free(struct tmpfs_inode *ti)
 {
     struct rb_node *n;
 
     while ((n = ti->dir.names.node)) {
         struct tmpfs_name *e = rb_entry(n, struct tmpfs_name, by_name);
         rb_erase(&ti->dir.names, n, NULL);
-        if (e->inode && orphans && list_empty(&tmpfs_i(e->inode)->link))
-            list_add(orphans, &tmpfs_i(e->inode)->link);
-        else if (e->inode)
+        if (e->inode)
             inode_put(e->inode);
         kfree(e);
     }

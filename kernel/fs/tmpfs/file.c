@@ -296,10 +296,10 @@ static int file_mmap_op(struct file *f, struct vm_map_args *args)
             return -EPERM;
         args->may &= ~VM_MAYWRITE;
     }
-    if (args->may & VM_MAYWRITE)
-        __atomic_fetch_or(&i->flags, TMPFS_MAPPED, __ATOMIC_RELAXED);
     if (f->fmode & FMODE_WRITE) {
         mutex_lock(&i->lock);
+        if (args->may & VM_MAYWRITE)
+            i->flags |= TMPFS_MAPPED; /* under the lock, as all flags: a plain |= elsewhere would lose it */
         tmpfs_dirty(i);
         mutex_unlock(&i->lock);
     }

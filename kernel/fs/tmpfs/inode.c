@@ -293,7 +293,7 @@ static void evict(struct inode *i)
     if (S_ISREG(i->mode))
         data_evict(ti, !i->nlink || !of_archive);
     else if (S_ISDIR(i->mode))
-        tmpfs_dir_free(ti, NULL);
+        tmpfs_dir_free(ti);
     if (ti->xattrs)
         tmpfs_free_xattrs(ti);
     if (!of_archive)

@@ -208,6 +208,10 @@ static void show_options(struct super *sb, struct seq_buf *s)
 {
     struct tmpfs_super *ts = tmpfs_s(sb);
 
+    if (strcmp(sb->type, "tmpfs")) { /* what borrows the implementation shows what its original would */
+        seq_puts(s, strcmp(sb->type, "devpts") ? "" : ",gid=5,mode=620,ptmxmode=666");
+        return;
+    }
     if (ts->max_pages != NO_LIMIT)
         seq_printf(s, ",size=%luk", ts->max_pages * (PAGE_SIZE / 1024));
     if (ts->mode != 01777)
@@ -218,21 +222,25 @@ static void show_options(struct super *sb, struct seq_buf *s)
         seq_printf(s, ",gid=%u", ts->gid);
 }
 
-/* All directories let their names go, and their inodes are then put one by one: no recursion, however deep the tree. */
-static void drop_tree(struct tmpfs_super *ts)
+/* All directories with names are counted, let their names go, and are then put: whatever the order, no inode_put ends a
+ * directory that still has names, so nothing recurses, however deep the tree. */
+static void drop_tree(struct super *sb)
 {
-    struct list orphans = LIST_INIT(orphans);
+    struct tmpfs_super *ts = tmpfs_s(sb);
+    struct list held = LIST_INIT(held);
     struct tmpfs_inode *ti;
 
     while (!list_empty(&ts->dirs)) {
         ti = list_first(&ts->dirs, struct tmpfs_inode, link);
-        list_del_init(&ti->link);
-        tmpfs_dir_free(ti, &orphans);
+        inode_get(&ti->vfs);
+        list_del(&ti->link);
+        list_add_tail(&held, &ti->link);
     }
-    while (!list_empty(&orphans)) {
-        ti = list_first(&orphans, struct tmpfs_inode, link);
+    list_for_each(ti, &held, link)
+        tmpfs_dir_free(ti);
+    while (!list_empty(&held)) {
+        ti = list_first(&held, struct tmpfs_inode, link);
         list_del_init(&ti->link);
-        ti->vfs.nlink = 0;
         inode_put(&ti->vfs);
     }
 }
@@ -241,7 +249,6 @@ static void put_super(struct super *sb)
 {
     struct tmpfs_super *ts = tmpfs_s(sb);
 
-    drop_tree(ts);
     rcu_synchronize(); /* inodes that are being freed point to the super */
     kfree(ts->table);
     kfree(ts->gone);
@@ -263,7 +270,7 @@ static int remount(struct super *sb, const char *options)
 }
 
 static const struct super_ops tmpfs_super_ops = {
-    .statfs = statfs, .put = put_super, .show_options = show_options, .remount = remount};
+    .statfs = statfs, .drop = drop_tree, .put = put_super, .show_options = show_options, .remount = remount};
 
 /* ---- making ---------------------------------------------------------------------------------------------------------- */
 

@@ -81,7 +81,8 @@ struct tmpfs_inode {
             const u8 *arch;        /* the data in the archive */
             u64 arch_limit;        /* bytes of it that still count */
             bool aligned;          /* arch is page-aligned, so whole frames are the file's */
-            u32 seals;             /* F_SEAL_* */
+            bool sealable;         /* made by memfd_create */
+            u32 seals;             /* F_SEAL_* (inode.lock) */
         } file;
         struct { /* directory (inode.lock) */
             struct rb_root names, order;
@@ -129,7 +130,7 @@ int tmpfs_dir_get(struct inode *dir, const char *s, u32 len, struct inode **out)
 int tmpfs_dir_add(struct inode *dir, const char *s, u32 len, struct inode *i); /* absent; takes a reference of its own */
 int tmpfs_dir_remove(struct inode *dir, const char *s, u32 len);
 bool tmpfs_dir_is_empty(const struct inode *dir);
-void tmpfs_dir_free(struct tmpfs_inode *ti, struct list *orphans);
+void tmpfs_dir_free(struct tmpfs_inode *ti);
 extern const struct file_ops tmpfs_dir_ops;
 int tmpfs_rename(struct inode *odir, struct dentry *od, struct inode *ndir, struct dentry *nd, u32 flags);
 
