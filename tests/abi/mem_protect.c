@@ -88,6 +88,7 @@ static void executing(void)
 
 static void remapping(void)
 {
+    int far = 1;
     char *p = anon(4 * PAGE), *q;
     for (int i = 0; i < 4; i++)
         p[i * PAGE] = i + 1;
@@ -111,6 +112,10 @@ static void remapping(void)
     CHECK_ERRNO((long)mremap(r, 2 * PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, r + PAGE), EINVAL,
                 "the new place over the old");
     CHECK_ERRNO((long)mremap(at_addr(0x1000), PAGE, 2 * PAGE, MREMAP_MAYMOVE), EFAULT, "where nothing is mapped");
+    for (int i = 46; i < 64; i++) /* a gigantic old length, and one that wraps round */
+        far &= (long)mremap(r, 1ul << i, PAGE, 0) == -1 && errno == EINVAL;
+    CHECK(far && (long)mremap(r, -PAGE, PAGE, 0) == -1 && errno == EINVAL && !reads(r) && !reads(s),
+          "an old length that leaves the address space takes nothing away");
     munmap(wall, PAGE);
     munmap(r, 8 * PAGE);
     munmap(d, 2 * PAGE);

@@ -104,7 +104,7 @@ static int spin_keeps(int seed, long rounds)
 static void *spinner(void *arg)
 {
     long good = 1;
-    for (int i = 0; i < 20; i++) {
+    for (int i = 0; i < 8; i++) {
         good &= spin_keeps((int)(long)arg + i, 300000);
         sched_yield();
     }

@@ -147,7 +147,7 @@ static void *march(void *arg)
 {
     long me = (long)arg, bad = 0, serial = 0;
     pin(me & 1);
-    for (int phase = 1; phase <= 200; phase++) {
+    for (int phase = 1; phase <= 100; phase++) {
         phase_of[me] = phase;
         serial += pthread_barrier_wait(&barrier) == PTHREAD_BARRIER_SERIAL_THREAD;
         for (int i = 0; i < THREADS; i++)
@@ -161,7 +161,7 @@ static void barriers(void)
 {
     pthread_barrier_init(&barrier, NULL, THREADS);
     run_all(march);
-    CHECK(join_all() == 200, "200 barriers let nobody ahead, and one is serial each time");
+    CHECK(join_all() == 100, "100 barriers let nobody ahead, and one is serial each time");
     pthread_barrier_destroy(&barrier);
 }
 
@@ -170,7 +170,7 @@ static sem_t ping, pong;
 static void *answer(void *arg)
 {
     pin(1);
-    for (int i = 0; i < 1000; i++) {
+    for (int i = 0; i < 300; i++) {
         while (sem_wait(&ping))
             ;
         sem_post(&pong);
@@ -183,12 +183,12 @@ static void semaphores(void)
     sem_init(&ping, 0, 0);
     sem_init(&pong, 0, 0);
     pthread_create(&threads[0], NULL, answer, NULL);
-    for (int i = 0; i < 1000; i++) {
+    for (int i = 0; i < 300; i++) {
         sem_post(&ping);
         while (sem_wait(&pong))
             ;
     }
-    CHECK(pthread_join(threads[0], NULL) == 0, "a thousand turns by semaphores");
+    CHECK(pthread_join(threads[0], NULL) == 0, "300 turns by semaphores");
 }
 
 static __thread long tls = 7;
@@ -280,7 +280,7 @@ static void *read_or_write(void *arg)
 {
     long me = (long)arg, bad = 0;
     pin(me & 1);
-    for (int i = 0; i < 1000; i++) {
+    for (int i = 0; i < 300; i++) {
         if (me == 0) {
             pthread_rwlock_wrlock(&rwlock);
             two[0]++;
@@ -297,7 +297,7 @@ static void *read_or_write(void *arg)
 static void rwlocks(void)
 {
     run_all(read_or_write);
-    CHECK(join_all() == 0 && two[0] == 1000, "readers never see a writer's half");
+    CHECK(join_all() == 0 && two[0] == 300, "readers never see a writer's half");
 }
 
 int main(void)
