@@ -74,7 +74,7 @@ static u8 *page_at(struct pipe *p, u32 pos)
     return *slot ? page_addr(*slot) : NULL;
 }
 
-/* Bytes moved; *err is set when fewer than n. */
+/* Bytes moved; *err is set when fewer than n. As on Linux, the part inside a page goes whole or not at all. */
 static size_t ring_write(struct pipe *p, struct uio *u, size_t n, int *err)
 {
     size_t total = 0;
@@ -83,12 +83,12 @@ static size_t ring_write(struct pipe *p, struct uio *u, size_t n, int *err)
         u32 len = chunk_at(p, p->head, n - total);
         u8 *to = page_at(p, p->head);
         size_t done = to ? uio_copy_from(u, to + (p->head & ~PAGE_MASK), len) : 0;
-        WRITE_ONCE(p->head, p->head + (u32)done);
-        total += done;
         if (done < len) {
             *err = to ? -EFAULT : -ENOMEM;
             break;
         }
+        WRITE_ONCE(p->head, p->head + len);
+        total += len;
     }
     return total;
 }
@@ -99,13 +99,12 @@ static size_t ring_read(struct pipe *p, struct uio *u, size_t n, int *err)
 
     while (total < n) {
         u32 len = chunk_at(p, p->tail, n - total);
-        size_t done = uio_copy_to(u, page_at(p, p->tail) + (p->tail & ~PAGE_MASK), len);
-        WRITE_ONCE(p->tail, p->tail + (u32)done);
-        total += done;
-        if (done < len) {
+        if (uio_copy_to(u, page_at(p, p->tail) + (p->tail & ~PAGE_MASK), len) < len) {
             *err = -EFAULT;
             break;
         }
+        WRITE_ONCE(p->tail, p->tail + len);
+        total += len;
     }
     return total;
 }
@@ -188,12 +187,12 @@ static size_t packet_write(struct pipe *p, struct uio *u, size_t n, int *err)
 
 static size_t packet_read(struct pipe *p, struct uio *u, int *err)
 {
-    u32 n = get_header(p, p->tail), end = p->tail + (u32)sizeof(n) + n;
+    u32 start = p->tail, n = get_header(p, start);
 
-    WRITE_ONCE(p->tail, p->tail + (u32)sizeof(n));
+    WRITE_ONCE(p->tail, start + (u32)sizeof(n));
     size_t done = ring_read(p, u, MIN(n, u->resid), err);
-    WRITE_ONCE(p->tail, end);
-    return done;
+    WRITE_ONCE(p->tail, *err ? start : start + (u32)sizeof(n) + n);
+    return *err ? 0 : done;
 }
 
 /* ---- read and write -------------------------------------------------------------------------------------------------- */

@@ -258,9 +258,8 @@ struct dents {
     uaddr_t to;
     size_t left; /* of the user's buffer */
     size_t used; /* of page */
-    s64 last_next;
+    s64 flushed; /* position behind the last entry that was copied out */
     u8 *page;
-    uaddr_t prev_off; /* where the previous entry's d_off lies, relative to page */
     int err;
     bool old; /* getdents: the type is the record's last byte */
     bool any;
@@ -274,6 +273,7 @@ static int flush_dents(struct dents *d)
         return -EFAULT;
     d->to += d->used;
     d->used = 0;
+    d->flushed = d->ctx.pos;
     return 0;
 }
 
@@ -321,13 +321,16 @@ static long getdents(int fd, uaddr_t to, size_t size, bool old)
     d.page = pages_alloc(0, MEM_WAIT);
     long n = -ENOMEM;
     if (d.page) {
+        d.flushed = READ_ONCE(r.file->pos);
         n = file_iterate(r.file, &d.ctx);
         if (!n)
             n = d.err;
-        if (!n || (n == -EINVAL && d.any))
-            n = flush_dents(&d);
         if (!n)
-            n = (long)(size - d.left);
+            n = flush_dents(&d);
+        if (n == -EFAULT) /* what did not arrive is read again */
+            WRITE_ONCE(r.file->pos, d.flushed);
+        if (!n || (n == -EFAULT && d.to != to))
+            n = (long)(d.to - to);
         pages_free(d.page, 0);
     }
     fd_return(r);
