@@ -20,6 +20,17 @@ struct vm_area *area_alloc(struct mm *mm)
     return a;
 }
 
+struct vm_area *area_copy(struct mm *mm, const struct vm_area *from)
+{
+    struct vm_area *a = slab_alloc(&area_cache, MEM_WAIT);
+    if (!a)
+        return NULL;
+    *a = *from;
+    a->mm = mm;
+    a->next_dead = a->twin = NULL;
+    return a;
+}
+
 void area_free(struct vm_area *a)
 {
     slab_free(&area_cache, a);
@@ -171,13 +182,11 @@ void area_set_bounds(struct vm_area *a, uaddr_t start, uaddr_t end)
 
 int area_split(struct vm_area *a, uaddr_t addr)
 {
-    struct vm_area *b = area_alloc(a->mm);
+    struct vm_area *b = area_copy(a->mm, a);
     if (!b)
         return -ENOMEM;
-    *b = *a;
     b->start = addr;
     b->pgoff = area_index(a, addr);
-    b->next_dead = NULL;
     if (a->mapping) {
         rwsem_write_lock(&a->mapping->lock);
         mapping_remove_locked(a);

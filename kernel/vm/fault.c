@@ -240,13 +240,13 @@ static bool map_around(struct fault *f)
     u32 n = (u32)((end - start) >> PAGE_SHIFT), used = 0;
     if (!m->ops->peek_pages || !m->ops->peek_pages(m, area_index(a, start), n, pages))
         return false;
-    pte_t bits = area_pte_bits(a);
+    pte_t bits = area_pte_bits(a) & ~PTE_A; /* fork copies what was really used */
     pte_t *pte = f->pte - ((f->addr - start) >> PAGE_SHIFT);
     spin_lock(f->lock);
     for (u32 i = 0; i < n; i++) {
         if (!pages[i] || pte_mapped(pte[i]) || !still_valid(f, start + i * PAGE_SIZE))
             continue;
-        pte_set(&pte[i], page_phys(pages[i]) | bits);
+        pte_set(&pte[i], page_phys(pages[i]) | bits | (&pte[i] == f->pte ? PTE_A : 0));
         pages[i] = NULL;
         used++;
     }

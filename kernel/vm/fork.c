@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * Copying an address space. Shared areas, and private ones of a file without private copies in them, are left to be
- * faulted in again; private copies and anonymous pages are shared read-only, a reference a page, until somebody
- * writes. Which pages will be written at once is known from the fork before: the stack's top, the allocator's and the
- * thread's own data. Those are copied here, which spares both sides a fault (FORK_HOT). Pages pinned for device I/O are copied at once, since the device would write to the wrong side.
+ * Copying an address space. The tree of areas is copied as it stands. Private anonymous pages are shared read-only, a
+ * reference a page, until somebody writes; those written soon after the last fork (the stack's top, the allocator's and
+ * the thread's own data) are copied at once, which spares both sides a fault (FORK_HOT). Of a program's file the pages in
+ * real use are mapped for the child too; all else of files, and shared areas, is left to be faulted in again. Pages
+ * pinned for device I/O are copied at once, since the device would write to the wrong side.
  * The parent's mm.lock is held for writing: no fault, no other change. Table locks are taken parent → child.
  */
 #include "abi/errno.h"
@@ -13,10 +14,12 @@
 
 struct copy {
     struct mm *parent, *child;
-    struct vm_area *from, *to;
+    struct vm_area *from; /* its copy is from->twin until copy_area */
     struct page *spare; /* for a pinned page */
     u64 pages;          /* copied or shared */
+    u64 file_pages;
     u32 hot_budget;     /* pages that may still be copied on suspicion */
+    u32 used_budget;    /* entries of files that may still be copied */
     uaddr_t flush_start, flush_end;
 };
 
@@ -43,7 +46,7 @@ static bool copy_pinned(struct copy *c, struct page *p, pte_t *dst, pte_t e)
 /* A page that was written soon after an earlier fork. The parent's entry stays writable. */
 static bool copy_hot(struct copy *c, struct page *p, pte_t *dst, pte_t e)
 {
-    if (!p->private || !(e & PTE_W) || !c->hot_budget || ref_read(&p->refs) != 1)
+    if (!(c->from->flags & VM_WRITE) || !c->hot_budget || ref_read(&p->refs) != 1)
         return false;
     struct page *own = page_alloc(0, MEM_USER | MEM_NOWAIT);
     if (!own)
@@ -51,40 +54,55 @@ static bool copy_hot(struct copy *c, struct page *p, pte_t *dst, pte_t e)
     copy_page(page_addr(own), page_addr(p));
     own->flags = PAGE_ANON;
     own->private = --p->private;
-    pte_set(dst, (e & ~PTE_ADDR) | page_phys(own));
+    pte_set(dst, (e & ~PTE_ADDR) | page_phys(own) | PTE_W | PTE_D);
     c->hot_budget--;
     c->pages++;
     return true;
 }
 
+/* A page of a program's file, if the parent has really used it: the child will, too. */
+static void copy_used(struct copy *c, struct page *p, pte_t *dst, pte_t e)
+{
+    if (!(e & PTE_A) || e & PTE_W || !c->used_budget)
+        return;
+    page_get(p);
+    pte_set(dst, e);
+    c->used_budget--;
+    c->file_pages++;
+}
+
 /* Both locks held. Returns where it stopped: short of end when a spare page is needed. */
 static uaddr_t copy_ptes_locked(struct copy *c, pte_t *src, pte_t *dst, uaddr_t at, uaddr_t end)
 {
-    for (; at < end; at += PAGE_SIZE, src++, dst++) {
+    pte_t *first = src, *stop = src + ((end - at) >> PAGE_SHIFT), *to = dst;
+    for (src = pte_skip_empty(src, stop); src < stop; src = pte_skip_empty(src + 1, stop)) {
         pte_t e = *src;
         if (!pte_mapped(e))
             continue;
+        dst = to + (src - first);
         if (e & PTE_SPECIAL) {
             pte_set(dst, e);
             continue;
         }
         struct page *p = pte_page(e);
-        if (!(p->flags & PAGE_ANON))
+        if (!(p->flags & PAGE_ANON)) {
+            copy_used(c, p, dst, e);
             continue;
+        }
         if (unlikely(p->flags & PAGE_PINNED)) {
             if (!copy_pinned(c, p, dst, e))
-                return at;
+                return at + ((uaddr_t)(src - first) << PAGE_SHIFT);
             continue;
         }
         if (p->private && copy_hot(c, p, dst, e))
             continue;
         page_get(p);
         if (e & PTE_W)
-            protect_parent(c, src, e, at, PAGE_SIZE);
+            protect_parent(c, src, e, at + ((uaddr_t)(src - first) << PAGE_SHIFT), PAGE_SIZE);
         pte_set(dst, e & ~PTE_W);
         c->pages++;
     }
-    return at;
+    return end;
 }
 
 static int copy_ptes(struct copy *c, pte_t *src, pte_t *dst, uaddr_t at, uaddr_t end)
@@ -159,39 +177,92 @@ static int copy_entries(struct copy *c)
     return 0;
 }
 
-static bool needs_copy(const struct vm_area *a)
+/* ---- the areas: shape of the tree first, then the rest ---------------------------------------------------------- */
+
+static struct rb_node *twin_node(struct rb_node *n)
 {
-    return !(a->flags & (VM_SHARED | VM_WIPEONFORK)) && (a->has_anon || !a->mapping);
+    return n ? &rb_entry(n, struct vm_area, node)->twin->node : NULL;
 }
 
-static int copy_area(struct copy *c)
+/* The copy's place in the tree is the original's: no search, no rebalancing. */
+static void link_twin(struct vm_area *a)
 {
-    struct vm_area *a = c->from;
-    u64 pages = area_pages(a);
-    int err = a->flags & VM_ACCOUNT ? account_commit(pages) : 0;
-    if (err)
-        return err;
-    struct vm_area *b = area_alloc(c->child);
-    if (!b) {
-        if (a->flags & VM_ACCOUNT)
-            account_uncommit(pages);
-        return -ENOMEM;
+    struct rb_node *n = &a->node, *t = &a->twin->node;
+    t->parent_color = (unsigned long)twin_node(rb_parent(n)) | (n->parent_color & 3);
+    t->left = twin_node(n->left);
+    t->right = twin_node(n->right);
+}
+
+static void forget_twins(struct mm *mm)
+{
+    for (struct vm_area *a = vm_find(mm, 0); a; a = vm_next(a)) {
+        if (a->twin)
+            area_free(a->twin);
+        a->twin = NULL;
     }
-    *b = *a;
-    b->mm = c->child;
-    b->flags &= ~(u32)(VM_LOCKED | VM_LOCKONFAULT);
-    b->next_dead = NULL;
-    c->to = b;
+}
+
+/* Copies of all areas; *complete when none stays behind (MADV_DONTFORK). */
+static int make_twins(struct mm *parent, struct mm *child, bool *complete)
+{
+    *complete = true;
+    for (struct vm_area *a = vm_find(parent, 0); a; a = vm_next(a)) {
+        if (a->flags & VM_DONTFORK) {
+            *complete = false;
+            continue;
+        }
+        a->twin = area_copy(child, a);
+        if (!a->twin) {
+            forget_twins(parent);
+            return -ENOMEM;
+        }
+        a->twin->flags &= ~(u32)(VM_LOCKED | VM_LOCKONFAULT);
+    }
+    return 0;
+}
+
+static void link_areas(struct mm *parent, struct mm *child, bool complete)
+{
+    if (complete) {
+        child->areas.node = twin_node(parent->areas.node);
+        child->area_count = parent->area_count;
+    }
+    for (struct vm_area *a = vm_find(parent, 0); a; a = vm_next(a)) {
+        if (complete)
+            link_twin(a);
+        else if (a->twin)
+            area_insert(a->twin);
+    }
+}
+
+#define USED_MAX_AREA (4ul << 20)
+
+static bool needs_copy(const struct vm_area *a)
+{
+    if (a->flags & (VM_SHARED | VM_WIPEONFORK))
+        return false;
+    return a->has_anon || !a->mapping || (a->flags & VM_EXEC && a->end - a->start <= USED_MAX_AREA);
+}
+
+/* After an error the remaining areas still become whole, for the teardown. */
+static int copy_area(struct copy *c, int err)
+{
+    struct vm_area *a = c->from, *b = a->twin;
+    u64 pages = area_pages(a);
+    a->twin = NULL;
     if (b->mapping) {
         rwsem_write_lock(&b->mapping->lock);
         mapping_insert_locked(b);
         rwsem_write_unlock(&b->mapping->lock);
     }
-    area_insert(b);
     account_pages(c->child, b->flags, (s64)pages);
     if (b->ops && b->ops->open)
         b->ops->open(b);
-    return needs_copy(a) ? copy_entries(c) : 0;
+    if (b->flags & VM_ACCOUNT && account_commit(pages)) {
+        b->flags &= ~(u32)VM_ACCOUNT;
+        return -ENOMEM;
+    }
+    return !err && needs_copy(a) ? copy_entries(c) : err;
 }
 
 static void copy_figures(struct mm *to, const struct mm *from)
@@ -230,11 +301,15 @@ int mm_fork(struct mm *parent, struct mm **out)
         mm_put_user(child);
         return err;
     }
-    struct copy c = {.parent = parent, .child = child, .hot_budget = 32, .flush_start = ~0ul};
+    struct copy c = {.parent = parent, .child = child, .hot_budget = 32, .used_budget = 96, .flush_start = ~0ul};
     copy_figures(child, parent);
-    for (c.from = vm_find(parent, 0); c.from && !err; c.from = vm_next(c.from)) {
-        if (!(c.from->flags & VM_DONTFORK))
-            err = copy_area(&c);
+    bool complete;
+    err = make_twins(parent, child, &complete);
+    if (!err)
+        link_areas(parent, child, complete);
+    for (c.from = err ? NULL : vm_find(parent, 0); c.from; c.from = vm_next(c.from)) {
+        if (c.from->twin)
+            err = copy_area(&c, err);
     }
     u64 cpus = atomic_read(&parent->cpumask);
     if (cpus && c.flush_start < c.flush_end)
@@ -243,6 +318,7 @@ int mm_fork(struct mm *parent, struct mm **out)
     if (c.spare)
         page_put(c.spare);
     atomic_add(&child->rss_anon, c.pages);
+    atomic_add(&child->rss_file, c.file_pages);
     mem_count_anon((s64)c.pages);
     if (err) {
         mm_put_user(child);

@@ -26,7 +26,7 @@
 #define VM_MIN_ADDR 0x10000ul     /* mmap_min_addr */
 /* struct page.private of a PAGE_ANON page: how many more forks shall copy it at once, because it was written soon after
  * an earlier fork, on one side or the other (fork.c). A hint: changed without a lock. */
-#define FORK_HOT 7u
+#define FORK_HOT 15u
 #define VM_MAX_AREAS 65530u       /* max_map_count */
 #define VM_STACK_GUARD (256ul << PAGE_SHIFT)
 
@@ -57,6 +57,13 @@ static inline u32 pte_index(uaddr_t addr)
 static inline struct spinlock *table_lock(const pte_t *entry) /* of the table the entry lies in */
 {
     return (struct spinlock *)&virt_page(entry)->pt_lock;
+}
+/* Skips empty entries four at a time: returns the first of [pte, end) that may be in use. */
+static inline pte_t *pte_skip_empty(pte_t *pte, const pte_t *end)
+{
+    while (pte + 4 <= end && !(pte[0] | pte[1] | pte[2] | pte[3]))
+        pte += 4;
+    return pte;
 }
 static inline void pte_set(pte_t *p, pte_t v)
 {
@@ -133,6 +140,7 @@ int huge_split_at(struct mm *mm, uaddr_t addr);                        /* so tha
 
 /* ---- area.c (mm.lock for writing unless said) ---- */
 struct vm_area *area_alloc(struct mm *mm);
+struct vm_area *area_copy(struct mm *mm, const struct vm_area *from); /* all fields but the owner */
 void area_free(struct vm_area *a);
 void area_insert(struct vm_area *a);
 void area_remove(struct vm_area *a);

@@ -47,6 +47,8 @@ static bool counts_as_writer(const struct vm_area *a)
     return (a->flags & (VM_SHARED | VM_MAYWRITE)) == (VM_SHARED | VM_MAYWRITE);
 }
 
+/* Behind all areas with the same first page: a walk meets a parent's area before the copy that fork makes of it, so an
+ * entry that fork carries over while mapping_unmap walks is found in one of the two places. */
 void mapping_insert_locked(struct vm_area *a)
 {
     struct mapping *m = a->mapping;

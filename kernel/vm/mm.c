@@ -122,7 +122,8 @@ static void unmap_all(struct mm *mm)
         if (a->flags & VM_ACCOUNT)
             account_uncommit(area_pages(a));
         mapping_detach(a);
-        zap_tables(&g, a->start, a->end, 0, next ? next->start : USER_TOP); /* shared ones go with the later area */
+        if (!next || a->start >> HUGE_SHIFT != next->start >> HUGE_SHIFT) /* tables they share go with the later one */
+            zap_tables(&g, a->start, a->end, 0, next ? next->start : USER_TOP);
         a->next_dead = dead;
         dead = a;
     }

@@ -58,6 +58,7 @@ struct vm_area {
     uaddr_t prev_end;
     bool has_anon;            /* may hold anonymous pages; set under mm.lock for reading, never cleared */
     struct vm_area *next_dead; /* detached, to be closed once mm.lock is released */
+    struct vm_area *twin;      /* fork: the copy (mm.lock for writing) */
 };
 
 enum rss_kind { RSS_ANON, RSS_FILE, RSS_SHMEM, RSS_KINDS };

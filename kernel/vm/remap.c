@@ -116,16 +116,14 @@ static int source_area(struct remap *r, struct vm_area **out)
     return check_growth(r, a, r->new_len - r->old_len);
 }
 
-static struct vm_area *copy_area(struct remap *r, const struct vm_area *a)
+static struct vm_area *new_area(struct remap *r, const struct vm_area *a)
 {
-    struct vm_area *b = area_alloc(r->mm);
+    struct vm_area *b = area_copy(r->mm, a);
     if (!b)
         return NULL;
-    *b = *a;
     b->start = r->new;
     b->end = r->new + r->new_len;
     b->pgoff = a->mapping ? area_index(a, r->old) : r->new >> PAGE_SHIFT;
-    b->next_dead = NULL;
     return b;
 }
 
@@ -161,7 +159,7 @@ static int move(struct remap *r, struct vm_area *a)
     if (!err)
         err = prepare_tables(mm, r->old, r->new, MIN(r->old_len, r->new_len));
     a = area_at(mm, r->old);
-    if (!err && !(b = copy_area(r, a)))
+    if (!err && !(b = new_area(r, a)))
         err = -ENOMEM;
     if (err) {
         if (a->flags & VM_ACCOUNT)

@@ -15,11 +15,14 @@ static uaddr_t zap_ptes(struct gather *g, struct vm_area *a, pte_t *table, uaddr
     enum rss_kind kind = mapping_is_shm(a->mapping) ? RSS_SHMEM : RSS_FILE;
     pte_t *pte = &table[pte_index(at)];
     uaddr_t first = ~0ul, last = 0;
+    const pte_t *stop = pte + ((end - at) >> PAGE_SHIFT);
+    uaddr_t base = at - ((uaddr_t)pte_index(at) << PAGE_SHIFT);
     spin_lock(lock);
-    for (; at < end && !gather_full(g); at += PAGE_SIZE, pte++) {
+    for (pte = pte_skip_empty(pte, stop); pte < stop && !gather_full(g); pte = pte_skip_empty(pte + 1, stop)) {
         pte_t e = *pte;
         if (!pte_mapped(e))
             continue;
+        at = base + ((uaddr_t)(pte - table) << PAGE_SHIFT);
         if (!(e & PTE_SPECIAL)) {
             struct page *p = pte_page(e);
             bool anon = p->flags & PAGE_ANON;
@@ -35,7 +38,7 @@ static uaddr_t zap_ptes(struct gather *g, struct vm_area *a, pte_t *table, uaddr
     spin_unlock(lock);
     if (first < last)
         gather_range(g, first, last);
-    return at;
+    return base + ((uaddr_t)(pte - table) << PAGE_SHIFT);
 }
 
 static void zap_whole_huge(struct gather *g, pte_t *pmd, uaddr_t at)
