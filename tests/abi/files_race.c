@@ -15,8 +15,8 @@ struct pair {
     int who, wins;
 };
 
-/* Rounds of the last race, at least one; each takes about half a second at most and goes no further than the one before, whose files it may
- * need. The first thread decides before both meet. */
+/* Rounds of the last race, at least one; each race takes about half a second at most and goes no further than the one
+ * before, whose files it may need. The first thread decides before both meet. */
 static int rounds = ROUNDS;
 static volatile int over;
 static int64_t deadline;
