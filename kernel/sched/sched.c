@@ -771,9 +771,11 @@ int sched_set_affinity(struct thread *t, u64 mask)
 
 void thread_times(const struct thread *t, ns_t *user, ns_t *sys)
 {
+    u64 flags = irq_save(); /* the tick moves run_ns and time_stamp together */
     ns_t total = READ_ONCE(t->run_ns);
     if (t == current_thread())
         total += clock_monotonic() - t->time_stamp;
+    irq_restore(flags);
     u64 u = t->ticks_user, s = t->ticks_sys;
     *user = s == 0 ? total : u == 0 ? 0 : total / (u + s) * u;
     *sys = total - *user;
