@@ -10,6 +10,7 @@
 #include "abi/errno.h"
 #include "arch/copy.h"
 #include "lib/string.h"
+#include "sched/sched.h"
 #include "vm/internal.h"
 
 struct copy {
@@ -173,6 +174,7 @@ static int copy_entries(struct copy *c)
         int err = copy_block(c, pmd, at, pmd_end(at, a->end));
         if (err)
             return err;
+        cond_resched();
     }
     return 0;
 }

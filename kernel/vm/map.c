@@ -31,6 +31,8 @@ static void detach_area(struct gather *g, struct vm_area *a, struct vm_area **de
 
 int unmap_locked(struct mm *mm, uaddr_t start, uaddr_t end, struct vm_area **dead)
 {
+    if (end < start || end > USER_END) /* mremap's old length is anything: the walk must not leave the lower half */
+        return -EINVAL;
     if (!overlaps(mm, start, end))
         return 0;
     int err = area_split_around(mm, start, end);

@@ -144,6 +144,16 @@ static void take_over(struct remap *r, struct vm_area *b)
         b->ops->open(b);
 }
 
+/* Tables made for a move that does not take place: no area would ever give them back. */
+static void drop_prepared(struct remap *r)
+{
+    struct vm_area *next = vm_find(r->mm, r->new);
+    struct gather g;
+    gather_init(&g, r->mm);
+    zap_tables(&g, r->new, r->new + r->new_len, next ? next->prev_end : r->new, next ? next->start : USER_TOP);
+    gather_finish(&g);
+}
+
 /* The destination is free. The area covers the old range. */
 static int move(struct remap *r, struct vm_area *a)
 {
@@ -162,6 +172,7 @@ static int move(struct remap *r, struct vm_area *a)
     if (!err && !(b = new_area(r, a)))
         err = -ENOMEM;
     if (err) {
+        drop_prepared(r);
         if (a->flags & VM_ACCOUNT)
             account_uncommit(pages);
         return err;

@@ -8,6 +8,7 @@
 #include "lib/radix.h"
 #include "lib/string.h"
 #include "mem/slab.h"
+#include "sched/sched.h"
 #include "vm/internal.h"
 
 struct shm_object {
@@ -95,6 +96,7 @@ static int shm_punch(struct mapping *m, u64 index, u64 count)
         mapping_unmap(m, at, at, false);
         page_put(p);
         atomic_sub(&mem_count.shmem, 1);
+        cond_resched();
     }
     return 0;
 }

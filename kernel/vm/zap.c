@@ -90,6 +90,7 @@ void zap_range(struct gather *g, struct vm_area *a, uaddr_t start, uaddr_t end, 
         } else {
             at = stop;
         }
+        cond_resched(); /* a large area is many blocks; no spinlock is held by any caller */
     }
 }
 
