@@ -137,7 +137,8 @@ static void charge(struct runq *rq, struct thread *t, ns_t now)
         return;
     }
     t->run_ns += delta;
-    t->slice_used += delta;
+    if (t->policy != SCHED_FIFO) /* there only a yield uses it up */
+        t->slice_used += delta;
     if (is_rt(t))
         return;
     t->vruntime += t->nice == 0 && t->policy != SCHED_IDLE ? delta : delta * 1024 / weight_of(t);
@@ -203,20 +204,34 @@ static void activate(struct thread *t, u32 id)
     spin_lock(&rq->lock);
     if (t->cpu != id)
         t->vruntime += rq->min_vruntime - READ_ONCE(runqs[t->cpu].min_vruntime);
-    t->cpu = id;
+    WRITE_ONCE(t->cpu, id);
     u64 floor = rq->min_vruntime - WAKE_CREDIT_NS;
     if ((s64)(t->vruntime - floor) < 0)
         t->vruntime = floor;
-    t->on_rq = 1;
+    store_release(&t->on_rq, 1);
     enqueue(rq, t, false);
     if (preempts(rq, t))
         resched_cpu(id);
     spin_unlock(&rq->lock);
 }
 
+/* Takes t, asleep or new, for activate(): until that has placed it, lock_runq_of() waits, so that nobody changes the policy
+ * (which decides about tree or list) or the CPU meanwhile. false: it is not off the queues. Interrupts off. */
+static bool claim(struct thread *t)
+{
+    struct runq *rq = &runqs[t->cpu]; /* stable: t is not queued, and only a waker would place it */
+    spin_lock(&rq->lock);
+    bool asleep = !t->on_rq;
+    if (asleep)
+        t->on_rq = MOVING;
+    spin_unlock(&rq->lock);
+    return asleep;
+}
+
 void thread_start(struct thread *t)
 {
     u64 flags = irq_save();
+    (void)claim(t);
     t->cpu = cpu_id();
     t->state = THREAD_RUNNABLE;
     activate(t, select_cpu(t));
@@ -263,11 +278,7 @@ bool thread_wake(struct thread *t, u32 kinds)
     bool woken = reaches(t->state, kinds);
     if (woken) {
         WRITE_ONCE(t->state, THREAD_RUNNABLE);
-        struct runq *rq = &runqs[t->cpu]; /* t->cpu is stable: t is not queued, and only a waker would place it */
-        spin_lock(&rq->lock);
-        bool asleep = !t->on_rq;
-        spin_unlock(&rq->lock);
-        if (asleep) {
+        if (claim(t)) {
             while (load_acquire(&t->on_cpu))
                 cpu_relax();
             activate(t, select_cpu(t));
@@ -341,11 +352,11 @@ static void put_prev(struct runq *rq, struct thread *prev, u32 id)
     }
     prev->switches_invol++;
     if (!(allowed_cpus(prev) >> id & 1)) {
-        prev->on_rq = 0;
+        prev->on_rq = MOVING; /* finish_switch places it */
         prev->migrate = 1;
         return;
     }
-    bool keeps_turn = prev->policy == SCHED_FIFO || (prev->policy == SCHED_RR && prev->slice_used < RR_SLICE_NS);
+    bool keeps_turn = is_rt(prev) && prev->slice_used < RR_SLICE_NS;
     enqueue(rq, prev, keeps_turn);
     if (!keeps_turn)
         prev->slice_used = 0;
@@ -698,7 +709,8 @@ static struct runq *lock_runq_of(struct thread *t)
     for (;;) {
         u32 id = READ_ONCE(t->cpu);
         spin_lock(&runqs[id].lock);
-        if (t->cpu == id && t->on_rq != MOVING)
+        /* In this order: activate() elsewhere sets cpu before it ends MOVING. */
+        if (load_acquire(&t->on_rq) != MOVING && READ_ONCE(t->cpu) == id)
             return &runqs[id];
         spin_unlock(&runqs[id].lock);
         cpu_relax();
@@ -721,6 +733,7 @@ int sched_set_policy(struct thread *t, u8 policy, u8 rt_priority)
         t->vruntime = rq->min_vruntime;
     t->policy = policy;
     t->rt_priority = rt_priority;
+    t->slice_used = 0;
     if (queued) {
         enqueue(rq, t, false);
         if (preempts(rq, t))
@@ -811,6 +824,11 @@ u32 sched_runnable_count(void)
     for (u32 i = 0; i < cpu_count; i++)
         n += runqs[i].queued + (percpu_area[i].online && !(idle >> i & 1));
     return n;
+}
+
+u64 sched_idle_mask(void)
+{
+    return atomic_read(&idle_mask);
 }
 
 u64 sched_online_mask(void)

@@ -48,5 +48,6 @@ u32 sched_runnable_count(void);
 extern struct list all_threads;
 void sched_idle_loop(void) __noreturn; /* the boot CPU's thread becomes its idle thread */
 u64 sched_online_mask(void);
+u64 sched_idle_mask(void); /* a bit is set before its CPU idles, and cleared (full barrier) before that runs a thread */
 
 #endif

@@ -141,7 +141,7 @@ static void wait_for_grace_period(void)
         before[i] = READ_ONCE(rcu_cpus[i].quiescent);
     for (u32 i = 0; i < cpu_count; i++) {
         while (percpu_area[i].online && READ_ONCE(rcu_cpus[i].quiescent) == before[i]) {
-            if (percpu_area[i].current == percpu_area[i].idle)
+            if (sched_idle_mask() >> i & 1)
                 break;
             if (i == cpu_id()) {
                 schedule();
