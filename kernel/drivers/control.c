@@ -91,6 +91,18 @@ static void drain_streams(void)
     }
 }
 
+/* The exit record, from a thread that may be dying with signals pending: those must not keep it from the host. */
+static void send_last_line(char *line, size_t n)
+{
+    struct uio u;
+    line[n++] = '\n';
+    uio_init_kernel(&u, line, n);
+    while (u.resid > 0 && port_write(ctl, &u, false) == -EINTR) {
+        sleep_prepare(THREAD_SLEEP_UNINT);
+        (void)sleep_until(clock_monotonic() + 1000000);
+    }
+}
+
 static void __noreturn finish(char *line, size_t n)
 {
     drain_streams();
@@ -98,7 +110,7 @@ static void __noreturn finish(char *line, size_t n)
     if (!told)
         klog(LOG_WARN, "exit %s", line);
     else
-        send_line(line, n);
+        send_last_line(line, n);
     if (told)
         port_drain(ctl);
     arch_poweroff();

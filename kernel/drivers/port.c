@@ -75,7 +75,12 @@ size_t port_unread(struct port *p)
 
 void port_drain(struct port *p)
 {
-    p->ops->drain(p);
+    (void)p->ops->drain(p, false);
+}
+
+int port_drain_interruptible(struct port *p)
+{
+    return p->ops->drain(p, true);
 }
 
 void port_write_polled(struct port *p, const char *s, size_t n)

@@ -24,6 +24,7 @@ ssize_t port_read(struct port *p, struct uio *u, bool nonblock);
 u32 port_poll(struct port *p, struct poll_table *pt); /* EPOLLIN, EPOLLOUT, EPOLLHUP */
 size_t port_unread(struct port *p);                   /* FIONREAD */
 void port_drain(struct port *p);                      /* until the host has taken everything; killable by nothing */
+int port_drain_interruptible(struct port *p);         /* the same for a caller that a signal may free: 0, -EINTR */
 /* Panic only: one message by polling, at most about 100 ms. */
 void port_write_polled(struct port *p, const char *s, size_t n);
 

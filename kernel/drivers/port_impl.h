@@ -10,7 +10,7 @@ struct port_ops {
     ssize_t (*read)(struct port *p, struct uio *u, bool nonblock);
     u32 (*ready)(struct port *p); /* EPOLL* */
     size_t (*unread)(struct port *p);
-    void (*drain)(struct port *p);
+    int (*drain)(struct port *p, bool interruptible); /* 0, -EINTR */
     void (*write_polled)(struct port *p, const char *s, size_t n);
 };
 struct port {

@@ -149,11 +149,11 @@ static bool take_block(u8 *out, size_t n)
     return reseed;
 }
 
-/* Large requests: a stream from a key taken once. */
-static void fill_stream(u8 *out, size_t n)
+/* Large requests: a stream from a key taken once. True: it is time for new entropy. */
+static bool fill_stream(u8 *out, size_t n)
 {
     u32 own[8], block[16];
-    (void)take_block((u8 *)own, sizeof(own));
+    bool reseed = take_block((u8 *)own, sizeof(own));
     for (u64 count = 0; n > 0; count++) {
         size_t part = MIN(n, sizeof(block));
         chacha_block(own, count, block);
@@ -163,16 +163,17 @@ static void fill_stream(u8 *out, size_t n)
     }
     memset(own, 0, sizeof(own));
     memset(block, 0, sizeof(block));
+    return reseed;
 }
 
 void random_bytes(void *buf, size_t n)
 {
     u8 *out = buf;
-    if (n > 128) {
-        fill_stream(out, n);
-        return;
-    }
     bool reseed = false;
+    if (n > 128) {
+        reseed = fill_stream(out, n);
+        n = 0;
+    }
     while (n > 0) {
         size_t part = MIN(n, (size_t)32);
         reseed |= take_block(out, part);

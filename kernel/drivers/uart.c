@@ -87,9 +87,10 @@ static size_t uart_unread(struct port *p)
     return READ_ONCE(head) - READ_ONCE(tail);
 }
 
-static void uart_drain(struct port *p)
+static int uart_drain(struct port *p, bool interruptible)
 {
-    (void)p;
+    (void)p, (void)interruptible;
+    return 0;
 }
 
 static void uart_write_polled(struct port *p, const char *s, size_t n)

@@ -117,8 +117,8 @@ static void open_port(struct vport *v)
 static void handle_control(const struct virtio_console_control *m)
 {
     struct vport *v = m->id < PORT_COUNT ? &vports[m->id] : NULL;
-    if (!v)
-        return;
+    if (!v || !v->rx)
+        return; /* not one of ours: number 0, or beyond what the device has queues for */
     switch (m->event) {
     case VIRTIO_CONSOLE_PORT_ADD:
         open_port(v);
@@ -205,7 +205,7 @@ static bool has_room(struct vport *v, u32 n)
             reclaim_output(v);
             room = v->in_flight + n <= WINDOW && v->tx->free_count > 0;
         } while (!room && !virtqueue_enable_interrupts(v->tx));
-        if (room)
+        if (room && !waitq_active(&v->port.tx_wait)) /* one who needs more, or drains, still waits for them */
             virtqueue_disable_interrupts(v->tx);
     }
     spin_unlock_irqrestore(&con_lock, flags);
@@ -373,9 +373,10 @@ static bool output_done(struct vport *v)
     return done;
 }
 
-static void vport_drain(struct port *p)
+static int vport_drain(struct port *p, bool interruptible)
 {
-    wait_event(&p->tx_wait, output_done(vport_of(p)));
+    return wait_event_state(&p->tx_wait, output_done(vport_of(p)),
+                            interruptible ? THREAD_SLEEP_INT : THREAD_SLEEP_UNINT, NS_FOREVER, false);
 }
 
 /* Panic: the lock may be held by a stopped CPU, so it is not taken. The message's buffer is static. */

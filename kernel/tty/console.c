@@ -32,10 +32,10 @@ static u32 console_ready(struct tty *t, struct poll_table *pt)
     return port_poll(console_port, pt) & (EPOLLOUT | EPOLLWRNORM | EPOLLHUP);
 }
 
-static void console_drain(struct tty *t)
+static int console_drain(struct tty *t)
 {
     (void)t;
-    port_drain(console_port);
+    return port_drain_interruptible(console_port);
 }
 
 static void console_unthrottle(struct tty *t)

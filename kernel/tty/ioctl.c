@@ -8,18 +8,19 @@
 
 #define NCC_OLD 8 /* struct termio */
 
-static void wait_output(struct tty *t)
+static int wait_output(struct tty *t)
 {
-    mutex_lock(&t->out_lock);
+    if (mutex_lock_interruptible(&t->out_lock))
+        return -ERESTARTSYS;
     mutex_unlock(&t->out_lock);
-    if (t->ops->drain)
-        t->ops->drain(t);
+    return t->ops->drain && t->ops->drain(t) ? -ERESTARTSYS : 0;
 }
 
 static long set_termios(struct tty *t, const struct termios2 *new, bool drain, bool flush)
 {
-    if (drain)
-        wait_output(t);
+    int err = drain ? wait_output(t) : 0;
+    if (err)
+        return err;
     mutex_lock(&t->lock);
     struct termios2 old = t->termios;
     if (flush)
@@ -76,11 +77,13 @@ static long set_termio(struct tty *t, uaddr_t arg, bool drain, bool flush)
 static long get_termio(struct tty *t, uaddr_t arg)
 {
     struct termios2 k = current_termios(t);
-    struct termio old = {.c_iflag = (u16)k.c_iflag,
-                         .c_oflag = (u16)k.c_oflag,
-                         .c_cflag = (u16)k.c_cflag,
-                         .c_lflag = (u16)k.c_lflag,
-                         .c_line = k.c_line};
+    struct termio old;
+    memset(&old, 0, sizeof(old)); /* a byte of padding goes out too */
+    old.c_iflag = (u16)k.c_iflag;
+    old.c_oflag = (u16)k.c_oflag;
+    old.c_cflag = (u16)k.c_cflag;
+    old.c_lflag = (u16)k.c_lflag;
+    old.c_line = k.c_line;
     memcpy(old.c_cc, k.c_cc, NCC_OLD);
     return copy_to_user(arg, &old, sizeof(old));
 }
@@ -148,9 +151,7 @@ static long flow(struct tty *t, u64 action)
 static long drain(struct tty *t)
 {
     int err = tty_check_change(t, SIGTTOU);
-    if (!err)
-        wait_output(t);
-    return err;
+    return err ? err : wait_output(t);
 }
 
 static long input_count(struct tty *t, uaddr_t arg)
@@ -164,7 +165,10 @@ static long input_count(struct tty *t, uaddr_t arg)
 static long fake_input(struct tty *t, uaddr_t arg)
 {
     u8 c;
-    if (tty_controlling() != t && !capable(CAP_SYS_ADMIN))
+    struct tty *mine = tty_controlling();
+    if (mine)
+        tty_put(mine);
+    if (mine != t && !capable(CAP_SYS_ADMIN))
         return -EPERM;
     if (copy_from_user(&c, arg, 1))
         return -EFAULT;

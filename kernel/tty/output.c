@@ -4,6 +4,7 @@
  * small buffer, so that a line is one write to the driver.
  */
 #include "abi/errno.h"
+#include "arch/clock.h"
 #include "tty/tty.h"
 
 #define GATHER 256u
@@ -80,11 +81,23 @@ static void process(struct tty *t, struct gather *g, u8 c, u32 oflag)
     }
 }
 
+/* To the driver. A wait for room is told to those who echo: they hold tty.lock, and must neither wait nor keep ^C back. */
+static ssize_t drive(struct tty *t, const u8 *buf, size_t n, bool nonblock)
+{
+    ssize_t r = t->ops->write(t, buf, n, true);
+    if (r != -EAGAIN || nonblock)
+        return r;
+    WRITE_ONCE(t->out_stalled, true);
+    r = t->ops->write(t, buf, n, false);
+    WRITE_ONCE(t->out_stalled, false);
+    return r;
+}
+
 static ssize_t flush(struct tty *t, struct gather *g, bool nonblock)
 {
     u32 at = 0;
     while (at < g->n) {
-        ssize_t n = t->ops->write(t, g->buf + at, g->n - at, nonblock);
+        ssize_t n = drive(t, g->buf + at, g->n - at, nonblock);
         if (n < 0)
             return n;
         at += (u32)n;
@@ -114,16 +127,29 @@ ssize_t tty_output(struct tty *t, const u8 *buf, size_t n, bool nonblock)
     if (err)
         return -ERESTARTSYS;
     u32 oflag = READ_ONCE(t->termios.c_oflag);
-    ssize_t r = oflag & OPOST ? output_processed(t, buf, n, oflag, nonblock) : t->ops->write(t, buf, n, nonblock);
+    ssize_t r = oflag & OPOST ? output_processed(t, buf, n, oflag, nonblock) : drive(t, buf, n, nonblock);
     mutex_unlock(&t->out_lock);
     return r;
+}
+
+/* false: its holder waits for the host. */
+static bool lock_for_echo(struct tty *t)
+{
+    while (!mutex_trylock(&t->out_lock)) {
+        if (READ_ONCE(t->out_stalled))
+            return false;
+        sleep_prepare(THREAD_SLEEP_UNINT);
+        (void)sleep_until(clock_monotonic() + 50000);
+    }
+    return true;
 }
 
 void tty_echo_raw(struct tty *t, const char *s, size_t n)
 {
     struct gather g = {.n = 0};
     u32 oflag = t->termios.c_oflag;
-    mutex_lock(&t->out_lock);
+    if (!lock_for_echo(t))
+        return;
     for (size_t i = 0; i < n; i++) {
         if (oflag & OPOST)
             process(t, &g, (u8)s[i], oflag);

@@ -24,7 +24,7 @@ struct tty_ops {
     /* Bytes taken; blocks interruptibly for room unless nonblock (-EAGAIN). -EINTR, -EIO. */
     ssize_t (*write)(struct tty *t, const u8 *buf, size_t n, bool nonblock);
     u32 (*out_ready)(struct tty *t, struct poll_table *pt); /* EPOLLOUT, EPOLLHUP */
-    void (*drain)(struct tty *t);
+    int (*drain)(struct tty *t);            /* 0, -EINTR */
     void (*termios_changed)(struct tty *t); /* may be NULL */
     void (*unthrottle)(struct tty *t);      /* the input buffer has room again; may be NULL */
     void (*release)(struct tty *t);         /* the last reference */
@@ -51,6 +51,7 @@ struct tty {
     bool literal_next, throttled;
     u32 erasing;            /* inside a \.../ of ECHOPRT */
     u32 column, line_start; /* (out_lock) output column; where the current input line began */
+    bool out_stalled;       /* the holder of out_lock waits for the driver's room */
     u8 packet;
     struct waitq read_wait, write_wait;
 };
