@@ -39,6 +39,7 @@ static struct {
 
 static atomic64_t online = {1};
 static u32 arrived; /* id of the last CPU that came up */
+static u32 awaited; /* id + 1 of the CPU that start_cpu waits for; 0: who comes now is too late, and halts */
 
 u64 smp_online_mask(void)
 {
@@ -101,6 +102,11 @@ void smp_secondary_main(struct percpu *c)
 {
     cpu_init_this(c);
     write_cr3(kernel_pgd);
+    u32 mine = c->id + 1;
+    if (!__atomic_compare_exchange_n(&awaited, &mine, 0, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)) {
+        for (;;) /* cpu_count does not cover it: grace periods and work stealing would not know it */
+            __asm__ volatile("cli; hlt");
+    }
     apic_init_this();
     timer_init_this();
     atomic_or(&online, 1ul << c->id);
@@ -163,13 +169,20 @@ static int start_cpu(u32 id, u32 apic_id)
     if (!stack)
         return -ENOMEM;
     secondary_percpu = c;
+    store_release(&awaited, id + 1);
     store_release(&secondary_stack, stack);
     apic_send_init(apic_id);
     apic_send_startup(apic_id, SMP_TRAMPOLINE >> PAGE_SHIFT);
     if (wait_arrival(id, 10000000)) /* hardware may miss the first, or need 10 ms after INIT */
         return 0;
     apic_send_startup(apic_id, SMP_TRAMPOLINE >> PAGE_SHIFT);
-    return wait_arrival(id, 2000000000) ? 0 : -ETIMEDOUT;
+    if (wait_arrival(id, 2000000000))
+        return 0;
+    if (__atomic_exchange_n(&awaited, 0, __ATOMIC_ACQ_REL))
+        return -ETIMEDOUT;
+    while (!wait_arrival(id, 2000000000)) { /* it is on its way */
+    }
+    return 0;
 }
 
 struct found {
@@ -207,7 +220,8 @@ void smp_start_others(void)
             trampoline_place(cr3);
         }
         int err = start_cpu(cpu_count, others.apic_ids[i]);
-        if (err) { /* it may still come, late: its number and tables stay its own */
+        if (err) { /* it may still come, late: its number and tables stay its own, the trampoline's too */
+            cr3 = 0;
             kwarn("smp: CPU with APIC id %u does not start (%d)", others.apic_ids[i], err);
             break;
         }
