@@ -87,8 +87,8 @@ static struct file *file_on(struct dentry *d, const struct file_ops *ops, void *
     return f;
 }
 
-static int open_inode(const char *name, u32 dflags, struct inode *i, const struct file_ops *ops, void *private, u32 flags,
-                      struct file **out)
+static int open_inode(const char *name, u32 dflags, struct inode *i, const struct file_ops *ops, void *private,
+                      u32 flags, struct file **out)
 {
     struct dentry *d = dentry_alloc(NULL, i->sb, name, (u32)strlen(name));
     struct file *f = NULL;
@@ -114,7 +114,8 @@ int file_open_anon(const char *name, const struct file_ops *ops, void *private, 
     return open_inode(name, 0, shared_inode, ops, private, flags, out);
 }
 
-int file_open_pseudo(const char *kind, u32 mode, const struct file_ops *ops, void *private, u32 flags, struct file **out)
+int file_open_pseudo(const char *kind, u32 mode, const struct file_ops *ops, void *private, u32 flags,
+                     struct file **out)
 {
     struct inode *i = make_inode(mode);
 

@@ -238,8 +238,8 @@ int archive_next_xattr(const struct archive_inode *i, u32 *off, struct archive_x
     memcpy(&value_len, r + 4, sizeof(value_len));
     if (!name_len || name_len > 255 || value_len > 65536 || 8u + name_len + value_len > left)
         return -EIO;
-    *x = (struct archive_xattr){.name = (const char *)r + 8, .name_len = name_len, .value = r + 8 + name_len,
-                                .value_len = value_len};
+    *x = (struct archive_xattr){
+        .name = (const char *)r + 8, .name_len = name_len, .value = r + 8 + name_len, .value_len = value_len};
     if (memchr(x->name, 0, name_len))
         return -EIO;
     *off += MIN(ALIGN_UP(8u + name_len + value_len, 8u), left);

@@ -29,9 +29,9 @@ struct archive_inode {
     s64 mtime_sec;
     u32 mtime_nsec, rdev_major, rdev_minor, parent;
     u64 size;
-    const u8 *data;     /* size bytes; NULL when size is 0 */
-    u32 first, count;   /* directories */
-    const u8 *xattrs;   /* xattr_len bytes of records */
+    const u8 *data;   /* size bytes; NULL when size is 0 */
+    u32 first, count; /* directories */
+    const u8 *xattrs; /* xattr_len bytes of records */
     u32 xattr_len;
 };
 struct archive_dirent {
@@ -46,7 +46,7 @@ struct archive_xattr {
 
 /* base is aligned to a page. 0, or -EINVAL with *why (a literal): neither an index nor a cpio. */
 int archive_open(struct archive *a, const void *base, u64 size, const char **why);
-int archive_get_inode(const struct archive *a, u32 number, struct archive_inode *out); /* -EIO */
+int archive_get_inode(const struct archive *a, u32 number, struct archive_inode *out);   /* -EIO */
 int archive_get_dirent(const struct archive *a, u32 number, struct archive_dirent *out); /* -EIO */
 /* By name, among dir's children; *inode is its number. -ENOENT, -EIO. */
 int archive_find(const struct archive *a, const struct archive_inode *dir, const char *name, u32 len, u32 *inode);

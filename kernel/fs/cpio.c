@@ -34,8 +34,16 @@ static int read_header(const u8 *h, u64 room, struct cpio_entry *e, u32 *name_si
     for (u32 i = 0; i < FIELDS; i++)
         if (hex_field(h + 6 + 8 * i, &f[i]))
             return -EINVAL;
-    *e = (struct cpio_entry){.ino = f[0], .mode = f[1], .uid = f[2], .gid = f[3], .nlink = f[4], .mtime = f[5],
-                             .size = f[6], .dev_major = f[7], .dev_minor = f[8], .rdev_major = f[9],
+    *e = (struct cpio_entry){.ino = f[0],
+                             .mode = f[1],
+                             .uid = f[2],
+                             .gid = f[3],
+                             .nlink = f[4],
+                             .mtime = f[5],
+                             .size = f[6],
+                             .dev_major = f[7],
+                             .dev_minor = f[8],
+                             .rdev_major = f[9],
                              .rdev_minor = f[10]};
     *name_size = f[11];
     return 0;

@@ -458,8 +458,7 @@ void dentry_drop_children(struct dentry *d)
     struct dentry *victims = NULL, *c, *tmp;
 
     spin_lock(&d->lock);
-    list_for_each_safe(c, tmp, &d->children, sibling)
-    {
+    list_for_each_safe (c, tmp, &d->children, sibling) {
         spin_lock(bucket_lock(c->hash));
         if ((dentry_flags(c) & D_HASHED) && freeze(c, 1)) {
             clear_flags(c, D_HASHED);

@@ -33,8 +33,8 @@ struct dentry {
     refcount_t refs;
     const struct dname *name; /* inline_name, or allocated */
     struct super *sb;
-    u32 flags;                /* D_*; atomic */
-    struct spinlock lock;     /* LOCK_DENTRY: children */
+    u32 flags;            /* D_*; atomic */
+    struct spinlock lock; /* LOCK_DENTRY: children */
     struct list children, sibling;
     struct rcu_head rcu;
     struct {
@@ -43,10 +43,10 @@ struct dentry {
     } inline_name;
 };
 #define D_HASHED 1u
-#define D_MOUNTED 2u    /* some mount covers it */
-#define D_UNLINKED 4u   /* the name is gone: " (deleted)" */
-#define D_REFERENCED 8u /* the shrinker's second chance */
-#define D_PSEUDO 16u    /* not in any tree: printed as its name */
+#define D_MOUNTED 2u     /* some mount covers it */
+#define D_UNLINKED 4u    /* the name is gone: " (deleted)" */
+#define D_REFERENCED 8u  /* the shrinker's second chance */
+#define D_PSEUDO 16u     /* not in any tree: printed as its name */
 #define D_PSEUDO_INO 32u /* … with ":[ino]" */
 
 /* Sequence of everything a lock-free walk depends on: names that move, mounts that change. */
@@ -63,9 +63,10 @@ struct dentry *dcache_find(const struct dentry *parent, u32 hash, const char *s,
 /* With a reference, under the directory's lock. NULL: not cached. */
 struct dentry *dcache_get(struct dentry *parent, u32 hash, const char *s, u32 len);
 
-struct dentry *dentry_alloc(struct dentry *parent, struct super *sb, const char *s, u32 len); /* refs 1; NULL: no memory */
-void dentry_add(struct dentry *d);                  /* hashes it (parent's inode.lock) */
-void dentry_drop(struct dentry *d);                 /* unhashes it; drops the cache's reference */
+struct dentry *dentry_alloc(struct dentry *parent, struct super *sb, const char *s,
+                            u32 len);                       /* refs 1; NULL: no memory */
+void dentry_add(struct dentry *d);                          /* hashes it (parent's inode.lock) */
+void dentry_drop(struct dentry *d);                         /* unhashes it; drops the cache's reference */
 void dentry_instantiate(struct dentry *d, struct inode *i); /* takes over the reference to i */
 /* After unlink: d becomes negative when nobody else uses it, else it is dropped. Consumes nothing. */
 void dentry_unlink(struct dentry *d);
@@ -78,7 +79,7 @@ bool dentry_is_ancestor(const struct dentry *a, const struct dentry *d); /* a ==
 /* Drops all cached names below d, as far as unused (rmdir, umount). */
 void dentry_drop_children(struct dentry *d);
 void dcache_drop_super(struct super *sb); /* umount: everything of sb that is not in use */
-u64 dcache_shrink(u64 want); /* about so many; returns what went */
+u64 dcache_shrink(u64 want);              /* about so many; returns what went */
 
 static inline void dentry_get(struct dentry *d)
 {

@@ -27,7 +27,7 @@ struct device {
 };
 
 static struct spinlock devices_lock = SPINLOCK_INIT(LOCK_DEVICE);
-static struct device *devices; /* (devices_lock) */
+static struct device *devices;         /* (devices_lock) */
 static struct fs_context *dev_context; /* root: /dev; umask 0 */
 static struct super *dev_super;
 
@@ -173,12 +173,9 @@ static void must(int err, const char *what)
 
 void devfs_populate(const struct path *dev)
 {
-    static const char *const links[][2] = {{"fd", "/proc/self/fd"},
-                                           {"stdin", "/proc/self/fd/0"},
-                                           {"stdout", "/proc/self/fd/1"},
-                                           {"stderr", "/proc/self/fd/2"},
-                                           {"core", "/proc/kcore"},
-                                           {"ptmx", "pts/ptmx"}};
+    static const char *const links[][2] = {{"fd", "/proc/self/fd"},       {"stdin", "/proc/self/fd/0"},
+                                           {"stdout", "/proc/self/fd/1"}, {"stderr", "/proc/self/fd/2"},
+                                           {"core", "/proc/kcore"},       {"ptmx", "pts/ptmx"}};
     static const char *const dirs[] = {"pts", "shm", "mqueue"};
 
     dev_context = fs_context_create(dev, dev, 0);

@@ -285,7 +285,7 @@ static int levels_above(const struct file *f, int level)
     struct epoll_item *i;
     if (level >= MAX_NESTS)
         return 0;
-    list_for_each(i, &f->epoll_links, file_link) {
+    list_for_each (i, &f->epoll_links, file_link) {
         struct epoll *ep = i->ep;
         if (ep->checked != check_nr || ep->checked_level > level) {
             ep->checked = check_nr;

@@ -5,7 +5,7 @@
 
 #include "fs/vfs.h"
 
-struct file *file_alloc(void); /* refs 1, all else zero; NULL: no memory */
+struct file *file_alloc(void);  /* refs 1, all else zero; NULL: no memory */
 void file_free(struct file *f); /* refs 0, nothing attached any more */
 /* step 1: a writer, -1: an execution. -ETXTBSY. */
 int inode_claim(struct inode *i, s32 step);

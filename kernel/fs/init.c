@@ -74,11 +74,10 @@ static int mqueue_make(const char *options, struct super **out)
     return tmpfs_make_typed("mqueue", MQUEUE_MAGIC, "mode=1777", out);
 }
 
-const struct fs_type fs_types[] = {{"tmpfs", true, tmpfs_make},       {"proc", true, procfs_make},
-                                   {"sysfs", true, sysfs_make},       {"devtmpfs", true, devtmpfs_make},
-                                   {"devpts", true, devpts_make},     {"mqueue", true, mqueue_make},
-                                   {"cgroup2", true, cgroup2_make},   {"ramfs", true, tmpfs_make},
-                                   {NULL, false, NULL}};
+const struct fs_type fs_types[] = {
+    {"tmpfs", true, tmpfs_make},       {"proc", true, procfs_make},   {"sysfs", true, sysfs_make},
+    {"devtmpfs", true, devtmpfs_make}, {"devpts", true, devpts_make}, {"mqueue", true, mqueue_make},
+    {"cgroup2", true, cgroup2_make},   {"ramfs", true, tmpfs_make},   {NULL, false, NULL}};
 
 /* ---- archives -------------------------------------------------------------------------------------------------------- */
 

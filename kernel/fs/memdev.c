@@ -103,8 +103,7 @@ static ssize_t random_write(struct file *f, struct uio *u, s64 *pos)
 }
 
 static const struct file_ops null_ops = {.read = null_read, .write = null_write, .seek = null_seek};
-static const struct file_ops zero_ops = {
-    .read = zero_read, .write = null_write, .seek = null_seek, .mmap = zero_mmap};
+static const struct file_ops zero_ops = {.read = zero_read, .write = null_write, .seek = null_seek, .mmap = zero_mmap};
 static const struct file_ops full_ops = {.read = zero_read, .write = full_write, .seek = null_seek};
 static const struct file_ops random_ops = {.read = random_read, .write = random_write, .seek = null_seek};
 

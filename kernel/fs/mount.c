@@ -24,9 +24,9 @@
 
 struct mount *mount_root;
 static struct mutex mount_lock = MUTEX_INIT(mount_lock, LOCK_MOUNT);
-static struct list mounts = LIST_INIT(mounts);  /* (mount_lock) */
-static struct mount *buckets[BUCKETS];          /* by mountpoint (mount_lock; RCU) */
-static s32 next_id = 20;                        /* (mount_lock) */
+static struct list mounts = LIST_INIT(mounts); /* (mount_lock) */
+static struct mount *buckets[BUCKETS];         /* by mountpoint (mount_lock; RCU) */
+static s32 next_id = 20;                       /* (mount_lock) */
 static atomic_t next_dev = ATOMIC_INIT(0);
 
 /* ---- supers ---------------------------------------------------------------------------------------------------------- */
@@ -303,7 +303,10 @@ static void show_flags(struct seq_buf *s, u32 flags)
     static const struct {
         u32 flag;
         const char *text;
-    } names[] = {{MS_NOSUID, ",nosuid"}, {MS_NODEV, ",nodev"}, {MS_NOEXEC, ",noexec"}, {MS_NOATIME, ",noatime"},
+    } names[] = {{MS_NOSUID, ",nosuid"},
+                 {MS_NODEV, ",nodev"},
+                 {MS_NOEXEC, ",noexec"},
+                 {MS_NOATIME, ",noatime"},
                  {MS_NODIRATIME, ",nodiratime"}};
 
     seq_puts(s, flags & MS_RDONLY ? "ro" : "rw");
@@ -323,8 +326,7 @@ static void for_each_shown(struct seq_buf *s, const struct fs_view *v,
     if (!buf)
         return;
     mutex_lock(&mount_lock);
-    list_for_each(m, &mounts, link)
-    {
+    list_for_each (m, &mounts, link) {
         struct path at = {m, m->root};
         if (!path_to_string(v, &at, buf, PATH_MAX, &text) && *text == '/')
             show(s, m, text);

@@ -16,40 +16,41 @@ struct seq_buf;
 struct super_ops {
     int (*statfs)(struct super *sb, struct kstatfs *st);
     void (*drop)(struct super *sb); /* optional; before the root goes: let go of the tree, without recursion */
-    void (*put)(struct super *sb); /* unmounted: free everything private */
+    void (*put)(struct super *sb);  /* unmounted: free everything private */
     void (*show_options)(struct super *sb, struct seq_buf *s);
     int (*remount)(struct super *sb, const char *options); /* optional */
 };
 struct super {
     refcount_t refs;
-    u64 dev;               /* st_dev */
-    u32 magic;             /* *_SUPER_MAGIC */
-    const char *type;      /* "tmpfs": a literal */
+    u64 dev;          /* st_dev */
+    u32 magic;        /* *_SUPER_MAGIC */
+    const char *type; /* "tmpfs": a literal */
     const struct super_ops *ops;
-    struct dentry *root;   /* counted */
+    struct dentry *root;        /* counted */
     struct mutex rename_lock;   /* LOCK_RENAME: renames between directories */
     struct spinlock inode_lock; /* LOCK_INODE_CACHE: the file system's inode table */
     atomic64_t next_ino;
-    u64 max_size;          /* largest file */
+    u64 max_size; /* largest file */
     void *private;
 };
 
 struct mount {
     refcount_t refs;
-    u32 flags;             /* MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_NOATIME … (mount_lock; read freely) */
+    u32 flags; /* MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_NOATIME … (mount_lock; read freely) */
     struct super *sb;
     struct dentry *root;
-    struct mount *parent;  /* itself: the first. (mount_lock; walk_seq) */
+    struct mount *parent; /* itself: the first. (mount_lock; walk_seq) */
     struct dentry *mountpoint;
     struct mount *hash_next;
-    struct list link;      /* in order of mounting (mount_lock) */
+    struct list link; /* in order of mounting (mount_lock) */
     s32 id;
     bool attached;
     char *source;
     struct rcu_head rcu;
 };
 
-struct super *super_alloc(const char *type, u32 magic, const struct super_ops *ops); /* refs 1, no root; NULL: no memory */
+struct super *super_alloc(const char *type, u32 magic,
+                          const struct super_ops *ops); /* refs 1, no root; NULL: no memory */
 void super_put(struct super *sb);
 static inline void super_get(struct super *sb)
 {
@@ -88,7 +89,7 @@ struct mount *mount_lookup(const struct mount *m, const struct dentry *d);
 int mount_may_write(const struct mount *m);
 /* mount(2) by type name, for tmpfs, proc, sysfs, devtmpfs, devpts, mqueue, cgroup2. -ENODEV. */
 int mount_by_type(const char *type, const char *source, u32 flags, const char *options, const struct path *on);
-void mount_show(struct seq_buf *s, const struct fs_view *v);       /* /proc/mounts */
-void mount_show_info(struct seq_buf *s, const struct fs_view *v);  /* /proc/pid/mountinfo */
+void mount_show(struct seq_buf *s, const struct fs_view *v);      /* /proc/mounts */
+void mount_show_info(struct seq_buf *s, const struct fs_view *v); /* /proc/pid/mountinfo */
 
 #endif

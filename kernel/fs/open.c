@@ -17,9 +17,9 @@
 
 #include <linux/mount.h>
 
-#define VALID_FLAGS                                                                                                    \
-    (O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_SYNC | O_DSYNC | FASYNC | O_DIRECT |  \
-     O_LARGEFILE | O_DIRECTORY | O_NOFOLLOW | O_NOATIME | O_CLOEXEC | O_PATH | __O_TMPFILE)
+#define VALID_FLAGS                                                                                          \
+    (O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_SYNC | O_DSYNC | FASYNC | \
+     O_DIRECT | O_LARGEFILE | O_DIRECTORY | O_NOFOLLOW | O_NOATIME | O_CLOEXEC | O_PATH | __O_TMPFILE)
 #define FLAGS_OF_OPENING (O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC)
 
 struct opening {
@@ -171,7 +171,8 @@ static int create_locked(struct opening *o, const struct parent_walk *pw, struct
     if (!err)
         err = may_create(dir, o->v->cred);
     if (!err)
-        err = dir->ops->create ? dir->ops->create(dir, d, S_IFREG | (o->mode & ~o->v->ctx->umask), o->v->cred) : -EACCES;
+        err =
+            dir->ops->create ? dir->ops->create(dir, d, S_IFREG | (o->mode & ~o->v->ctx->umask), o->v->cred) : -EACCES;
     if (!err)
         o->created = true;
     return err;

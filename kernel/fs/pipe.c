@@ -25,21 +25,21 @@
 #define KEPT_PAGES 16u
 
 struct pipe {
-    struct mutex lock;       /* LOCK_PIPE: all but the queues */
+    struct mutex lock; /* LOCK_PIPE: all but the queues */
     struct waitq read_wait, write_wait;
-    u32 size;                /* bytes, a power of two */
-    union {                  /* read together, so that sleepers see a consistent pair */
+    u32 size; /* bytes, a power of two */
+    union {   /* read together, so that sleepers see a consistent pair */
         struct {
-            u32 head, tail;  /* head - tail bytes are in the ring */
+            u32 head, tail; /* head - tail bytes are in the ring */
         };
         u64 ends;
     };
-    u32 readers, writers;    /* open ends */
+    u32 readers, writers;        /* open ends */
     u32 read_opens, write_opens; /* ever: open(2) of a FIFO waits for a change */
-    u32 files;               /* (FIFOs: inode.lock) the last one frees */
+    u32 files;                   /* (FIFOs: inode.lock) the last one frees */
     bool packets;
-    struct page **pages;     /* size / PAGE_SIZE; NULL until used */
-    struct list link;        /* all_pipes */
+    struct page **pages; /* size / PAGE_SIZE; NULL until used */
+    struct list link;    /* all_pipes */
 };
 
 static SLAB_CACHE(pipe_cache, "pipe", struct pipe);
@@ -131,8 +131,7 @@ u64 pipes_shrink(u64 want)
     u64 done = 0;
 
     spin_lock(&pipes_lock);
-    list_for_each(p, &all_pipes, link)
-    {
+    list_for_each (p, &all_pipes, link) {
         if (done >= want)
             break;
         if (!mutex_trylock(&p->lock))

@@ -18,6 +18,6 @@ ssize_t pipe_write_now(struct file *f, struct uio *u);
 /* Copies up to n bytes without taking them; waits for the first unless nonblock. 0: no writer is left. */
 ssize_t pipe_peek(struct file *f, void *buf, size_t n, bool nonblock);
 extern const struct file_ops fifo_ops; /* of FIFO inodes */
-u64 pipes_shrink(u64 want); /* pages of empty pipes */
+u64 pipes_shrink(u64 want);            /* pages of empty pipes */
 
 #endif

@@ -220,10 +220,10 @@ static int lookup_number(struct inode *dir, struct dentry *d, const struct proc_
 {
     if (p->entry == &task_folder) {
         void *t = pid_ops->get_thread(p->task, (u32)n);
-        return t ? add_inode(dir, d, t, 0, NULL, S_IFDIR | 0555, false) : 0;
+        return t ? add_inode(dir, d, t, 0, NULL, S_IFDIR | 0555, false) : -ENOENT;
     }
     if (!p->entry || !p->entry->next || p->entry->next(p->task, n) != n)
-        return 0;
+        return -ENOENT;
     return add_inode(dir, d, task_again(p), n, p->entry->each, p->entry->each->mode, false);
 }
 
@@ -243,7 +243,7 @@ static int folder_lookup(struct inode *dir, struct dentry *d)
             return add_inode(dir, d, task_again(p), 0, e, e->mode, false);
     if (p->is_process && !p->entry && d->name->len == 4 && !memcmp(d->name->s, "task", 4))
         return add_inode(dir, d, task_again(p), 0, &task_folder, task_folder.mode, true);
-    return parse_number(d->name, &n) ? lookup_number(dir, d, p, n) : 0;
+    return parse_number(d->name, &n) ? lookup_number(dir, d, p, n) : -ENOENT; /* also for who would create it */
 }
 
 static u64 next_number(const struct proc_inode *p, u64 from)
@@ -320,7 +320,7 @@ static int root_lookup(struct inode *dir, struct dentry *d)
     u64 n;
     void *task = pid_ops && parse_number(d->name, &n) ? pid_ops->get((u32)n) : NULL;
 
-    return task ? add_inode(dir, d, task, 0, NULL, S_IFDIR | 0555, true) : 0;
+    return task ? add_inode(dir, d, task, 0, NULL, S_IFDIR | 0555, true) : -ENOENT;
 }
 
 static int root_iterate(struct file *f, struct dir_context *ctx)

@@ -17,8 +17,8 @@ struct proc_entry {
     int (*show)(struct seq_buf *s, void *task, u64 key);
     ssize_t (*write)(void *task, u64 key, const char *text, size_t n);
     int (*follow)(void *task, u64 key, const struct fs_view *v, struct path *out); /* magic links: references */
-    ssize_t (*readlink)(void *task, u64 key, char *buf, size_t size); /* links that are only texts */
-    const struct file_ops *fops; /* instead of show: proc_inode_task() gives the task */
+    ssize_t (*readlink)(void *task, u64 key, char *buf, size_t size);              /* links that are only texts */
+    const struct file_ops *fops;       /* instead of show: proc_inode_task() gives the task */
     const struct proc_entry *children; /* a folder of fixed names */
     /* A folder of numbers: the first one at or after `from`, ~0: none; and what each of them is. */
     u64 (*next)(void *task, u64 from);
@@ -27,16 +27,16 @@ struct proc_entry {
     int (*permission)(void *task);       /* optional: may the caller look at it (ptrace access)? 0, -EACCES, -EPERM */
 };
 struct proc_pid_ops {
-    void *(*get)(u32 pid);                      /* a process, by number; reference; NULL: none */
+    void *(*get)(u32 pid);                       /* a process, by number; reference; NULL: none */
     void *(*get_thread)(void *process, u32 tid); /* a thread of it; reference; NULL: none */
     void *(*again)(void *task);                  /* one more reference */
     void (*put)(void *task);
-    u32 (*next)(u32 from);                       /* first process number at or after `from`; 0: none */
+    u32 (*next)(u32 from); /* first process number at or after `from`; 0: none */
     u32 (*next_thread)(void *process, u32 from);
-    bool (*alive)(void *task);                   /* false: reaped */
+    bool (*alive)(void *task);                     /* false: reaped */
     void (*owner)(void *task, u32 *uid, u32 *gid); /* of its inodes */
-    u32 (*self)(bool thread);                    /* number of the calling process, or thread; 0: a kernel thread */
-    const struct proc_entry *process, *thread;   /* tables; the folder "task" is added to `process` here */
+    u32 (*self)(bool thread);                      /* number of the calling process, or thread; 0: a kernel thread */
+    const struct proc_entry *process, *thread;     /* tables; the folder "task" is added to `process` here */
 };
 /* Set once by proc/ before PID 1 starts. */
 void proc_set_pid_ops(const struct proc_pid_ops *ops);

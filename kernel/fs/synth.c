@@ -297,7 +297,7 @@ static int dir_lookup_op(struct inode *dir, struct dentry *d)
     const struct synth_node *n = find_child(node_of(dir), d->name->s, d->name->len);
 
     if (!n)
-        return node_of(dir)->lookup ? node_of(dir)->lookup(dir, d) : 0;
+        return node_of(dir)->lookup ? node_of(dir)->lookup(dir, d) : -ENOENT;
     struct inode *i = inode_of_node(dir->sb, n);
     if (!i)
         return -ENOMEM;

@@ -16,7 +16,7 @@ struct synth_node {
     int (*show)(struct seq_buf *s, void *arg);
     ssize_t (*write)(const char *text, size_t n, void *arg);
     void *arg;
-    const char *link; /* symlinks: the target */
+    const char *link;                            /* symlinks: the target */
     ssize_t (*readlink)(char *buf, size_t size); /* or what makes it */
     /* Folders: entries besides the children. */
     int (*lookup)(struct inode *dir, struct dentry *d);

@@ -36,9 +36,9 @@ struct timespec_k {
 /* Credentials as file permission checks see them; proc/cred.h embeds this as its first member. */
 struct fs_cred {
     u32 fsuid, fsgid;
-    u64 caps;           /* effective set: CAP_DAC_OVERRIDE, CAP_FOWNER, … as bits */
+    u64 caps; /* effective set: CAP_DAC_OVERRIDE, CAP_FOWNER, … as bits */
     u32 ngroups;
-    const u32 *groups;  /* sorted */
+    const u32 *groups; /* sorted */
 };
 struct path {
     struct mount *mnt;
@@ -92,8 +92,8 @@ struct inode_ops {
     int (*mknod)(struct inode *dir, struct dentry *d, u32 mode, u64 rdev, const struct fs_cred *c);
     int (*symlink)(struct inode *dir, struct dentry *d, const char *target, const struct fs_cred *c);
     int (*link)(struct inode *dir, struct dentry *d, struct inode *target); /* target->lock held */
-    int (*unlink)(struct inode *dir, struct dentry *d);                    /* d->inode->lock held */
-    int (*rmdir)(struct inode *dir, struct dentry *d);                     /* d->inode->lock held */
+    int (*unlink)(struct inode *dir, struct dentry *d);                     /* d->inode->lock held */
+    int (*rmdir)(struct inode *dir, struct dentry *d);                      /* d->inode->lock held */
     int (*rename)(struct inode *odir, struct dentry *od, struct inode *ndir, struct dentry *nd, u32 flags);
     int (*tmpfile)(struct inode *dir, u32 mode, const struct fs_cred *c, struct inode **out);
     /* Target into buf (not terminated): length. Not needed when inode.link is set. */
@@ -101,13 +101,14 @@ struct inode_ops {
     /* Magic links of /proc: a path instead of a text; references returned. */
     int (*follow)(struct inode *i, const struct fs_view *v, struct path *out);
     int (*setattr)(struct inode *i, const struct inode_attr *a); /* lock held; NULL: inode_apply_attr() */
-    int (*getattr)(struct inode *i, struct kstat *st); /* optional: fills what differs from the generic */
+    int (*getattr)(struct inode *i, struct kstat *st);           /* optional: fills what differs from the generic */
     ssize_t (*getxattr)(struct inode *i, const char *name, void *buf, size_t size);
-    int (*setxattr)(struct inode *i, const char *name, const void *v, size_t n, int flags); /* v NULL: remove; lock held */
+    int (*setxattr)(struct inode *i, const char *name, const void *v, size_t n,
+                    int flags); /* v NULL: remove; lock held */
     ssize_t (*listxattr)(struct inode *i, char *buf, size_t size);
     int (*permission)(struct inode *i, int mask, const struct fs_cred *c); /* optional; must not sleep (RCU walk) */
-    void (*evict)(struct inode *i);   /* last reference: free what is private */
-    void (*release)(struct inode *i); /* after the grace period: free the memory */
+    void (*evict)(struct inode *i);                                        /* last reference: free what is private */
+    void (*release)(struct inode *i);                                      /* after the grace period: free the memory */
 };
 
 struct file_ops {
@@ -116,11 +117,11 @@ struct file_ops {
     int (*flush)(struct file *f);    /* each close() */
     ssize_t (*read)(struct file *f, struct uio *u, s64 *pos);
     ssize_t (*write)(struct file *f, struct uio *u, s64 *pos); /* O_APPEND is its business */
-    s64 (*seek)(struct file *f, s64 off, int whence); /* NULL: generic by inode size; no_seek: -ESPIPE */
-    int (*iterate)(struct file *f, struct dir_context *ctx); /* inode lock held; starts at ctx->pos */
-    u32 (*poll)(struct file *f, struct poll_table *pt); /* EPOLL* bits; NULL: always readable and writable */
-    long (*ioctl)(struct file *f, u32 cmd, u64 arg);    /* -ENOTTY */
-    int (*mmap)(struct file *f, struct vm_map_args *args); /* fills mapping, ops, may; -ENODEV when NULL */
+    s64 (*seek)(struct file *f, s64 off, int whence);          /* NULL: generic by inode size; no_seek: -ESPIPE */
+    int (*iterate)(struct file *f, struct dir_context *ctx);   /* inode lock held; starts at ctx->pos */
+    u32 (*poll)(struct file *f, struct poll_table *pt);        /* EPOLL* bits; NULL: always readable and writable */
+    long (*ioctl)(struct file *f, u32 cmd, u64 arg);           /* -ENOTTY */
+    int (*mmap)(struct file *f, struct vm_map_args *args);     /* fills mapping, ops, may; -ENODEV when NULL */
     int (*fsync)(struct file *f, bool data_only);
     int (*fallocate)(struct file *f, int mode, s64 off, s64 len);
     int (*set_flags)(struct file *f, u32 flags); /* asked before fcntl(F_SETFL) changes them; optional */
@@ -131,30 +132,30 @@ struct file_ops {
 
 struct inode {
     refcount_t refs;
-    u32 mode;                /* S_IFMT constant; permissions (lock) */
-    u32 uid, gid;            /* (lock) */
+    u32 mode;     /* S_IFMT constant; permissions (lock) */
+    u32 uid, gid; /* (lock) */
     const struct inode_ops *ops;
     struct super *sb;
-    u32 flags;               /* INODE_*; (lock) */
-    u32 nlink;               /* (lock) */
-    const char *link;        /* symlinks: the target, NUL-terminated, constant; NULL: ops->readlink or follow */
-    u64 size;                /* (lock for writing; read with READ_ONCE) */
+    u32 flags;                   /* INODE_*; (lock) */
+    u32 nlink;                   /* (lock) */
+    const char *link;            /* symlinks: the target, NUL-terminated, constant; NULL: ops->readlink or follow */
+    u64 size;                    /* (lock for writing; read with READ_ONCE) */
     const struct file_ops *fops; /* of files opened on it */
-    struct mapping *mapping; /* what mmap maps; NULL: none */
+    struct mapping *mapping;     /* what mmap maps; NULL: none */
     u64 ino;
-    u64 rdev;                /* S_ISBLK/S_ISCHR */
-    u64 blocks;              /* 512-byte units in use, beyond what getattr computes */
+    u64 rdev;   /* S_ISBLK/S_ISCHR */
+    u64 blocks; /* 512-byte units in use, beyond what getattr computes */
     struct timespec_k atime, mtime, ctime, btime;
-    struct mutex lock;       /* LOCK_INODE_DIR / LOCK_INODE */
-    void *private;           /* the file system's */
-    s32 write_count;         /* atomic: > 0: open for writing; < 0: being executed (ETXTBSY) */
-    struct pipe *pipe;       /* FIFOs: fs/pipe.c */
+    struct mutex lock;        /* LOCK_INODE_DIR / LOCK_INODE */
+    void *private;            /* the file system's */
+    s32 write_count;          /* atomic: > 0: open for writing; < 0: being executed (ETXTBSY) */
+    struct pipe *pipe;        /* FIFOs: fs/pipe.c */
     struct file_locks *locks; /* flock/POSIX locks: fs/locks.c; made on demand, never removed before the inode */
-    struct inode *hash_next; /* file systems that look inodes up by number (super.inode_lock) */
+    struct inode *hash_next;  /* file systems that look inodes up by number (super.inode_lock) */
     struct rcu_head rcu;
 };
-#define INODE_DEAD 1u      /* a removed directory: nothing can be made in it (lock) */
-#define INODE_NOCACHE 2u   /* entries looked up in it are not kept in the dentry cache */
+#define INODE_DEAD 1u    /* a removed directory: nothing can be made in it (lock) */
+#define INODE_NOCACHE 2u /* entries looked up in it are not kept in the dentry cache */
 #define INODE_IMMUTABLE 4u
 #define INODE_LINKABLE 64u /* made by O_TMPFILE: link(2) may give it its first name */
 #define INODE_PRIVATE 8u   /* free for the file system */
@@ -163,9 +164,9 @@ struct inode {
 
 struct file {
     refcount_t refs;
-    u32 flags;   /* O_* status flags: fcntl changes some */
-    u32 fmode;   /* FMODE_* */
-    u32 opener_uid; /* fsuid of who opened it */
+    u32 flags;           /* O_* status flags: fcntl changes some */
+    u32 fmode;           /* FMODE_* */
+    u32 opener_uid;      /* fsuid of who opened it */
     struct inode *inode; /* kept by path.dentry */
     const struct file_ops *ops;
     struct path path;
@@ -184,22 +185,22 @@ struct file {
 #define FMODE_PWRITE 8u
 #define FMODE_PATH 16u
 #define FMODE_LSEEK 32u
-#define FMODE_STREAM 64u  /* no position */
-#define FMODE_EXEC 128u   /* opened by exec */
-#define FMODE_WRITER 256u /* counted in inode.write_count */
+#define FMODE_STREAM 64u     /* no position */
+#define FMODE_EXEC 128u      /* opened by exec */
+#define FMODE_WRITER 256u    /* counted in inode.write_count */
 #define FMODE_NOPOSLOCK 512u /* the position is not guarded (texts of /proc) */
 
 /* ---- paths (fs/path.c) ---- */
 #define LOOKUP_FOLLOW 1u
 #define LOOKUP_DIRECTORY 2u
-#define LOOKUP_EMPTY 4u     /* AT_EMPTY_PATH */
-#define LOOKUP_PARENT 8u    /* internal to fs/: see fs/namei.h */
+#define LOOKUP_EMPTY 4u        /* AT_EMPTY_PATH */
+#define LOOKUP_PARENT 8u       /* internal to fs/: see fs/namei.h */
 #define LOOKUP_NO_SYMLINKS 16u /* RESOLVE_* of openat2 */
 #define LOOKUP_BENEATH 32u
 #define LOOKUP_IN_ROOT 64u
 #define LOOKUP_NO_XDEV 128u
 #define LOOKUP_NO_MAGICLINKS 256u
-#define LOOKUP_CACHED 512u  /* -EAGAIN instead of asking a file system */
+#define LOOKUP_CACHED 512u /* -EAGAIN instead of asking a file system */
 void path_get(const struct path *p);
 void path_put(const struct path *p);
 /* `base`: directory for relative paths (NULL: cwd). References in *out. Linux' errors. `name` is a kernel string. */
@@ -220,7 +221,8 @@ void fs_context_get(struct fs_context *c);
 void fs_context_put(struct fs_context *c);
 void fs_context_set_cwd(struct fs_context *c, const struct path *p);  /* takes over the references of p */
 void fs_context_set_root(struct fs_context *c, const struct path *p); /* the same */
-void fs_context_get_paths(struct fs_context *c, struct path *root, struct path *cwd); /* references; either may be NULL */
+void fs_context_get_paths(struct fs_context *c, struct path *root,
+                          struct path *cwd); /* references; either may be NULL */
 
 /* ---- inodes (fs/inode.c) ---- */
 void inode_init(struct inode *i, struct super *sb, u32 mode); /* refs 1, nlink 1, times now */
@@ -246,9 +248,10 @@ int path_truncate(const struct fs_view *v, const struct path *p, s64 size);
 int file_truncate(const struct fs_view *v, struct file *f, s64 size);
 int path_access(const struct fs_view *v, const struct path *p, int mask);
 void inode_kill_suid(struct inode *i, const struct fs_cred *c); /* a write by c (lock); c NULL: always */
-static inline u64 makedev_k(u32 major, u32 minor) /* glibc's and new_encode_dev's common form */
+static inline u64 makedev_k(u32 major, u32 minor)               /* glibc's and new_encode_dev's common form */
 {
-    return (minor & 0xff) | ((u64)(major & 0xfff) << 8) | ((u64)(minor & ~0xffu) << 12) | ((u64)(major & ~0xfffu) << 32);
+    return (minor & 0xff) | ((u64)(major & 0xfff) << 8) | ((u64)(minor & ~0xffu) << 12) |
+           ((u64)(major & ~0xfffu) << 32);
 }
 static inline u32 dev_major(u64 d)
 {
@@ -309,7 +312,7 @@ struct fdtable;
 struct fdtable *fdtable_create(void);
 int fdtable_copy(struct fdtable *t, u32 max_fd, struct fdtable **out); /* fork: entries < max_fd (~0: all) */
 void fdtable_get(struct fdtable *t);
-void fdtable_put(struct fdtable *t); /* the last one closes everything */
+void fdtable_put(struct fdtable *t);            /* the last one closes everything */
 struct file *fd_get(struct fdtable *t, u32 fd); /* reference or NULL; O_PATH files too */
 /* The same for the time of a system call of a thread that uses t: no count is touched while the table is not shared. */
 struct fd_ref {
@@ -379,7 +382,8 @@ int sysfs_register(const char *path, u32 mode, int (*show)(struct seq_buf *s, vo
                    ssize_t (*write)(const char *text, size_t n, void *arg), void *arg);
 
 /* ---- boot (fs/init.c) ---- */
-void vfs_init(void); /* caches, root tmpfs over the archive(s), /dev, /proc, /sys, /dev/shm … mounted as docker has them */
+void vfs_init(
+    void); /* caches, root tmpfs over the archive(s), /dev, /proc, /sys, /dev/shm … mounted as docker has them */
 extern const struct path *vfs_root(void);
 
 #endif

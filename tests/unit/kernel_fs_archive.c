@@ -37,16 +37,22 @@ static void put_header(u8 *at, const char *name, u32 name_size, u32 size)
 {
     char text[CPIO_HEADER + 1];
 
-    snprintf(text, sizeof(text), "070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x", 1, 0100644, 0, 0, 1, 0, size,
-             0, 0, 0, 0, name_size, 0);
+    snprintf(text, sizeof(text), "070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x", 1, 0100644, 0, 0, 1, 0,
+             size, 0, 0, 0, 0, name_size, 0);
     memcpy(at, text, CPIO_HEADER);
     memcpy(at + CPIO_HEADER, name, strlen(name));
 }
 
 static void put_inode(struct image *m, u32 n, u32 mode, u64 size, u64 off, u32 first, u32 count)
 {
-    m->inodes[n] = (struct sw_index_inode){.mode = mode, .nlink = 1, .size = size, .data_off = off, .first = first,
-                                           .count = count, .xattr_off = 0xffffffffu, .uid = n};
+    m->inodes[n] = (struct sw_index_inode){.mode = mode,
+                                           .nlink = 1,
+                                           .size = size,
+                                           .data_off = off,
+                                           .first = first,
+                                           .count = count,
+                                           .xattr_off = 0xffffffffu,
+                                           .uid = n};
 }
 
 static void put_dirent(struct image *m, u32 n, const char *name, u32 inode, u32 mode)
@@ -55,8 +61,8 @@ static void put_dirent(struct image *m, u32 n, const char *name, u32 inode, u32 
 
     if (!n)
         at = 0;
-    m->dirents[n] = (struct sw_index_dirent){.name_off = at, .name_len = (u16)strlen(name), .type = (u16)(mode >> 12),
-                                             .inode = inode};
+    m->dirents[n] = (struct sw_index_dirent){
+        .name_off = at, .name_len = (u16)strlen(name), .type = (u16)(mode >> 12), .inode = inode};
     memcpy(m->names + at, name, strlen(name));
     at += (u32)strlen(name);
 }
@@ -70,10 +76,19 @@ static struct image make_image(void)
     memset(m.bytes, 0, SIZE);
     put_header(m.bytes, SW_INDEX_NAME, INDEX_AT - CPIO_HEADER, 4096);
     m.h = (void *)i;
-    *m.h = (struct sw_index_header){.magic = SW_INDEX_MAGIC, .version = SW_INDEX_VERSION, .header_size = sizeof(*m.h),
-                                    .index_size = 4096, .archive_size = SIZE, .inodes_off = 512, .dirents_off = 1024,
-                                    .names_off = 2048, .names_size = 64, .xattrs_off = 3072, .xattrs_size = 64,
-                                    .inode_count = 5, .dirent_count = 4};
+    *m.h = (struct sw_index_header){.magic = SW_INDEX_MAGIC,
+                                    .version = SW_INDEX_VERSION,
+                                    .header_size = sizeof(*m.h),
+                                    .index_size = 4096,
+                                    .archive_size = SIZE,
+                                    .inodes_off = 512,
+                                    .dirents_off = 1024,
+                                    .names_off = 2048,
+                                    .names_size = 64,
+                                    .xattrs_off = 3072,
+                                    .xattrs_size = 64,
+                                    .inode_count = 5,
+                                    .dirent_count = 4};
     m.inodes = (void *)(i + 512);
     m.dirents = (void *)(i + 1024);
     m.names = (char *)i + 2048;
@@ -179,11 +194,11 @@ static void refuse_inodes(void **state)
 
     assert_int_equal(open_image(&m, &a), 0);
     good = m.inodes[2];
-#define REFUSED(field, v)                                                                                              \
-    do {                                                                                                               \
-        m.inodes[2].field = (v);                                                                                       \
-        assert_int_equal(archive_get_inode(&a, 2, &i), -EIO);                                                          \
-        m.inodes[2] = good;                                                                                            \
+#define REFUSED(field, v)                                     \
+    do {                                                      \
+        m.inodes[2].field = (v);                              \
+        assert_int_equal(archive_get_inode(&a, 2, &i), -EIO); \
+        m.inodes[2] = good;                                   \
     } while (0)
     REFUSED(mode, 0644);
     REFUSED(mode, 0170644);
@@ -216,11 +231,11 @@ static void refuse_dirents(void **state)
 
     assert_int_equal(open_image(&m, &a), 0);
     assert_int_equal(archive_get_dirent(&a, 4, &d), -EIO);
-#define REFUSED_NAME(field, v)                                                                                         \
-    do {                                                                                                               \
-        m.dirents[1].field = (v);                                                                                      \
-        assert_int_equal(archive_get_dirent(&a, 1, &d), -EIO);                                                         \
-        m.dirents[1] = good;                                                                                           \
+#define REFUSED_NAME(field, v)                                 \
+    do {                                                       \
+        m.dirents[1].field = (v);                              \
+        assert_int_equal(archive_get_dirent(&a, 1, &d), -EIO); \
+        m.dirents[1] = good;                                   \
     } while (0)
     REFUSED_NAME(name_off, 65);
     REFUSED_NAME(name_off, ~0u);
@@ -353,8 +368,8 @@ static void record_refused(void **state)
     static const struct {
         u32 tag, len;
         const char *value;
-    } cases[] = {{SW_REC_ENV, 3, "A\0B"},         {SW_REC_CWD, 3, "tmp"}, {SW_REC_CWD, 0, ""},
-                 {SW_REC_UID, 2, "12"},           {SW_REC_HOSTNAME, 0, ""}, {SW_REC_STOP_SIGNAL, 4, "\0\0\0\0"},
+    } cases[] = {{SW_REC_ENV, 3, "A\0B"},       {SW_REC_CWD, 3, "tmp"},   {SW_REC_CWD, 0, ""},
+                 {SW_REC_UID, 2, "12"},         {SW_REC_HOSTNAME, 0, ""}, {SW_REC_STOP_SIGNAL, 4, "\0\0\0\0"},
                  {SW_REC_RLIMIT, 8, "12345678"}};
 
     (void)state;
@@ -373,8 +388,8 @@ static void record_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(well_formed),    cmocka_unit_test(refuse_open),   cmocka_unit_test(refuse_inodes),
-        cmocka_unit_test(refuse_dirents), cmocka_unit_test(refuse_xattrs), cmocka_unit_test(cpio_entries),
+        cmocka_unit_test(well_formed),    cmocka_unit_test(refuse_open),    cmocka_unit_test(refuse_inodes),
+        cmocka_unit_test(refuse_dirents), cmocka_unit_test(refuse_xattrs),  cmocka_unit_test(cpio_entries),
         cmocka_unit_test(record_items),   cmocka_unit_test(record_refused),
     };
 

@@ -442,23 +442,15 @@ static int tmpfile_op(struct inode *dir, u32 mode, const struct fs_cred *c, stru
     return err;
 }
 
-#define COMMON_OPS                                                                                                     \
-    .setattr = set_attr, .getattr = get_attr, .getxattr = tmpfs_getxattr, .setxattr = tmpfs_setxattr,                  \
+#define COMMON_OPS                                                                                    \
+    .setattr = set_attr, .getattr = get_attr, .getxattr = tmpfs_getxattr, .setxattr = tmpfs_setxattr, \
     .listxattr = tmpfs_listxattr, .evict = evict, .release = release_inode
 
 const struct inode_ops tmpfs_file_inode_ops = {COMMON_OPS};
 const struct inode_ops tmpfs_symlink_inode_ops = {COMMON_OPS};
 const struct inode_ops tmpfs_special_inode_ops = {COMMON_OPS};
 const struct inode_ops tmpfs_dir_inode_ops = {
-    COMMON_OPS,
-    .lookup = dir_lookup_op,
-    .create = create_op,
-    .mkdir = mkdir_op,
-    .mknod = mknod_op,
-    .symlink = symlink_op,
-    .link = link_op,
-    .unlink = unlink_op,
-    .rmdir = rmdir_op,
-    .rename = tmpfs_rename,
-    .tmpfile = tmpfile_op,
+    COMMON_OPS,        .lookup = dir_lookup_op, .create = create_op,   .mkdir = mkdir_op,
+    .mknod = mknod_op, .symlink = symlink_op,   .link = link_op,       .unlink = unlink_op,
+    .rmdir = rmdir_op, .rename = tmpfs_rename,  .tmpfile = tmpfile_op,
 };

@@ -76,8 +76,8 @@ static int merge_directory(struct inode *i, const struct archive_inode *a)
 }
 
 /* known: another name's inode (counted by the caller), or NULL for a new one; *out: counted. */
-static int place_in(struct dentry *dir, const struct parent_walk *pw, const struct archive_inode *a, struct inode *known,
-                    struct inode **out)
+static int place_in(struct dentry *dir, const struct parent_walk *pw, const struct archive_inode *a,
+                    struct inode *known, struct inode **out)
 {
     struct inode *parent = dir->inode;
     struct dentry *d;

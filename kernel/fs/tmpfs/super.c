@@ -50,8 +50,7 @@ static struct tmpfs_inode *next_with_copies(struct tmpfs_super *ts)
     struct tmpfs_inode *ti, *tmp, *found = NULL;
 
     spin_lock(&ts->lock);
-    list_for_each_safe(ti, tmp, &ts->copies, link)
-    {
+    list_for_each_safe (ti, tmp, &ts->copies, link) {
         if (ref_get_unless_zero(&ti->vfs.refs)) {
             list_del_init(&ti->link);
             found = ti;
@@ -236,7 +235,7 @@ static void drop_tree(struct super *sb)
         list_del(&ti->link);
         list_add_tail(&held, &ti->link);
     }
-    list_for_each(ti, &held, link)
+    list_for_each (ti, &held, link)
         tmpfs_dir_free(ti);
     while (!list_empty(&held)) {
         ti = list_first(&held, struct tmpfs_inode, link);

@@ -32,17 +32,17 @@
 
 struct tmpfs_super {
     struct super *sb;
-    atomic64_t pages, inodes; /* in use */
+    atomic64_t pages, inodes;  /* in use */
     u64 max_pages, max_inodes; /* ~0: as much as there is */
     u32 mode, uid, gid;
     struct archive archive; /* the base; inode_count 0: none */
     u64 archive_bytes;      /* of files, for statfs */
     struct inode **table;   /* archive inodes by number (sb->inode_lock) */
     u32 table_mask;
-    u64 *gone;              /* numbers whose data was given back: a hostile index may name them again (inode_lock) */
-    struct spinlock lock;   /* LOCK_LRU: the lists */
-    struct list dirs;       /* directories with names of their own, for umount */
-    struct list copies;     /* files with copied pages, for the shrinker */
+    u64 *gone;            /* numbers whose data was given back: a hostile index may name them again (inode_lock) */
+    struct spinlock lock; /* LOCK_LRU: the lists */
+    struct list dirs;     /* directories with names of their own, for umount */
+    struct list copies;   /* files with copied pages, for the shrinker */
 };
 
 struct tmpfs_name {
@@ -64,8 +64,8 @@ struct tmpfs_xattr {
 
 struct tmpfs_inode {
     struct inode vfs;
-    u32 number;                 /* in the archive's index; ~0: not of it */
-    bool xattrs_own;            /* `xattrs` is the truth; else the archive's records */
+    u32 number;      /* in the archive's index; ~0: not of it */
+    bool xattrs_own; /* `xattrs` is the truth; else the archive's records */
     const u8 *arch_xattrs;
     u32 arch_xattr_len;
     struct tmpfs_xattr *xattrs; /* (inode.lock) */
@@ -73,16 +73,16 @@ struct tmpfs_inode {
     union {
         struct { /* regular */
             struct mapping mapping;
-            struct spinlock lock;  /* LOCK_PAGECACHE: slots */
-            struct page *first;    /* slot 0 */
-            struct radix pages;    /* the others; RCU */
-            u64 owned;             /* pages charged: page.private says which (lock) */
-            u64 holes;             /* pages inside arch_limit that are not in the archive any more, nor claimed (lock) */
-            const u8 *arch;        /* the data in the archive */
-            u64 arch_limit;        /* bytes of it that still count */
-            bool aligned;          /* arch is page-aligned, so whole frames are the file's */
-            bool sealable;         /* made by memfd_create */
-            u32 seals;             /* F_SEAL_* (inode.lock) */
+            struct spinlock lock; /* LOCK_PAGECACHE: slots */
+            struct page *first;   /* slot 0 */
+            struct radix pages;   /* the others; RCU */
+            u64 owned;            /* pages charged: page.private says which (lock) */
+            u64 holes;            /* pages inside arch_limit that are not in the archive any more, nor claimed (lock) */
+            const u8 *arch;       /* the data in the archive */
+            u64 arch_limit;       /* bytes of it that still count */
+            bool aligned;         /* arch is page-aligned, so whole frames are the file's */
+            bool sealable;        /* made by memfd_create */
+            u32 seals;            /* F_SEAL_* (inode.lock) */
         } file;
         struct { /* directory (inode.lock) */
             struct rb_root names, order;
@@ -115,11 +115,12 @@ u64 tmpfs_shrink(u64 want); /* copied pages of all instances */
 void tmpfs_note_copy(struct tmpfs_inode *ti);
 
 /* ---- inode.c ---- */
-extern const struct inode_ops tmpfs_file_inode_ops, tmpfs_dir_inode_ops, tmpfs_symlink_inode_ops, tmpfs_special_inode_ops;
+extern const struct inode_ops tmpfs_file_inode_ops, tmpfs_dir_inode_ops, tmpfs_symlink_inode_ops,
+    tmpfs_special_inode_ops;
 int tmpfs_new(struct super *sb, u32 mode, const struct inode *dir, const struct fs_cred *c, struct inode **out);
 int tmpfs_iget(struct super *sb, u32 number, struct inode **out); /* of the archive; -EIO */
-void tmpfs_dirty(struct inode *i); /* about to be changed (lock) */
-void tmpfs_link_gone(struct inode *i); /* nlink went down (lock) */
+void tmpfs_dirty(struct inode *i);                                /* about to be changed (lock) */
+void tmpfs_link_gone(struct inode *i);                            /* nlink went down (lock) */
 int tmpfs_new_symlink(struct super *sb, const char *target, u32 len, const struct inode *dir, const struct fs_cred *c,
                       struct inode **out);
 /* A file without a name, for memfd_create. */
@@ -127,7 +128,8 @@ int tmpfs_new_unlinked(struct super *sb, u32 mode, const struct fs_cred *c, stru
 
 /* ---- dir.c: names; dir's inode.lock is held ---- */
 int tmpfs_dir_get(struct inode *dir, const char *s, u32 len, struct inode **out); /* -ENOENT, -EIO */
-int tmpfs_dir_add(struct inode *dir, const char *s, u32 len, struct inode *i); /* absent; takes a reference of its own */
+int tmpfs_dir_add(struct inode *dir, const char *s, u32 len,
+                  struct inode *i); /* absent; takes a reference of its own */
 int tmpfs_dir_remove(struct inode *dir, const char *s, u32 len);
 bool tmpfs_dir_is_empty(const struct inode *dir);
 void tmpfs_dir_free(struct tmpfs_inode *ti);
@@ -158,7 +160,7 @@ int data_add(struct tmpfs_inode *ti, u64 index, struct page *fresh, struct page 
 void data_truncate(struct tmpfs_inode *ti, u64 size); /* inode.lock; sets the size */
 int data_shrink_prepare(struct tmpfs_inode *ti, u64 size);
 int data_punch(struct tmpfs_inode *ti, u64 from, u64 to); /* whole pages [from, to) become holes (inode.lock) */
-void data_zero_tail(struct tmpfs_inode *ti, u64 size); /* owned bytes from size to the end of its page */
+void data_zero_tail(struct tmpfs_inode *ti, u64 size);    /* owned bytes from size to the end of its page */
 u64 data_next(struct tmpfs_inode *ti, u64 index, u64 end, bool hole); /* first page at or after index of that kind */
 void data_evict(struct tmpfs_inode *ti, bool give_back);
 u64 data_drop_copies(struct tmpfs_inode *ti);
