@@ -15,7 +15,7 @@ sh "Env" "blue//bin" 'echo $COLOUR/$EMPTY$PATH'
 sh "-e sets and replaces" "red 1=2" 'echo $COLOUR $NEW' -e COLOUR=red -e NEW=1=2
 OUTSIDE=host sh "-e NAME takes the host's" "host" 'echo $OUTSIDE' -e OUTSIDE
 sh "HOME is the user's" "/home/ann" 'echo $HOME'
-sh "User by name, its groups with it" "uid=1001(ann) gid=2001(ann) groups=2001(ann),10(wheel),44(video)" 'id'
+sh "User by name, its groups with it" "1001 2001 10 44 2001" 'echo $(id -u) $(id -g) $(id -G | tr " " "\n" | sort -n)'
 sh "-u 0" "uid=0(root) gid=0(root) groups=0(root)" 'id' -u 0
 sh "-u number:number" "1234 5678 5678" 'echo $(id -u) $(id -g) $(id -G)' -u 1234:5678
 sh "-u name:group" "1001 10" 'echo $(id -u) $(id -g)' -u ann:wheel

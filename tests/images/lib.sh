@@ -27,7 +27,7 @@ probe_image() {
     chmod 1777 $root/tmp
     gcc -O1 -static -o $root/bin/probe tests/images/probe.c || return
     cp "$(command -v busybox)" $root/bin/busybox
-    for applet in cat dd echo env head id kill ls mkdir ps pwd sh sleep stty tr true tty wc yes hostname sha256sum grep readlink; do
+    for applet in cat dd echo env head id kill ls mkdir ps pwd sh sleep stty tr true tty sort wc yes hostname sha256sum grep readlink; do
         ln -s busybox $root/bin/$applet
     done
     printf '%s\n' 'root:x:0:0:root:/root:/bin/sh' 'ann:x:1001:2001:Ann:/home/ann:/bin/sh' >$root/etc/passwd
