@@ -181,7 +181,7 @@ static const struct {
     const char *name;
     int (*run)(const char *);
 } table[] = {
-    {"exit", do_exit},       {"segv", do_segv},     {"deaths", do_deaths}, {"fill", do_fill},
+    {"exit", do_exit},       {"segv", do_segv},       {"deaths", do_deaths}, {"fill", do_fill},
     {"signals", do_signals}, {"winsize", do_winsize}, {"orphan", do_orphan}, {"clock", do_clock},
 };
 
