@@ -46,7 +46,7 @@ static struct cpu_pages *cpu_pages[MAX_CPUS] = {&boot_cpu_pages}; /* made on fir
 
 static u64 total_pages;
 static u64 reserved_pages; /* of them not the allocator's at boot: kernel image, this array, archives */
-static u64 *group_ready; /* a bit a group that is all archive: its struct pages are made */
+static u64 *group_ready;   /* a bit a group that is all archive: its struct pages are made */
 
 /* ---- the buddy: zone.lock held ------------------------------------------------------------------------------- */
 

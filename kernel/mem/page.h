@@ -20,21 +20,21 @@
 #include "lib/types.h"
 
 enum page_flags {
-    PAGE_BUDDY = 1,      /* head of a free block */
-    PAGE_RESERVED = 2,   /* not RAM, or the kernel's own: never freed */
+    PAGE_BUDDY = 1,    /* head of a free block */
+    PAGE_RESERVED = 2, /* not RAM, or the kernel's own: never freed */
     PAGE_SLAB = 4,
-    PAGE_HEAD = 8,       /* head of an allocation of order > 0 */
-    PAGE_ARCHIVE = 16,   /* still holds the archive's bytes */
-    PAGE_ANON = 32,      /* anonymous memory; `mapcount` and COW rules of vm/ apply */
-    PAGE_CACHE = 64,     /* in a page cache: mapping/index valid */
-    PAGE_DIRTY = 128,    /* differs from the archive: cannot be dropped */
+    PAGE_HEAD = 8,     /* head of an allocation of order > 0 */
+    PAGE_ARCHIVE = 16, /* still holds the archive's bytes */
+    PAGE_ANON = 32,    /* anonymous memory; `mapcount` and COW rules of vm/ apply */
+    PAGE_CACHE = 64,   /* in a page cache: mapping/index valid */
+    PAGE_DIRTY = 128,  /* differs from the archive: cannot be dropped */
     PAGE_REFERENCED = 256,
     PAGE_PINNED = 512,   /* device I/O: fork copies it at once instead of sharing it */
     PAGE_PGTABLE = 1024, /* a page table */
 };
 
 struct page {
-    u32 flags;      /* atomic once shared */
+    u32 flags; /* atomic once shared */
     refcount_t refs;
     union {
         struct list lru; /* free lists, reclaim lists, a cache's slabs */
@@ -48,7 +48,7 @@ struct page {
         };
     };
     union {
-        u32 order;    /* PAGE_BUDDY, PAGE_HEAD */
+        u32 order; /* PAGE_BUDDY, PAGE_HEAD */
         struct {
             u16 slab_inuse; /* PAGE_SLAB, first page: objects not on its free list */
             u16 slab_free;  /* number of the first free object; 0xffff: none */
@@ -93,7 +93,7 @@ enum mem_flags {
     MEM_WAIT = 0,   /* may reclaim and sleep: process context, no spinlock held */
     MEM_NOWAIT = 1, /* never sleeps; may use the reserve */
     MEM_ZERO = 2,
-    MEM_USER = 4,   /* for user memory: fails before the reserve is touched */
+    MEM_USER = 4, /* for user memory: fails before the reserve is touched */
 };
 #define MEM_MAX_ORDER 10
 
@@ -110,7 +110,8 @@ u32 page_alloc_bulk(struct page **out, u32 n, u32 mem_flags);
 void page_put_bulk(struct page **pages, u32 n);
 /* 2^order single pages that lie together, each with a reference of its own. NULL: none at hand; never reclaims. */
 struct page *page_alloc_run(u32 order, u32 mem_flags);
-void page_put_run(struct page *p, u32 order); /* drops a reference of each; the block goes back whole when that was all */
+void page_put_run(struct page *p,
+                  u32 order); /* drops a reference of each; the block goes back whole when that was all */
 
 /* Pages for struct-less use: direct-map addresses. */
 void *pages_alloc(u32 order, u32 mem_flags);
@@ -128,7 +129,7 @@ void mem_get_stats(struct mem_stats *s);
 void mem_count_anon(s64 n);
 u64 mem_total_pages(void); /* RAM that the allocator was given, and archives */
 u64 mem_free_pages(void);
-bool mem_plentiful(void);  /* large pages are affordable */
+bool mem_plentiful(void); /* large pages are affordable */
 
 /* Reclaim: called in process context when memory is short; frees about `want` pages, returns how many it freed. */
 void mem_register_reclaim(u64 (*fn)(u64 want));

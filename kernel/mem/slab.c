@@ -69,7 +69,7 @@ bool slab_describe(u32 idx, struct slab_info *out)
     u64 irq = spin_lock_irqsave(&c->lock);
     u64 objects = c->slabs * c->per_slab;
     struct page *p;
-    list_for_each(p, &c->partial, lru)
+    list_for_each (p, &c->partial, lru)
         objects -= c->per_slab - p->slab_inuse;
     spin_unlock_irqrestore(&c->lock, irq);
     *out = (struct slab_info){c->name, c->size, c->per_slab, 1u << c->order, c->slabs, objects};
@@ -354,19 +354,19 @@ void slab_free(struct slab_cache *c, void *obj)
 
 /* ---- kmalloc ------------------------------------------------------------------------------------------------- */
 
-#define KMALLOC(n, nm)                                                                                                 \
-    {                                                                                                                  \
-        .name = nm, .size = (n), .align = ((n) & ((n)-1)) ? 8 : ((n) < 4096 ? (n) : 4096)                              \
+#define KMALLOC(n, nm)                                                                    \
+    {                                                                                     \
+        .name = nm, .size = (n), .align = ((n) & ((n)-1)) ? 8 : ((n) < 4096 ? (n) : 4096) \
     }
 static struct slab_cache kmalloc_caches[] = {
-    KMALLOC(8, "kmalloc-8"),       KMALLOC(16, "kmalloc-16"),       KMALLOC(24, "kmalloc-24"),
-    KMALLOC(32, "kmalloc-32"),     KMALLOC(48, "kmalloc-48"),       KMALLOC(64, "kmalloc-64"),
-    KMALLOC(96, "kmalloc-96"),     KMALLOC(128, "kmalloc-128"),     KMALLOC(192, "kmalloc-192"),
-    KMALLOC(256, "kmalloc-256"),   KMALLOC(384, "kmalloc-384"),     KMALLOC(512, "kmalloc-512"),
-    KMALLOC(768, "kmalloc-768"),   KMALLOC(1024, "kmalloc-1k"),     KMALLOC(1536, "kmalloc-1.5k"),
-    KMALLOC(2048, "kmalloc-2k"),   KMALLOC(3072, "kmalloc-3k"),     KMALLOC(4096, "kmalloc-4k"),
-    KMALLOC(6144, "kmalloc-6k"),   KMALLOC(8192, "kmalloc-8k"),     KMALLOC(12288, "kmalloc-12k"),
-    KMALLOC(16384, "kmalloc-16k"), KMALLOC(24576, "kmalloc-24k"),   KMALLOC(32768, "kmalloc-32k"),
+    KMALLOC(8, "kmalloc-8"),       KMALLOC(16, "kmalloc-16"),     KMALLOC(24, "kmalloc-24"),
+    KMALLOC(32, "kmalloc-32"),     KMALLOC(48, "kmalloc-48"),     KMALLOC(64, "kmalloc-64"),
+    KMALLOC(96, "kmalloc-96"),     KMALLOC(128, "kmalloc-128"),   KMALLOC(192, "kmalloc-192"),
+    KMALLOC(256, "kmalloc-256"),   KMALLOC(384, "kmalloc-384"),   KMALLOC(512, "kmalloc-512"),
+    KMALLOC(768, "kmalloc-768"),   KMALLOC(1024, "kmalloc-1k"),   KMALLOC(1536, "kmalloc-1.5k"),
+    KMALLOC(2048, "kmalloc-2k"),   KMALLOC(3072, "kmalloc-3k"),   KMALLOC(4096, "kmalloc-4k"),
+    KMALLOC(6144, "kmalloc-6k"),   KMALLOC(8192, "kmalloc-8k"),   KMALLOC(12288, "kmalloc-12k"),
+    KMALLOC(16384, "kmalloc-16k"), KMALLOC(24576, "kmalloc-24k"), KMALLOC(32768, "kmalloc-32k"),
 };
 #define KMALLOC_MAX 32768ul
 

@@ -25,12 +25,11 @@ struct slab_cache {
     struct list partial;  /* slabs with free objects */
     struct list all;      /* every cache, for /proc/slabinfo */
     u64 slabs;
-    u32 empty;            /* of them without any object handed out */
-    u32 id;               /* its number in page.slab_cache; 0: not initialised yet (published last) */
+    u32 empty; /* of them without any object handed out */
+    u32 id;    /* its number in page.slab_cache; 0: not initialised yet (published last) */
     struct slab_cpu cpu[MAX_CPUS];
 };
-#define SLAB_CACHE(var, nm, type)                                                                                      \
-    struct slab_cache var = {.name = (nm), .size = sizeof(type), .align = _Alignof(type)}
+#define SLAB_CACHE(var, nm, type) struct slab_cache var = {.name = (nm), .size = sizeof(type), .align = _Alignof(type)}
 /* Initialised on first use. MEM_ZERO is honoured. */
 void *slab_alloc(struct slab_cache *c, u32 mem_flags) __attribute__((malloc));
 void slab_free(struct slab_cache *c, void *p);

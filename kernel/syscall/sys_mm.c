@@ -69,9 +69,8 @@ long sys_mprotect(u64 addr, u64 len, prot_k prot)
 long sys_mremap(u64 old, u64 old_len, u64 new_len, hex64_k flags, u64 addr)
 {
     uaddr_t at = 0;
-    int err = flags >> 32
-                  ? -EINVAL
-                  : vm_remap(my_mm(), old, old_len, new_len, (u32)flags, addr, capable(CAP_IPC_LOCK), &at);
+    int err =
+        flags >> 32 ? -EINVAL : vm_remap(my_mm(), old, old_len, new_len, (u32)flags, addr, capable(CAP_IPC_LOCK), &at);
     return err ? err : (long)at;
 }
 

@@ -22,12 +22,12 @@
 #define PTE_SPECIAL PTE_SW1 /* holds no reference */
 #define PTE_NONE PTE_SW2    /* with PTE_P clear: a page without access rights (PROT_NONE) */
 
-#define USER_TOP (1ul << 47)      /* the end of the lower half: tables reach that far */
-#define VM_MIN_ADDR 0x10000ul     /* mmap_min_addr */
+#define USER_TOP (1ul << 47)  /* the end of the lower half: tables reach that far */
+#define VM_MIN_ADDR 0x10000ul /* mmap_min_addr */
 /* struct page.private of a PAGE_ANON page: how many more forks shall copy it at once, because it was written soon after
  * an earlier fork, on one side or the other (fork.c). A hint: changed without a lock. */
 #define FORK_HOT 15u
-#define VM_MAX_AREAS 65530u       /* max_map_count */
+#define VM_MAX_AREAS 65530u /* max_map_count */
 #define VM_STACK_GUARD (256ul << PAGE_SHIFT)
 
 static inline bool pte_mapped(pte_t e)
@@ -84,9 +84,9 @@ static inline u64 area_index(const struct vm_area *a, uaddr_t addr) /* page of t
 
 /* ---- pgtable.c ---- */
 extern struct page *zero_page;
-pte_t area_pte_bits(const struct vm_area *a); /* everything but address, PTE_W and PTE_D */
-pte_t *pmd_lookup(struct mm *mm, uaddr_t addr);  /* its entry; NULL: no table there */
-pte_t *pmd_alloc(struct mm *mm, uaddr_t addr);   /* NULL: no memory */
+pte_t area_pte_bits(const struct vm_area *a);   /* everything but address, PTE_W and PTE_D */
+pte_t *pmd_lookup(struct mm *mm, uaddr_t addr); /* its entry; NULL: no table there */
+pte_t *pmd_alloc(struct mm *mm, uaddr_t addr);  /* NULL: no memory */
 /* First non-empty PMD entry at or after *addr, below end; moves *addr there (not below where it was). */
 pte_t *pmd_first(struct mm *mm, uaddr_t *addr, uaddr_t end);
 /* Tables are kept zeroed between uses, and top tables with the kernel's half in them. */
@@ -106,7 +106,7 @@ struct gather {
     uaddr_t start, end; /* to be flushed; empty when start >= end */
     u32 count, max;
     bool tables;         /* there are tables among the pages */
-    s64 rss[RSS_KINDS]; /* taken away */
+    s64 rss[RSS_KINDS];  /* taken away */
     struct page **pages; /* bit 0: the first of a 2 MiB run */
     struct page *local[GATHER_LOCAL];
 };
@@ -136,7 +136,7 @@ void zap_tables(struct gather *g, uaddr_t start, uaddr_t end, uaddr_t floor, uad
 bool huge_wanted(const struct vm_area *a, uaddr_t addr);
 int huge_fault(struct vm_area *a, pte_t *pmd); /* 0: mapped, or somebody else did; -ENOMEM: use small ones */
 int huge_split(struct mm *mm, pte_t *pmd, uaddr_t addr, u32 mem_flags); /* 0 also when it is not huge (any more) */
-int huge_split_at(struct mm *mm, uaddr_t addr);                        /* so that addr is no longer inside one. -ENOMEM */
+int huge_split_at(struct mm *mm, uaddr_t addr); /* so that addr is no longer inside one. -ENOMEM */
 
 /* ---- area.c (mm.lock for writing unless said) ---- */
 struct vm_area *area_alloc(struct mm *mm);
@@ -152,7 +152,8 @@ int area_split(struct vm_area *a, uaddr_t addr);
 int area_split_around(struct mm *mm, uaddr_t start, uaddr_t end);
 /* Joins a with its neighbours where they are alike; superfluous ones go to *dead. Returns the area that holds a's range. */
 struct vm_area *area_merge(struct vm_area *a, struct vm_area **dead);
-void area_set_bounds(struct vm_area *a, uaddr_t start, uaddr_t end); /* pgoff follows start; other areas do not overlap */
+void area_set_bounds(struct vm_area *a, uaddr_t start,
+                     uaddr_t end);                   /* pgoff follows start; other areas do not overlap */
 uaddr_t area_guarded_start(const struct vm_area *a); /* with the guard gap of a stack */
 /* A free range: 0 when there is none. */
 uaddr_t area_place_down(struct mm *mm, size_t len, uaddr_t low, uaddr_t high);
@@ -162,8 +163,8 @@ void areas_init(void);
 
 /* ---- account.c: limits and figures (mm.lock for writing) ---- */
 void account_pages(struct mm *mm, u32 vm_flags, s64 pages);
-bool account_fits(struct mm *mm, u32 vm_flags, u64 pages);    /* RLIMIT_AS, RLIMIT_DATA */
-int account_commit(u64 pages);                                /* overcommit heuristics: -ENOMEM */
+bool account_fits(struct mm *mm, u32 vm_flags, u64 pages); /* RLIMIT_AS, RLIMIT_DATA */
+int account_commit(u64 pages);                             /* overcommit heuristics: -ENOMEM */
 void account_uncommit(u64 pages);
 bool account_lockable(const struct mm *mm, u64 pages, bool cap_lock); /* RLIMIT_MEMLOCK for `pages` more */
 
@@ -189,7 +190,8 @@ void mapping_insert_locked(struct vm_area *a);
 void mapping_remove_locked(struct vm_area *a);
 
 /* ---- shm.c ---- */
-int shm_create(u64 pages, struct mapping **out, const struct vm_area_ops **ops); /* born with one reference, an area's */
+int shm_create(u64 pages, struct mapping **out,
+               const struct vm_area_ops **ops); /* born with one reference, an area's */
 bool mapping_is_shm(const struct mapping *m);
 
 /* ---- fault.c ---- */

@@ -130,6 +130,10 @@ static void unmap_all(struct mm *mm)
     mm->areas.node = NULL;
     mm->hint = NULL;
     mm->area_count = 0;
+    pte_t *pgd = phys_to_virt(mm->pgd);
+    /* Tables that no area covers: there should be none, but the next owner of the top table must not find them. */
+    if (unlikely(pte_skip_empty(pgd, pgd + 256) < pgd + 256))
+        zap_tables(&g, 0, USER_TOP, 0, USER_TOP);
     gather_finish(&g);
     rwsem_write_unlock(&mm->lock);
     area_close_dead(dead);

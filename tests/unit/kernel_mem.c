@@ -61,7 +61,8 @@ static u64 largest_blocks(void)
     struct page *p;
     for (u32 i = 0; i < zone.raw_count; i++)
         n += (zone.raw[i].end - zone.raw[i].start) / GROUP_PAGES;
-    list_for_each(p, &zone.free[MEM_MAX_ORDER], lru) n++;
+    list_for_each (p, &zone.free[MEM_MAX_ORDER], lru)
+        n++;
     return n;
 }
 
@@ -306,15 +307,15 @@ static void test_alignment_and_describe(void **state)
         slab_free(&c, a[i]);
 }
 
-#define assert_panics(code, text)                                                                                      \
-    do {                                                                                                               \
-        panic_message = "";                                                                                            \
-        if (!setjmp(panic_to)) {                                                                                       \
-            code;                                                                                                      \
-            fail_msg("no panic: %s", #code);                                                                           \
-        }                                                                                                              \
-        assert_non_null(strstr(panic_message, text));                                                                  \
-        panic_message = NULL;                                                                                          \
+#define assert_panics(code, text)                     \
+    do {                                              \
+        panic_message = "";                           \
+        if (!setjmp(panic_to)) {                      \
+            code;                                     \
+            fail_msg("no panic: %s", #code);          \
+        }                                             \
+        assert_non_null(strstr(panic_message, text)); \
+        panic_message = NULL;                         \
     } while (0)
 
 static void test_traps(void **state)
@@ -342,11 +343,16 @@ static void test_traps(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_random_pages), cmocka_unit_test(test_all_of_it),
-        cmocka_unit_test(test_reserve),      cmocka_unit_test(test_reclaim),
-        cmocka_unit_test(test_runs),         cmocka_unit_test(test_archive),
-        cmocka_unit_test(test_kmalloc),      cmocka_unit_test(test_sizes),
-        cmocka_unit_test(test_alignment_and_describe), cmocka_unit_test(test_traps),
+        cmocka_unit_test(test_random_pages),
+        cmocka_unit_test(test_all_of_it),
+        cmocka_unit_test(test_reserve),
+        cmocka_unit_test(test_reclaim),
+        cmocka_unit_test(test_runs),
+        cmocka_unit_test(test_archive),
+        cmocka_unit_test(test_kmalloc),
+        cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_alignment_and_describe),
+        cmocka_unit_test(test_traps),
     };
     return cmocka_run_group_tests(tests, boot, NULL);
 }

@@ -56,9 +56,9 @@ static inline struct thread *current_thread(void)
 struct spinlock {
     bool held;
 };
-#define SPINLOCK_INIT(cls)                                                                                             \
-    {                                                                                                                  \
-        false                                                                                                          \
+#define SPINLOCK_INIT(cls) \
+    {                      \
+        false              \
     }
 static inline u64 spin_lock_irqsave(struct spinlock *l)
 {
