@@ -187,12 +187,15 @@ static bool file_caps(const struct inode *file, u64 *permitted, u64 *inheritable
 
 static void exec_ids(struct cred *c, const struct inode *file, bool nosuid)
 {
-    if (nosuid || c->no_new_privs)
+    if (nosuid || c->no_new_privs || !(file->mode & (S_ISUID | S_ISGID)))
         return;
-    if (file->mode & S_ISUID)
-        c->euid = file->uid;
-    if ((file->mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))
-        c->egid = file->gid;
+    struct inode *i = (struct inode *)(unsigned long)file;
+    mutex_lock(&i->lock); /* mode and owner as one: chown(2) changes both */
+    if (i->mode & S_ISUID)
+        c->euid = i->uid;
+    if ((i->mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))
+        c->egid = i->gid;
+    mutex_unlock(&i->lock);
 }
 
 static void exec_caps(struct cred *c, const struct cred *old, const struct inode *file, bool nosuid)

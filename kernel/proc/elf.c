@@ -129,14 +129,17 @@ static int find_extent(const Elf64_Phdr *p, u32 n, struct extent *e)
     return e->high > e->low ? 0 : -EINVAL;
 }
 
-/* Zeroes [from, to) of one page of the new address space; a segment that is not writable keeps its bytes, as in Linux. */
-static void clear_tail(struct mm *mm, uaddr_t from, uaddr_t to)
+/* Zeroes [from, to) of one page of the new address space. A page behind the end of the file cannot be: -EFAULT. */
+static int clear_tail(struct mm *mm, uaddr_t from, uaddr_t to)
 {
     struct page *page;
-    if (from == to || mm_get_page(mm, from, true, &page))
-        return;
+    if (from == to)
+        return 0;
+    if (mm_get_page(mm, from, true, &page))
+        return -EFAULT;
     memset((char *)page_addr(page) + from % PAGE_SIZE, 0, to - from);
     page_put(page);
+    return 0;
 }
 
 static u32 prot_of(const Elf64_Phdr *p)
@@ -167,8 +170,9 @@ static int map_zero_part(struct mm *mm, const Elf64_Phdr *p, u64 bias)
 {
     uaddr_t from = p->p_vaddr + bias + p->p_filesz, to = p->p_vaddr + bias + p->p_memsz, at;
     uaddr_t first = p->p_filesz ? ALIGN_UP(from, PAGE_SIZE) : from & PAGE_MASK;
-    if (p->p_filesz)
-        clear_tail(mm, from, MIN(first, to > first ? first : ALIGN_UP(to, PAGE_SIZE)));
+    int err = p->p_filesz ? clear_tail(mm, from, first) : 0;
+    if (err && (p->p_flags & PF_W)) /* a segment that is not writable keeps its bytes, as in Linux */
+        return err;
     if (to <= first)
         return 0;
     struct vm_map_args a = {

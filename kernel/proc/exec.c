@@ -225,6 +225,8 @@ static void switch_mm(struct exec_image *x)
     struct process *p = t->process;
     if (old)
         process_release_mm(t);
+    if (x->secure) /* before the new memory can be seen: the new credentials come later (process_mm_to_trace) */
+        WRITE_ONCE(p->dumpable, 0);
     mm_activate(x->mm);
     x->mm = NULL;
     process_mm_barrier(p);

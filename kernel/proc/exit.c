@@ -96,12 +96,10 @@ static struct process *find_reaper(struct process *p)
 
 static bool parent_ignores_children(struct process *parent, bool *no_signal)
 {
-    struct sighand *h = parent->sighand;
-    u64 flags = spin_lock_irqsave(&h->lock);
-    const struct sigaction *a = &h->action[SIGCHLD - 1];
-    bool ign = a->sa_handler == SIG_IGN;
-    bool nowait = a->sa_flags & SA_NOCLDWAIT;
-    spin_unlock_irqrestore(&h->lock, flags);
+    struct sigaction a;
+    signal_action_of(parent, SIGCHLD, &a);
+    bool ign = a.sa_handler == SIG_IGN;
+    bool nowait = a.sa_flags & SA_NOCLDWAIT;
     *no_signal = ign;
     return ign || nowait;
 }
@@ -128,7 +126,7 @@ static bool notify_parent(struct process *p)
     bool no_signal = false, autoreap = false;
     if (p->exit_signal == SIGCHLD)
         autoreap = parent_ignores_children(parent, &no_signal);
-    if (p->exit_signal && !no_signal) {
+    if (p->exit_signal && p->exit_signal <= _NSIG && !no_signal) { /* clone(2) takes any low byte */
         struct ksiginfo info;
         fill_child_info(&info, p);
         signal_send_process(parent, (int)p->exit_signal, &info);
@@ -225,8 +223,8 @@ static bool leave_group_stop(struct process *p, struct thread *t)
     return true;
 }
 
-/* Off the list of threads, its CPU time added to the process's. */
-static void leave_process(struct thread *t, struct process *p)
+/* Off the list of threads, its CPU time added to the process's. true: it was the last. */
+static bool leave_process(struct thread *t, struct process *p)
 {
     struct signal_state *sig = t->sig;
     u64 flags = spin_lock_irqsave(&p->siglock);
@@ -234,14 +232,16 @@ static void leave_process(struct thread *t, struct process *p)
     int stop_signal = (int)p->stop_signal;
     thread_cpu_use(t, &p->dead);
     list_del_init(&t->process_link);
-    p->thread_count--;
+    bool gone = --p->thread_count == 0;
     t->sig = NULL;
+    signal_flush_queue(&sig->pending); /* here, because timers' entries in it belong to siglock */
     if (p->exec_waiter && p->thread_count == 1)
         thread_wake(p->exec_waiter, WAKE_NORMAL);
     spin_unlock_irqrestore(&p->siglock, flags);
     signal_state_free(sig);
     if (stopped)
         process_notify_stopped(p, CLD_STOPPED, stop_signal);
+    return gone;
 }
 
 static struct pid *detach_tid(struct thread *t)
@@ -281,12 +281,12 @@ static __noreturn void exit_thread(u32 status)
     atomic_sub(&cred->user->threads, 1);
     struct pid *pid = detach_tid(t);
     bool leader = p->leader == t; /* asked before an execve of another thread may take that over */
-    leave_process(t, p);
+    bool gone = leave_process(t, p);
     if (!leader) { /* the leader's stay for whoever looks at the zombie */
         t->cred = NULL;
         cred_put(cred);
     }
-    if (last)
+    if (gone) /* not `last`: others may still be letting go of files and memory, which the parent must find closed */
         become_zombie(p);
     pid_unuse(pid);
     process_put(p);

@@ -74,14 +74,15 @@ static int set_group(struct process *me, struct process *p, s32 pgid)
 
 int process_setpgid(s32 pid, s32 pgid)
 {
-    struct process *me = current_process(), *p = me;
+    struct process *me = current_process();
     if (pid == 0)
         pid = me->pid;
     if (pgid == 0)
         pgid = pid;
     if (pgid < 0)
         return -EINVAL;
-    if (pid != me->pid && !(p = process_find(pid)))
+    struct process *p = pid == me->pid ? me : process_find(pid);
+    if (!p)
         return -ESRCH;
     rwsem_write_lock(&tasklist_lock);
     int err = p->reaped ? -ESRCH : set_group(me, p, pgid);

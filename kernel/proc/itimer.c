@@ -24,10 +24,14 @@ static void real_fires(struct timer *t)
     struct process *p = container_of(t, struct process, real_timer);
     u64 flags = spin_lock_irqsave(&p->siglock);
     if (p->real_expires) {
+        bool in_vain = p->shared_pending.set & SIGBIT(SIGALRM);
         send(p, SIGALRM);
+        in_vain |= !(p->shared_pending.set & SIGBIT(SIGALRM));
         p->real_expires = p->real_interval ? p->real_expires + p->real_interval : 0;
-        ns_t now = clock_monotonic();
-        if (p->real_expires && p->real_expires <= now) /* late by whole periods: they are one signal */
+        /* Late by whole periods: they are one signal. One that nobody takes comes again a tick later at the earliest, or a
+         * period of a microsecond would leave no time for anything but this. */
+        ns_t now = clock_monotonic() + (in_vain ? SCHED_TICK_NS : 0);
+        if (p->real_expires && p->real_expires <= now)
             p->real_expires += (now - p->real_expires) / p->real_interval * p->real_interval + p->real_interval;
         if (p->real_expires)
             timer_set(t, p->real_expires);

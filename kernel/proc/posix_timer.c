@@ -130,8 +130,21 @@ static struct posix_timer *find(struct process *p, int id)
     return all && (u32)id < all->size ? all->slot[id] : NULL;
 }
 
+static void fill_info(struct posix_timer *t, const struct sigevent *ev, int id)
+{
+    struct ksiginfo *info = &t->queue->info;
+    memset(info, 0, sizeof(*info));
+    info->si_signo = ev ? ev->sigev_signo : SIGALRM;
+    info->si_code = SI_TIMER;
+    info->si_tid = id;
+    if (ev)
+        info->_sifields._timer._sigval = ev->sigev_value;
+    else
+        info->_sifields._timer._sigval.sival_int = id;
+}
+
 /* Room for one more id; NULL in *out: there is a free slot. Returns the slot or an error. */
-static int reserve_slot(struct process *p, struct posix_timer *t)
+static int reserve_slot(struct process *p, struct posix_timer *t, const struct sigevent *ev)
 {
     for (;;) {
         u64 flags = spin_lock_irqsave(&p->siglock);
@@ -139,9 +152,11 @@ static int reserve_slot(struct process *p, struct posix_timer *t)
         u32 n = all ? all->size : 0, i = 0;
         while (i < n && all->slot[i])
             i++;
-        if (i < n) {
-            all->slot[i] = t;
+        if (i < n) { /* from here on others may arm it: it is complete */
             t->id = (int)i;
+            if (t->queue)
+                fill_info(t, ev, t->id);
+            all->slot[i] = t;
         }
         spin_unlock_irqrestore(&p->siglock, flags);
         if (i < n)
@@ -225,19 +240,6 @@ static void free_timer(struct posix_timer *t)
     kfree(t);
 }
 
-static void fill_info(struct posix_timer *t, const struct sigevent *ev, int id)
-{
-    struct ksiginfo *info = &t->queue->info;
-    memset(info, 0, sizeof(*info));
-    info->si_signo = ev ? ev->sigev_signo : SIGALRM;
-    info->si_code = SI_TIMER;
-    info->si_tid = id;
-    if (ev)
-        info->_sifields._timer._sigval = ev->sigev_value;
-    else
-        info->_sifields._timer._sigval.sival_int = id;
-}
-
 int posix_timer_create(int clock, const struct sigevent *ev)
 {
     struct process *p = current_process();
@@ -260,11 +262,9 @@ int posix_timer_create(int clock, const struct sigevent *ev)
     }
     if (!err && ev && (ev->sigev_notify & SIGEV_THREAD_ID))
         err = find_target(ev, &t->target);
-    int id = err ? err : reserve_slot(p, t);
+    int id = err ? err : reserve_slot(p, t, ev);
     if (id < 0)
         free_timer(t);
-    else if (t->queue)
-        fill_info(t, ev, id);
     return id;
 }
 

@@ -47,6 +47,7 @@ void process_put(struct process *p)
 {
     if (!ref_put(&p->refs))
         return;
+    signal_flush_queue(&p->shared_pending);
     if (p->leader) {
         cred_put(p->leader->cred);
         p->leader->cred = NULL;
@@ -138,6 +139,19 @@ bool process_may_trace(struct process *p)
     bool less = !(c->permitted & ~m->permitted);
     cred_put(c);
     return same && less && p->dumpable == 1;
+}
+
+/* The mm first, then the question: execve of a program with other rights says no before its mm appears, so either the mm is
+ * the old one or the answer is for the new. */
+int process_mm_to_trace(struct process *p, struct mm **out)
+{
+    *out = process_mm_get(p);
+    if (process_may_trace(p))
+        return 0;
+    if (*out)
+        mm_put_user(*out);
+    *out = NULL;
+    return -EACCES;
 }
 
 static void for_each_below(struct process *top, void (*fn)(struct process *p, void *arg), void *arg)

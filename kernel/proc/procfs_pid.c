@@ -146,10 +146,15 @@ static int may_look(void *task)
 
 static int show_range(struct seq_buf *s, struct task *k, bool env)
 {
-    struct mm *mm = task_mm(k);
+    struct mm *mm = NULL;
     char buf[256];
+    int err = 0;
+    if (env)
+        err = process_mm_to_trace(k->process, &mm);
+    else
+        mm = task_mm(k);
     if (!mm)
-        return 0;
+        return err;
     uaddr_t at = env ? mm->env_start : mm->arg_start, end = env ? mm->env_end : mm->arg_end;
     while (at < end) {
         ssize_t n = mm_access(mm, at, buf, MIN(end - at, sizeof(buf)), false, false);
@@ -176,13 +181,14 @@ static int show_environ(struct seq_buf *s, void *task, u64 key)
 
 static int show_auxv(struct seq_buf *s, void *task, u64 key)
 {
-    struct mm *mm = task_mm(task);
+    struct mm *mm;
+    int err = process_mm_to_trace(((struct task *)task)->process, &mm);
     (void)key;
     if (mm) {
         seq_write(s, mm->auxv, mm->auxv_len * sizeof(u64));
         mm_put_user(mm);
     }
-    return 0;
+    return err;
 }
 
 static void show_area(struct seq_buf *s, struct vm_area *a, char *path)
@@ -205,7 +211,8 @@ static void show_area(struct seq_buf *s, struct vm_area *a, char *path)
 
 static int show_maps(struct seq_buf *s, void *task, u64 key)
 {
-    struct mm *mm = task_mm(task);
+    struct mm *mm;
+    int err = process_mm_to_trace(((struct task *)task)->process, &mm);
     char *path = kmalloc(PATH_MAX, MEM_WAIT);
     (void)key;
     if (mm && path) {
@@ -217,14 +224,35 @@ static int show_maps(struct seq_buf *s, void *task, u64 key)
     kfree(path);
     if (mm)
         mm_put_user(mm);
-    return 0;
+    return err;
+}
+
+/* "mem" is the memory of the program that ran at open(2), not of what is executed later: that may have other rights. The
+ * file keeps the structure only, so that it does not keep the memory. */
+static int open_mem(struct inode *i, struct file *f)
+{
+    struct task *k = proc_inode_task(i, NULL);
+    struct mm *mm;
+    int err = process_mm_to_trace(k->process, &mm);
+    if (mm) {
+        mm_get(mm);
+        mm_put_user(mm);
+    }
+    f->private = mm;
+    return err;
+}
+
+static void release_mem(struct file *f)
+{
+    if (f->private)
+        mm_put(f->private);
 }
 
 static ssize_t access_mem(struct file *f, struct uio *u, s64 *pos, bool write)
 {
-    u64 key;
-    struct task *k = proc_inode_task(f->inode, &key);
-    struct mm *mm = task_mm(k);
+    struct mm *mm = f->private;
+    if (mm && !mm_get_user_unless_zero(mm))
+        mm = NULL;
     char *page = pages_alloc(0, MEM_WAIT);
     ssize_t done = 0;
     while (mm && page && u->resid) {
@@ -262,7 +290,7 @@ static s64 seek_mem(struct file *f, s64 off, int whence)
     f->pos = whence == SEEK_CUR ? f->pos + off : off;
     return f->pos;
 }
-static const struct file_ops mem_fops = {.read = read_mem, .write = write_mem, .seek = seek_mem};
+static const struct file_ops mem_fops = {.open = open_mem, .release = release_mem, .read = read_mem, .write = write_mem, .seek = seek_mem};
 
 /* ---- links: exe, cwd, root, fd ---- */
 
@@ -606,6 +634,10 @@ FIXED(syscall, "running\n")
     {                                                \
         .name = n, .mode = S_IFREG | (m), .show = fn \
     }
+#define SECRET_(n, m, fn)                                                              \
+    {                                                                                  \
+        .name = n, .mode = S_IFREG | (m), .show = fn, .permission = may_look           \
+    }
 #define LINK_(n, fn)                                    \
     {                                                   \
         .name = n, .mode = S_IFLNK | 0777, .follow = fn \
@@ -621,13 +653,13 @@ static const struct proc_entry ns_entries[] = {NS_("cgroup"), NS_("ipc"),  NS_("
                                                NS_("pid"),    NS_("user"), NS_("uts"), {0}};
 
 #define COMMON                                                                                                       \
-    FILE_("auxv", 0400, show_auxv), FILE_("cgroup", 0444, show_cgroup), FILE_("cmdline", 0444, show_cmdline),        \
+    SECRET_("auxv", 0400, show_auxv), FILE_("cgroup", 0444, show_cgroup), FILE_("cmdline", 0444, show_cmdline),        \
         {.name = "comm", .mode = S_IFREG | 0644, .show = show_comm, .write = write_comm}, LINK_("cwd", follow_cwd),  \
-        FILE_("environ", 0400, show_environ), LINK_("exe", follow_exe),                                              \
+        SECRET_("environ", 0400, show_environ), LINK_("exe", follow_exe),                                              \
         {.name = "fd", .mode = S_IFDIR | 0500, .next = next_fd, .each = &fd_each, .permission = may_look},           \
         {.name = "fdinfo", .mode = S_IFDIR | 0555, .next = next_fd, .each = &fdinfo_each, .permission = may_look},   \
         FILE_("gid_map", 0644, show_id_map), FILE_("io", 0400, show_io), FILE_("limits", 0444, show_limits),         \
-        FILE_("loginuid", 0644, show_loginuid), FILE_("maps", 0444, show_maps),                                      \
+        FILE_("loginuid", 0644, show_loginuid), SECRET_("maps", 0444, show_maps),                                      \
         {.name = "mem", .mode = S_IFREG | 0600, .fops = &mem_fops, .permission = may_look},                          \
         FILE_("mountinfo", 0444, show_mountinfo), FILE_("mounts", 0444, show_mounts),                                \
         {.name = "ns", .mode = S_IFDIR | 0511, .children = ns_entries}, FILE_("oom_score", 0444, show_oom_score),    \

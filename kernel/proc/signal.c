@@ -151,6 +151,13 @@ static struct sigaction action_of(struct process *p, int sig)
     return a;
 }
 
+void signal_action_of(struct process *p, int sig, struct sigaction *out)
+{
+    u64 flags = spin_lock_irqsave(&p->siglock);
+    *out = action_of(p, sig);
+    spin_unlock_irqrestore(&p->siglock, flags);
+}
+
 static bool handler_ignores(__sighandler_t h, int sig)
 {
     return h == SIG_IGN || (h == SIG_DFL && (SIGSET_IGNORED & SIGBIT(sig)));
@@ -172,6 +179,7 @@ static void resume_all(struct process *p)
     bool was = p->stop_signal != 0;
     list_for_each (t, &p->threads, process_link) {
         t->sig->stop_pending = 0;
+        t->sig->stop_taken = 0;
         if (t->sig->stopped) {
             t->sig->stopped = 0;
             thread_wake(t, WAKE_STOPPED);

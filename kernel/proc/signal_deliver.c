@@ -220,8 +220,8 @@ static void stop_by(struct process *p, struct thread *t, int sig)
     if (sig != SIGSTOP && group_is_orphaned(p))
         return;
     u64 flags = spin_lock_irqsave(&p->siglock);
-    bool overtaken = p->group_exit || ((p->shared_pending.set | t->sig->pending.set) & SIGBIT(SIGCONT)) ||
-                     (p->exec_waiter && p->exec_waiter != t);
+    /* A SIGCONT between the taking and here found no stop to end: it ends this one. */
+    bool overtaken = p->group_exit || !t->sig->stop_taken || (p->exec_waiter && p->exec_waiter != t);
     if (overtaken) {
         spin_unlock_irqrestore(&p->siglock, flags);
         return;
@@ -300,6 +300,7 @@ static bool next_delivery(struct delivery *d)
         if (group_work(p, t, flags))
             continue;
         d->sig = dequeue_locked(p, t->sig, ~t->sig->blocked, &d->info);
+        t->sig->stop_taken = d->sig && (SIGSET_STOP & SIGBIT(d->sig));
         recalc_locked(t, p);
         spin_unlock_irqrestore(&p->siglock, flags);
         if (!d->sig)

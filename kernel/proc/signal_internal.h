@@ -21,6 +21,8 @@ void signal_wake_thread(struct thread *t, bool fatal); /* siglock held */
 /* t NULL: to the process. force: from outside the container, or the thread's own fault. siglock held. */
 int signal_send_locked(struct process *p, struct thread *t, int sig, const struct ksiginfo *info, bool force);
 void signal_flush_set(struct process *p, sigset64_t set); /* siglock held */
+/* Another process's action; its sighand may be replaced by execve at any time but under siglock. */
+void signal_action_of(struct process *p, int sig, struct sigaction *out);
 /* The parent hears of a stop or a continuation (wait.c). No lock held. */
 void process_notify_stopped(struct process *p, int code, int status);
 /* posix_timer.c: a timer's signal was taken (siglock held): fills the overrun, rearms */

@@ -156,11 +156,13 @@ void process_notify_stopped(struct process *p, int code, int status)
     struct ksiginfo info;
     rwsem_read_lock(&tasklist_lock);
     struct process *parent = p->parent;
-    struct sighand *h = parent->sighand;
-    u64 flags = spin_lock_irqsave(&h->lock);
-    const struct sigaction *a = &h->action[SIGCHLD - 1];
-    bool tell = a->sa_handler != SIG_IGN && !(a->sa_flags & SA_NOCLDSTOP);
-    spin_unlock_irqrestore(&h->lock, flags);
+    struct sigaction a;
+    if (!parent || p->reaped) { /* PID 1, stopped from outside; or a thread on its way out that came too late */
+        rwsem_read_unlock(&tasklist_lock);
+        return;
+    }
+    signal_action_of(parent, SIGCHLD, &a);
+    bool tell = a.sa_handler != SIG_IGN && !(a.sa_flags & SA_NOCLDSTOP);
     if (tell) {
         struct cpu_use u;
         process_cpu_use(p, &u);

@@ -331,10 +331,9 @@ static int find_mm(s32 pid, struct mm **out)
     struct process *p = process_find(pid);
     if (!p)
         return -ESRCH;
-    int err = process_may_trace(p) ? 0 : -EPERM;
-    *out = err ? NULL : process_mm_get(p);
+    int err = process_mm_to_trace(p, out);
     process_put(p);
-    return err ? err : *out ? 0 : -ESRCH;
+    return err ? -EPERM : *out ? 0 : -ESRCH;
 }
 
 /* Moves bytes between the caller's iovec and one range of mm. */

@@ -47,7 +47,7 @@ static u64 limit_of(const struct thread *t, u32 which)
 struct wish {
     u32 policy;
     bool reset_on_fork, keep_policy, keep_params;
-    s32 nice;
+    s8 nice;
     u32 priority;
 };
 
@@ -99,16 +99,16 @@ static int apply(s32 pid, struct wish *w)
     if (!err) {
         t->reset_on_fork = w->reset_on_fork;
         if (!is_rt(w->policy))
-            sched_set_nice(t, (s8)w->nice);
+            sched_set_nice(t, w->nice);
     }
     thread_put(t);
     return err;
 }
 
-static s32 nice_of(s32 pid)
+static s8 nice_of(s32 pid)
 {
     struct thread *t = pid >= 0 ? target(pid) : NULL;
-    s32 nice = t ? t->nice : 0;
+    s8 nice = t ? t->nice : 0;
     if (t)
         thread_put(t);
     return nice;
@@ -190,7 +190,7 @@ long sys_sched_setattr(pid_k pid, ptr_k attr, u32 flags)
     struct wish w = {
         .policy = a.sched_policy,
         .priority = a.sched_priority,
-        .nice = MIN(MAX(a.sched_nice, -20), 19),
+        .nice = (s8)MIN(MAX(a.sched_nice, -20), 19),
         .reset_on_fork = a.sched_flags & SCHED_FLAG_RESET_ON_FORK,
         .keep_policy = a.sched_flags & SCHED_FLAG_KEEP_POLICY,
         .keep_params = a.sched_flags & SCHED_FLAG_KEEP_PARAMS,

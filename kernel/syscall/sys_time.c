@@ -19,7 +19,7 @@
 /* Negative clock ids: a process's or thread's CPU clock: ~pid << 3 | per thread | which (0 PROF, 1 VIRT, 2 SCHED). */
 static int cpu_clock_of(int clock, ns_t *out)
 {
-    s32 nr = ~(clock >> 3);
+    s32 nr = ~clock >> 3;
     u32 which = (u32)clock & 3;
     if (which == 3 || nr < 0)
         return -EINVAL;
