@@ -188,6 +188,20 @@ static void mount_the_rest(const struct fs_view *v)
     mount_on(v, "/dev/shm", "tmpfs", safe, "size=65536k");
 }
 
+/* Names and inodes that nobody uses. Their memory comes back after a grace period, and as pages only when whole slabs are
+ * empty, so many are dropped at once. */
+static u64 shrink_names(u64 want)
+{
+    u64 before = atomic_read(&mem_count.slab);
+    u64 dropped = dcache_shrink(MAX(want, 64ul) * 32);
+
+    if (!dropped)
+        return 0;
+    rcu_synchronize();
+    u64 after = atomic_read(&mem_count.slab);
+    return before > after ? before - after : 1;
+}
+
 void vfs_init(void)
 {
     struct archive a[2];
@@ -208,5 +222,5 @@ void vfs_init(void)
     fs_context_put(ctx);
     mem_register_reclaim(tmpfs_shrink);
     mem_register_reclaim(pipes_shrink);
-    mem_register_reclaim(dcache_shrink);
+    mem_register_reclaim(shrink_names);
 }
