@@ -25,7 +25,8 @@ struct spinlock {
     }
 void lockdep_acquire(const void *lock, enum lock_class cls, bool sleeping); /* sched/lockdep.c */
 void lockdep_release(const void *lock, enum lock_class cls);
-void lockdep_nest_next(void); /* the next acquire may equal the highest held class */
+void lockdep_nest_next(void);  /* the next acquire may equal the highest held class */
+void lockdep_tried_next(void); /* the next one was a trylock: it cannot deadlock, its order is free */
 void lockdep_assert_held(const void *lock);
 void lockdep_assert_may_sleep(void);
 #else
@@ -42,6 +43,7 @@ static inline void lockdep_release(const void *lock, enum lock_class cls)
     (void)lock, (void)cls;
 }
 static inline void lockdep_nest_next(void) {}
+static inline void lockdep_tried_next(void) {}
 static inline void lockdep_assert_held(const void *lock)
 {
     (void)lock;
@@ -77,7 +79,7 @@ static inline bool spin_trylock(struct spinlock *l)
     if (!__atomic_compare_exchange_n(&l->next, &want, (u16)(owner + 1), false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
         return false;
 #ifdef SLIPWAY_DEBUG
-    lockdep_nest_next(); /* a trylock cannot deadlock */
+    lockdep_tried_next();
     lockdep_acquire(l, l->class_, false);
 #endif
     return true;

@@ -12,6 +12,8 @@
 #define MAX_HELD 32
 
 static u32 nest_next[MAX_CPUS];
+#define NEST 1
+#define TRIED 2
 
 static struct thread *holder(void)
 {
@@ -20,7 +22,12 @@ static struct thread *holder(void)
 
 void lockdep_nest_next(void)
 {
-    nest_next[cpu_id()] = 1;
+    nest_next[cpu_id()] = NEST;
+}
+
+void lockdep_tried_next(void)
+{
+    nest_next[cpu_id()] = TRIED;
 }
 
 static void check_order(const struct thread *t, u16 cls, bool sleeping, bool nest)
@@ -41,9 +48,10 @@ void lockdep_acquire(const void *lock, enum lock_class cls, bool sleeping)
         return;
     u64 flags = irq_save();
     if (this_cpu()->irq_depth == 0) { /* a handler must not use up the mark of the thread it interrupted */
-        bool nest = nest_next[cpu_id()];
+        u32 mark = nest_next[cpu_id()];
         nest_next[cpu_id()] = 0;
-        check_order(t, (u16)cls, sleeping, nest);
+        if (mark != TRIED)
+            check_order(t, (u16)cls, sleeping, mark == NEST);
     }
     if (t->held_count >= MAX_HELD)
         panic("lock order: too many locks held");

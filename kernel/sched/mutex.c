@@ -82,8 +82,8 @@ bool mutex_trylock(struct mutex *m)
 {
     if (!cas(&m->owner, 0, (u64)current_thread()))
         return false;
-    lockdep_nest_next();
-    lockdep_acquire(m, (enum lock_class)m->cls, false);
+    lockdep_tried_next();
+    lockdep_acquire(m, (enum lock_class)m->cls, true);
     return true;
 }
 
@@ -165,8 +165,8 @@ bool rwsem_read_trylock(struct rwsem *s)
 {
     if (!try_read(s))
         return false;
-    lockdep_nest_next();
-    lockdep_acquire(s, (enum lock_class)s->cls, false);
+    lockdep_tried_next();
+    lockdep_acquire(s, (enum lock_class)s->cls, true);
     return true;
 }
 
