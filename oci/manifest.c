@@ -352,13 +352,12 @@ static int search_nested(struct selection *s, const struct descriptor *d, uint64
         return oci_fail_limit(s->err, "choose a platform in", s->source, OCI_LIMIT(nesting), s->limits->nesting,
                               "indexes are nested %llu deep", (unsigned long long)depth);
     if (++s->fetched > FETCH_LIMIT)
-        return oci_fail(s->err, "choose a platform in", s->source, "it has more than %u nested indexes",
-                        FETCH_LIMIT);
+        return oci_fail(s->err, "choose a platform in", s->source, "it has more than %u nested indexes", FETCH_LIMIT);
     if (s->fetch(s->arg, d, &json, &len, s->err) < 0 || manifest_parse(json, len, d->digest, s->limits, &m, s->err) < 0)
         return -1;
     if (m.kind == MANIFEST_IMAGE && *d->media_type)
-        found = oci_fail(s->err, "choose a platform in", s->source,
-                         "%s is a manifest, its descriptor says index", d->digest);
+        found = oci_fail(s->err, "choose a platform in", s->source, "%s is a manifest, its descriptor says index",
+                         d->digest);
     else if (m.kind == MANIFEST_IMAGE)
         found = descriptor_copy(s->out, d) < 0 ? oci_fail_memory(s->err, "read", s->source) : 1;
     else

@@ -290,7 +290,8 @@ static s64 seek_mem(struct file *f, s64 off, int whence)
     f->pos = whence == SEEK_CUR ? f->pos + off : off;
     return f->pos;
 }
-static const struct file_ops mem_fops = {.open = open_mem, .release = release_mem, .read = read_mem, .write = write_mem, .seek = seek_mem};
+static const struct file_ops mem_fops = {
+    .open = open_mem, .release = release_mem, .read = read_mem, .write = write_mem, .seek = seek_mem};
 
 /* ---- links: exe, cwd, root, fd ---- */
 
@@ -634,9 +635,9 @@ FIXED(syscall, "running\n")
     {                                                \
         .name = n, .mode = S_IFREG | (m), .show = fn \
     }
-#define SECRET_(n, m, fn)                                                              \
-    {                                                                                  \
-        .name = n, .mode = S_IFREG | (m), .show = fn, .permission = may_look           \
+#define SECRET_(n, m, fn)                                                    \
+    {                                                                        \
+        .name = n, .mode = S_IFREG | (m), .show = fn, .permission = may_look \
     }
 #define LINK_(n, fn)                                    \
     {                                                   \
@@ -653,13 +654,13 @@ static const struct proc_entry ns_entries[] = {NS_("cgroup"), NS_("ipc"),  NS_("
                                                NS_("pid"),    NS_("user"), NS_("uts"), {0}};
 
 #define COMMON                                                                                                       \
-    SECRET_("auxv", 0400, show_auxv), FILE_("cgroup", 0444, show_cgroup), FILE_("cmdline", 0444, show_cmdline),        \
+    SECRET_("auxv", 0400, show_auxv), FILE_("cgroup", 0444, show_cgroup), FILE_("cmdline", 0444, show_cmdline),      \
         {.name = "comm", .mode = S_IFREG | 0644, .show = show_comm, .write = write_comm}, LINK_("cwd", follow_cwd),  \
-        SECRET_("environ", 0400, show_environ), LINK_("exe", follow_exe),                                              \
+        SECRET_("environ", 0400, show_environ), LINK_("exe", follow_exe),                                            \
         {.name = "fd", .mode = S_IFDIR | 0500, .next = next_fd, .each = &fd_each, .permission = may_look},           \
         {.name = "fdinfo", .mode = S_IFDIR | 0555, .next = next_fd, .each = &fdinfo_each, .permission = may_look},   \
         FILE_("gid_map", 0644, show_id_map), FILE_("io", 0400, show_io), FILE_("limits", 0444, show_limits),         \
-        FILE_("loginuid", 0644, show_loginuid), SECRET_("maps", 0444, show_maps),                                      \
+        FILE_("loginuid", 0644, show_loginuid), SECRET_("maps", 0444, show_maps),                                    \
         {.name = "mem", .mode = S_IFREG | 0600, .fops = &mem_fops, .permission = may_look},                          \
         FILE_("mountinfo", 0444, show_mountinfo), FILE_("mounts", 0444, show_mounts),                                \
         {.name = "ns", .mode = S_IFDIR | 0511, .children = ns_entries}, FILE_("oom_score", 0444, show_oom_score),    \

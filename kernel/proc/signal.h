@@ -65,7 +65,7 @@ struct signal_state {
     s32 pdeath_signal;
     u32 stop_pending;        /* (siglock) this thread is to join the group stop */
     u32 stopped;             /* (siglock) it has */
-    u32 stop_taken;            /* (siglock) it took a stop signal off its queue; SIGCONT clears it */
+    u32 stop_taken;          /* (siglock) it took a stop signal off its queue; SIGCONT clears it */
     u32 trap_no, trap_error; /* of the last fault, for the frame's sigcontext */
     u64 trap_cr2;
     /* restart_syscall(2) */

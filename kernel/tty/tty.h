@@ -24,10 +24,10 @@ struct tty_ops {
     /* Bytes taken; blocks interruptibly for room unless nonblock (-EAGAIN). -EINTR, -EIO. */
     ssize_t (*write)(struct tty *t, const u8 *buf, size_t n, bool nonblock);
     u32 (*out_ready)(struct tty *t, struct poll_table *pt); /* EPOLLOUT, EPOLLHUP */
-    int (*drain)(struct tty *t);            /* 0, -EINTR */
-    void (*termios_changed)(struct tty *t); /* may be NULL */
-    void (*unthrottle)(struct tty *t);      /* the input buffer has room again; may be NULL */
-    void (*release)(struct tty *t);         /* the last reference */
+    int (*drain)(struct tty *t);                            /* 0, -EINTR */
+    void (*termios_changed)(struct tty *t);                 /* may be NULL */
+    void (*unthrottle)(struct tty *t);                      /* the input buffer has room again; may be NULL */
+    void (*release)(struct tty *t);                         /* the last reference */
 };
 
 struct tty {

@@ -246,7 +246,8 @@ static u8 page_incore(struct mm *mm, struct vm_area *a, uaddr_t addr)
     if (fault_present(mm, addr, false))
         return 1;
     struct page *p = NULL;
-    if (!a->mapping || !a->mapping->ops->peek_pages || !a->mapping->ops->peek_pages(a->mapping, area_index(a, addr), 1, &p))
+    if (!a->mapping || !a->mapping->ops->peek_pages ||
+        !a->mapping->ops->peek_pages(a->mapping, area_index(a, addr), 1, &p))
         return 0;
     page_put(p);
     return 1;

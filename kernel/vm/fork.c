@@ -16,11 +16,11 @@
 struct copy {
     struct mm *parent, *child;
     struct vm_area *from; /* its copy is from->twin until copy_area */
-    struct page *spare; /* for a pinned page */
-    u64 pages;          /* copied or shared */
+    struct page *spare;   /* for a pinned page */
+    u64 pages;            /* copied or shared */
     u64 file_pages;
-    u32 hot_budget;     /* pages that may still be copied on suspicion */
-    u32 used_budget;    /* entries of files that may still be copied */
+    u32 hot_budget;  /* pages that may still be copied on suspicion */
+    u32 used_budget; /* entries of files that may still be copied */
     uaddr_t flush_start, flush_end;
 };
 

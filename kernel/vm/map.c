@@ -131,10 +131,10 @@ int place_locked(struct mm *mm, const struct vm_map_args *args, uaddr_t *out)
 
 /* ---- mmap ---------------------------------------------------------------------------------------------------- */
 
-#define MAP_TYPE_OF(flags) ((flags) & MAP_TYPE)
-#define MAP_LEGACY                                                                                                     \
-    (MAP_SHARED | MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_DENYWRITE | MAP_EXECUTABLE | MAP_GROWSDOWN |           \
-     MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK | MAP_HUGETLB | MAP_32BIT |                  \
+#define MAP_TYPE_OF(flags) ((flags)&MAP_TYPE)
+#define MAP_LEGACY                                                                                           \
+    (MAP_SHARED | MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_DENYWRITE | MAP_EXECUTABLE | MAP_GROWSDOWN | \
+     MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK | MAP_HUGETLB | MAP_32BIT |        \
      (63u << MAP_HUGE_SHIFT))
 
 static int check_file_type(u32 flags)

@@ -17,7 +17,7 @@ struct file; /* fs/: kept alive by area->ops */
 #define VM_WRITE 2u
 #define VM_EXEC 4u
 #define VM_SHARED 8u
-#define VM_MAYREAD 0x10u  /* what mprotect may turn on */
+#define VM_MAYREAD 0x10u /* what mprotect may turn on */
 #define VM_MAYWRITE 0x20u
 #define VM_MAYEXEC 0x40u
 #define VM_GROWSDOWN 0x100u
@@ -47,16 +47,16 @@ struct vm_area {
     uaddr_t start, end;  /* [start, end), page aligned */
     u32 flags;           /* VM_*; (mm.lock) */
     struct mm *mm;
-    u64 pgoff;                /* page of `mapping` at start (anonymous: start >> PAGE_SHIFT) */
-    struct mapping *mapping;  /* NULL: private anonymous */
-    struct rb_node map_node;  /* mapping.areas (mapping.lock) */
-    u64 map_subtree_last;     /* (mapping.lock) augmented */
+    u64 pgoff;               /* page of `mapping` at start (anonymous: start >> PAGE_SHIFT) */
+    struct mapping *mapping; /* NULL: private anonymous */
+    struct rb_node map_node; /* mapping.areas (mapping.lock) */
+    u64 map_subtree_last;    /* (mapping.lock) augmented */
     const struct vm_area_ops *ops;
-    struct file *file;        /* opaque here */
-    const char *name;         /* "[vdso]" etc. when no file; see vm_area_name() */
-    uaddr_t subtree_gap;      /* augmented: largest gap below, for placing */
+    struct file *file;   /* opaque here */
+    const char *name;    /* "[vdso]" etc. when no file; see vm_area_name() */
+    uaddr_t subtree_gap; /* augmented: largest gap below, for placing */
     uaddr_t prev_end;
-    bool has_anon;            /* may hold anonymous pages; set under mm.lock for reading, never cleared */
+    bool has_anon;             /* may hold anonymous pages; set under mm.lock for reading, never cleared */
     struct vm_area *next_dead; /* detached, to be closed once mm.lock is released */
     struct vm_area *twin;      /* fork: the copy (mm.lock for writing) */
 };
@@ -88,7 +88,7 @@ struct mm {
     u32 auxv_len;
     struct file *exe_file; /* fs/ counts it; exec sets it; proc/ releases */
     uaddr_t vdso;
-    u64 def_flags;         /* VM_LOCKED by mlockall(MCL_FUTURE) */
+    u64 def_flags; /* VM_LOCKED by mlockall(MCL_FUTURE) */
     /* limits, copied from the process's rlimits by proc/ whenever they change (bytes) */
     u64 rlim_as, rlim_data, rlim_stack, rlim_memlock;
     bool oom_victim;
@@ -110,19 +110,19 @@ u64 mm_rss(const struct mm *mm); /* pages, all kinds */
 int mm_fork(struct mm *parent, struct mm **out);
 
 struct vm_map_args {
-    uaddr_t addr;  /* hint, or fixed */
-    size_t len;    /* bytes, > 0 */
-    u32 prot;      /* PROT_* */
-    u32 flags;     /* MAP_* */
+    uaddr_t addr;            /* hint, or fixed */
+    size_t len;              /* bytes, > 0 */
+    u32 prot;                /* PROT_* */
+    u32 flags;               /* MAP_* */
     struct mapping *mapping; /* NULL: anonymous (MAP_SHARED: vm/ makes a shared object) */
     u64 pgoff;
-    u32 may;       /* VM_MAY* allowed by the file's mode */
+    u32 may; /* VM_MAY* allowed by the file's mode */
     const struct vm_area_ops *ops;
     struct file *file; /* reference is taken by ops->open */
     const char *name;
-    u32 vm_flags;      /* extra VM_* */
-    bool cap_lock;     /* CAP_IPC_LOCK: RLIMIT_MEMLOCK does not count */
-    bool cap_rawio;    /* CAP_SYS_RAWIO: may map below 64 KiB */
+    u32 vm_flags;   /* extra VM_* */
+    bool cap_lock;  /* CAP_IPC_LOCK: RLIMIT_MEMLOCK does not count */
+    bool cap_rawio; /* CAP_SYS_RAWIO: may map below 64 KiB */
 };
 /* The checks that mmap(2) makes before it looks at the file: length, fixed address, MAP_FIXED_NOREPLACE. */
 int vm_map_check(struct mm *mm, const struct vm_map_args *args);
@@ -136,7 +136,7 @@ int vm_brk(struct mm *mm, uaddr_t brk, bool cap_lock, uaddr_t *out); /* *out: th
 int vm_advise(struct mm *mm, uaddr_t addr, size_t len, int advice);
 int vm_sync(struct mm *mm, uaddr_t addr, size_t len, u32 flags);
 int vm_lock(struct mm *mm, uaddr_t addr, size_t len, u32 flags, bool cap_lock); /* flags: MLOCK_* */
-int vm_lock_all(struct mm *mm, u32 flags, bool cap_lock);                      /* flags: MCL_*; 0: munlockall */
+int vm_lock_all(struct mm *mm, u32 flags, bool cap_lock);                       /* flags: MCL_*; 0: munlockall */
 int vm_unlock(struct mm *mm, uaddr_t addr, size_t len);
 int vm_incore(struct mm *mm, uaddr_t addr, size_t len, uaddr_t vec);
 struct vm_area *vm_find(struct mm *mm, uaddr_t addr); /* first area with end > addr (mm.lock) */

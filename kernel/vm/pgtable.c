@@ -24,7 +24,7 @@ static struct rest {
     u32 tables, pgds;
     struct page *table[REST_MAX];
     struct page *pgd[REST_PGD_MAX];
-} *rest[MAX_CPUS];
+} * rest[MAX_CPUS];
 
 static struct rest *my_rest(void)
 {

@@ -256,9 +256,7 @@ static int remap_locked(struct remap *r)
         return -EFAULT;
     r->new = r->old;
     if (r->old_len >= r->new_len)
-        return r->old_len == r->new_len
-                   ? 0
-                   : unmap_locked(r->mm, r->old + r->new_len, r->old + r->old_len, &r->dead);
+        return r->old_len == r->new_len ? 0 : unmap_locked(r->mm, r->old + r->new_len, r->old + r->old_len, &r->dead);
     struct vm_area *a = NULL;
     int err = source_area(r, &a);
     if (err)
@@ -279,7 +277,7 @@ int vm_remap(struct mm *mm, uaddr_t old, size_t old_len, size_t new_len, u32 fla
         return -EINVAL;
     if (flags & (MREMAP_FIXED | MREMAP_DONTUNMAP) && !(flags & MREMAP_MAYMOVE))
         return -EINVAL;
-    struct remap r = {mm, old, old, new_addr, ALIGN_UP(old_len, PAGE_SIZE), ALIGN_UP(new_len, PAGE_SIZE),
+    struct remap r = {mm,    old,      old,  new_addr, ALIGN_UP(old_len, PAGE_SIZE), ALIGN_UP(new_len, PAGE_SIZE),
                       flags, cap_lock, NULL, false};
     if (!r.new_len || (old_len && !r.old_len) || (flags & MREMAP_DONTUNMAP && r.old_len != r.new_len))
         return -EINVAL;

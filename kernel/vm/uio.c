@@ -99,7 +99,8 @@ static inline void advance(struct uio *u, size_t n)
 enum copy_kind { COPY_TO, COPY_FROM, COPY_ZERO };
 
 /* Bytes not copied. */
-static inline __attribute__((always_inline)) size_t copy_user(const struct uio *u, enum copy_kind kind, uaddr_t at, void *buf, size_t n)
+static inline __attribute__((always_inline)) size_t copy_user(const struct uio *u, enum copy_kind kind, uaddr_t at,
+                                                              void *buf, size_t n)
 {
     switch (kind) {
     case COPY_TO:

@@ -17,7 +17,7 @@ struct uio_seg {
 };
 struct uio {
     const struct uio_seg *segs;
-    u32 nsegs;    /* remaining, the current one included */
+    u32 nsegs; /* remaining, the current one included */
     bool user;
     bool nofault; /* user copies do not fault pages in: short counts instead (see uio_fault_in) */
     size_t off;   /* within segs[0] */
@@ -37,8 +37,8 @@ int uio_init_iovec(struct uio *u, uaddr_t iov, u64 count);
 void uio_free(struct uio *u);
 
 /* Copy and advance; return the bytes moved: less than n only at a fault or at the end. */
-size_t uio_copy_to(struct uio *u, const void *src, size_t n);   /* kernel → uio (read) */
-size_t uio_copy_from(struct uio *u, void *dst, size_t n);       /* uio → kernel (write) */
+size_t uio_copy_to(struct uio *u, const void *src, size_t n); /* kernel → uio (read) */
+size_t uio_copy_from(struct uio *u, void *dst, size_t n);     /* uio → kernel (write) */
 size_t uio_zero(struct uio *u, size_t n);
 size_t uio_skip(struct uio *u, size_t n);
 void uio_revert(struct uio *u, const struct uio *before); /* back to a saved copy */

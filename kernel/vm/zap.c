@@ -7,7 +7,6 @@
 #include "sched/sched.h"
 #include "vm/internal.h"
 
-
 /* Entries of one table until end or until the gather is full; returns where it stopped. */
 static uaddr_t zap_ptes(struct gather *g, struct vm_area *a, pte_t *table, uaddr_t at, uaddr_t end, bool even_cow)
 {
