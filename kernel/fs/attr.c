@@ -7,6 +7,7 @@
 #include "fs/mount.h"
 
 #include <linux/capability.h>
+#include <linux/mount.h>
 
 /* Lock held. ctime is always part of it. */
 static int set_attr(struct inode *i, struct inode_attr *a)
@@ -198,6 +199,8 @@ int path_access(const struct fs_view *v, const struct path *p, int mask)
 
     if ((mask & MAY_WRITE) && !S_ISCHR(i->mode) && !S_ISBLK(i->mode) && !S_ISFIFO(i->mode) && !S_ISSOCK(i->mode))
         err = mount_may_write(p->mnt);
+    if (!err && (mask & MAY_EXEC) && S_ISREG(i->mode) && (p->mnt->flags & MS_NOEXEC))
+        err = -EACCES;
     if (!err && mask)
         err = inode_permission(i, mask, v->cred);
     return err;

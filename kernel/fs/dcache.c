@@ -472,35 +472,62 @@ void dentry_drop_children(struct dentry *d)
     victims_free(victims, false);
 }
 
-static u64 drop_super_bucket(u32 b, const struct super *sb)
+/* Takes d out of the hash when its count is `count`: false: it has other users. */
+static bool freeze_hashed(struct dentry *d, u32 count)
 {
-    struct dentry *victims = NULL;
+    spin_lock(bucket_lock(d->hash));
+    bool ok = (dentry_flags(d) & D_HASHED) && freeze(d, count);
+    if (ok) {
+        clear_flags(d, D_HASHED);
+        hash_unlink_locked(d);
+    }
+    spin_unlock(bucket_lock(d->hash));
+    return ok;
+}
+
+/* Frees d (frozen, unhashed), and the directories above it that nothing else keeps. */
+static void drop_upwards(struct dentry *d)
+{
+    for (;;) {
+        struct dentry *parent = d->parent;
+        dentry_get(parent);
+        spin_lock(&parent->lock);
+        list_del_init(&d->sibling);
+        spin_unlock(&parent->lock);
+        dentry_free(d);
+        if (!freeze_hashed(parent, 2)) { /* the cache's reference and ours */
+            dentry_put(parent);
+            return;
+        }
+        d = parent;
+    }
+}
+
+/* An unused dentry of sb in bucket b, frozen. */
+static struct dentry *find_unused(u32 b, const struct super *sb)
+{
+    struct dentry *d;
 
     spin_lock(&hash_locks[b & (HASH_LOCKS - 1)]);
-    struct dentry **p = &table[b];
-    for (struct dentry *d; (d = *p);) {
-        if (d->sb == sb && freeze(d, 1)) {
-            clear_flags(d, D_HASHED);
-            store_release(p, d->hash_next);
-            victims_add(&victims, d);
-        } else {
-            p = &d->hash_next;
-        }
+    for (d = table[b]; d && !(d->sb == sb && freeze(d, 1)); d = d->hash_next)
+        continue;
+    if (d) {
+        clear_flags(d, D_HASHED);
+        hash_unlink_locked(d);
     }
     spin_unlock(&hash_locks[b & (HASH_LOCKS - 1)]);
-    return victims_free(victims, true);
+    return d;
 }
 
 void dcache_drop_super(struct super *sb)
 {
-    u64 done;
+    struct dentry *d;
 
-    do { /* children first: a round frees one level */
-        done = 0;
-        for (u32 b = 0; b <= table_mask; b++)
-            if (READ_ONCE(table[b]))
-                done += drop_super_bucket(b, sb);
-    } while (done);
+    for (u32 b = 0; b <= table_mask; b++) {
+        while (READ_ONCE(table[b]) && (d = find_unused(b, sb)))
+            drop_upwards(d);
+        cond_resched();
+    }
 }
 
 static struct dentry *shrink_bucket(u32 b, struct dentry *victims)

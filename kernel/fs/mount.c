@@ -253,8 +253,10 @@ int mount_detach(const struct path *p, bool lazy)
 
     mutex_lock(&mount_lock);
     struct path old = {m->parent, m->mountpoint};
-    if (p->dentry != m->root || m == mount_root || !m->attached)
+    if (p->dentry != m->root || !m->attached)
         err = -EINVAL;
+    else if (m == mount_root)
+        err = -EBUSY;
     else if (!lazy && ref_read(&m->refs) > 2)
         err = -EBUSY;
     if (!err) {
