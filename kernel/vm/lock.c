@@ -107,6 +107,8 @@ static int lock_range(struct mm *mm, uaddr_t start, uaddr_t end, u32 lock_flags,
 static u64 locked_within(struct mm *mm, uaddr_t start, uaddr_t end)
 {
     u64 n = 0;
+    if (end <= start) /* a length that wraps: refused later, but after the limit */
+        return 0;
     for (struct vm_area *a = vm_find(mm, start); a && a->start < end; a = vm_next(a)) {
         if (a->flags & VM_LOCKED)
             n += (MIN(a->end, end) - MAX(a->start, start)) >> PAGE_SHIFT;
