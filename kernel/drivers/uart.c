@@ -111,11 +111,14 @@ static const struct port_ops uart_ops = {
 void port_uart_init(void)
 {
     port_setup(&uart_port, &uart_ops);
+    early_console_write("", 0); /* its set-up, which switches interrupts off, comes before ours */
     int err = irq_register_gsi(UART_GSI, false, false, uart_interrupt, NULL, "uart");
-    if (err)
+    if (err) {
         kwarn("uart: no interrupt (error %d), no input", -err);
-    else
-        outb(UART_BASE + 1, 1); /* receive interrupt */
+    } else {
+        outb(UART_BASE + 1, 1);   /* receive interrupt; */
+        outb(UART_BASE + 4, 0xb); /* OUT2 lets it through, on a PC */
+    }
     port_publish(PORT_STDIN, &uart_port);
     port_publish(PORT_STDOUT, &uart_port);
     port_publish(PORT_STDERR, &uart_port);
