@@ -142,157 +142,6 @@ static int may_look(void *task)
     return process_may_trace(((struct task *)task)->process) ? 0 : -EACCES;
 }
 
-/* ---- memory: cmdline, environ, auxv, maps ---- */
-
-static int show_range(struct seq_buf *s, struct task *k, bool env)
-{
-    struct mm *mm = NULL;
-    char buf[256];
-    int err = 0;
-    if (env)
-        err = process_mm_to_trace(k->process, &mm);
-    else
-        mm = task_mm(k);
-    if (!mm)
-        return err;
-    uaddr_t at = env ? mm->env_start : mm->arg_start, end = env ? mm->env_end : mm->arg_end;
-    while (at < end) {
-        ssize_t n = mm_access(mm, at, buf, MIN(end - at, sizeof(buf)), false, false);
-        if (n <= 0)
-            break;
-        seq_write(s, buf, (size_t)n);
-        at += (u64)n;
-    }
-    mm_put_user(mm);
-    return 0;
-}
-
-static int show_cmdline(struct seq_buf *s, void *task, u64 key)
-{
-    (void)key;
-    return show_range(s, task, false);
-}
-
-static int show_environ(struct seq_buf *s, void *task, u64 key)
-{
-    (void)key;
-    return show_range(s, task, true);
-}
-
-static int show_auxv(struct seq_buf *s, void *task, u64 key)
-{
-    struct mm *mm;
-    int err = process_mm_to_trace(((struct task *)task)->process, &mm);
-    (void)key;
-    if (mm) {
-        seq_write(s, mm->auxv, mm->auxv_len * sizeof(u64));
-        mm_put_user(mm);
-    }
-    return err;
-}
-
-static void show_area(struct seq_buf *s, struct vm_area *a, char *path)
-{
-    u64 dev = 0, ino = 0;
-    const char *name = vm_area_name(a);
-    size_t start = s->len;
-    if (a->ops && a->ops->describe && a->ops->describe(a, path, PATH_MAX, &dev, &ino) >= 0)
-        name = path;
-    seq_printf(s, "%08lx-%08lx %c%c%c%c %08lx %02x:%02x %lu ", a->start, a->end, a->flags & VM_READ ? 'r' : '-',
-               a->flags & VM_WRITE ? 'w' : '-', a->flags & VM_EXEC ? 'x' : '-', a->flags & VM_SHARED ? 's' : 'p',
-               a->mapping ? a->pgoff << PAGE_SHIFT : 0, dev_major(dev), dev_minor(dev), ino);
-    if (name) {
-        while (s->len - start < 73 && !s->failed)
-            seq_putc(s, ' ');
-        seq_escape(s, name, "\n");
-    }
-    seq_putc(s, '\n');
-}
-
-static int show_maps(struct seq_buf *s, void *task, u64 key)
-{
-    struct mm *mm;
-    int err = process_mm_to_trace(((struct task *)task)->process, &mm);
-    char *path = kmalloc(PATH_MAX, MEM_WAIT);
-    (void)key;
-    if (mm && path) {
-        rwsem_read_lock(&mm->lock);
-        for (struct vm_area *a = vm_find(mm, 0); a; a = vm_next(a))
-            show_area(s, a, path);
-        rwsem_read_unlock(&mm->lock);
-    }
-    kfree(path);
-    if (mm)
-        mm_put_user(mm);
-    return err;
-}
-
-/* "mem" is the memory of the program that ran at open(2), not of what is executed later: that may have other rights. The
- * file keeps the structure only, so that it does not keep the memory. */
-static int open_mem(struct inode *i, struct file *f)
-{
-    struct task *k = proc_inode_task(i, NULL);
-    struct mm *mm;
-    int err = process_mm_to_trace(k->process, &mm);
-    if (mm) {
-        mm_get(mm);
-        mm_put_user(mm);
-    }
-    f->private = mm;
-    return err;
-}
-
-static void release_mem(struct file *f)
-{
-    if (f->private)
-        mm_put(f->private);
-}
-
-static ssize_t access_mem(struct file *f, struct uio *u, s64 *pos, bool write)
-{
-    struct mm *mm = f->private;
-    if (mm && !mm_get_user_unless_zero(mm))
-        mm = NULL;
-    char *page = pages_alloc(0, MEM_WAIT);
-    ssize_t done = 0;
-    while (mm && page && u->resid) {
-        size_t n = MIN(u->resid, PAGE_SIZE);
-        if (write && uio_copy_from(u, page, n) != n)
-            break;
-        ssize_t got = mm_access(mm, (uaddr_t)*pos, page, n, write, true);
-        if (got <= 0 || (!write && uio_copy_to(u, page, (size_t)got) != (size_t)got))
-            break;
-        *pos += got;
-        done += got;
-        if ((size_t)got < n)
-            break;
-    }
-    bool failed = mm && page && !done && u->resid;
-    if (page)
-        pages_free(page, 0);
-    if (mm)
-        mm_put_user(mm);
-    return failed ? -EIO : done;
-}
-
-static ssize_t read_mem(struct file *f, struct uio *u, s64 *pos)
-{
-    return access_mem(f, u, pos, false);
-}
-static ssize_t write_mem(struct file *f, struct uio *u, s64 *pos)
-{
-    return access_mem(f, u, pos, true);
-}
-static s64 seek_mem(struct file *f, s64 off, int whence)
-{
-    if (whence == SEEK_END)
-        return -EINVAL;
-    f->pos = whence == SEEK_CUR ? f->pos + off : off;
-    return f->pos;
-}
-static const struct file_ops mem_fops = {
-    .open = open_mem, .release = release_mem, .read = read_mem, .write = write_mem, .seek = seek_mem};
-
 /* ---- links: exe, cwd, root, fd ---- */
 
 static int follow_exe(void *task, u64 key, const struct fs_view *v, struct path *out)
@@ -654,14 +503,15 @@ static const struct proc_entry ns_entries[] = {NS_("cgroup"), NS_("ipc"),  NS_("
                                                NS_("pid"),    NS_("user"), NS_("uts"), {0}};
 
 #define COMMON                                                                                                       \
-    SECRET_("auxv", 0400, show_auxv), FILE_("cgroup", 0444, show_cgroup), FILE_("cmdline", 0444, show_cmdline),      \
+    SECRET_("auxv", 0400, procfs_show_auxv), FILE_("cgroup", 0444, show_cgroup),                                     \
+        FILE_("cmdline", 0444, procfs_show_cmdline),                                                                 \
         {.name = "comm", .mode = S_IFREG | 0644, .show = show_comm, .write = write_comm}, LINK_("cwd", follow_cwd),  \
-        SECRET_("environ", 0400, show_environ), LINK_("exe", follow_exe),                                            \
+        SECRET_("environ", 0400, procfs_show_environ), LINK_("exe", follow_exe),                                     \
         {.name = "fd", .mode = S_IFDIR | 0500, .next = next_fd, .each = &fd_each, .permission = may_look},           \
         {.name = "fdinfo", .mode = S_IFDIR | 0555, .next = next_fd, .each = &fdinfo_each, .permission = may_look},   \
         FILE_("gid_map", 0644, show_id_map), FILE_("io", 0400, show_io), FILE_("limits", 0444, show_limits),         \
-        FILE_("loginuid", 0644, show_loginuid), SECRET_("maps", 0444, show_maps),                                    \
-        {.name = "mem", .mode = S_IFREG | 0600, .fops = &mem_fops, .permission = may_look},                          \
+        FILE_("loginuid", 0644, show_loginuid), SECRET_("maps", 0444, procfs_show_maps),                             \
+        {.name = "mem", .mode = S_IFREG | 0600, .fops = &procfs_mem_fops, .permission = may_look},                   \
         FILE_("mountinfo", 0444, show_mountinfo), FILE_("mounts", 0444, show_mounts),                                \
         {.name = "ns", .mode = S_IFDIR | 0511, .children = ns_entries}, FILE_("oom_score", 0444, show_oom_score),    \
         {.name = "oom_score_adj", .mode = S_IFREG | 0644, .show = show_oom_score_adj, .write = write_oom_score_adj}, \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What stands for a process or a thread in /proc: procfs_pid.c (files, memory) and procfs_stat.c (stat, status). */
+/* What stands for a process or a thread in /proc: procfs_pid.c (tables, files), procfs_mem.c, procfs_stat.c. */
 #ifndef PROC_PROCFS_TASK_H
 #define PROC_PROCFS_TASK_H
 
@@ -14,6 +14,11 @@ struct task {
 struct thread *task_thread(const struct task *k); /* it, or a living one of the process; reference or NULL */
 struct mm *task_mm(const struct task *k);         /* user reference or NULL */
 
+int procfs_show_cmdline(struct seq_buf *s, void *task, u64 key);
+int procfs_show_environ(struct seq_buf *s, void *task, u64 key);
+int procfs_show_auxv(struct seq_buf *s, void *task, u64 key);
+int procfs_show_maps(struct seq_buf *s, void *task, u64 key);
+extern const struct file_ops procfs_mem_fops; /* /proc/PID/mem */
 int procfs_show_stat(struct seq_buf *s, void *task, u64 key);
 int procfs_show_statm(struct seq_buf *s, void *task, u64 key);
 int procfs_show_status(struct seq_buf *s, void *task, u64 key);

@@ -6,16 +6,11 @@
 #include "abi/wait.h"
 #include "arch/usercopy.h"
 #include "fs/vfs.h"
-#include "lib/printf.h"
 #include "lib/string.h"
-#include "mem/slab.h"
-#include "proc/exec.h"
 #include "proc/futex.h"
 #include "proc/pidfd.h"
 #include "proc/process.h"
-#include "syscall/name.h"
 #include "syscall/sys.h"
-#include "syscall/view.h"
 
 long sys_getpid(void)
 {
@@ -178,87 +173,6 @@ long sys_setns(fd_k fd, int type)
         return -EBADF;
     file_put(f);
     return -EINVAL;
-}
-
-/* ---- execve ---- */
-
-static int collect(struct exec_args *a, uaddr_t argv, uaddr_t envp)
-{
-    exec_args_init(a, rlimit(RLIMIT_STACK));
-    int err = exec_args_add_user(a, argv);
-    if (!err)
-        err = exec_args_end_argv(a);
-    return err ? err : exec_args_add_user(a, envp);
-}
-
-static long run(const struct exec_what *what, uaddr_t argv, uaddr_t envp)
-{
-    struct exec_args a;
-    const struct fs_view v = current_view();
-    const struct user *u = current_cred()->user;
-    if (atomic_read(&u->threads) > rlimit(RLIMIT_NPROC) && u->uid && !capable(CAP_SYS_RESOURCE))
-        return -EAGAIN;
-    int err = collect(&a, argv, envp);
-    if (!err)
-        err = exec_run(&v, what, &a);
-    exec_args_free(&a);
-    return err;
-}
-
-long sys_execve(path_k path, argv_k argv, ptr_k envp)
-{
-    struct name n;
-    int err = name_get(&n, path);
-    if (err)
-        return err;
-    const struct exec_what what = {.name = n.s, .lookup = LOOKUP_FOLLOW};
-    long ret = run(&what, argv, envp);
-    name_put(&n);
-    return ret;
-}
-
-/* "/dev/fd/N" or "/dev/fd/N/name": what a script's interpreter is to open. */
-static int show_name(char *buf, size_t size, int fd, const char *name)
-{
-    int n = snprintf(buf, size, *name ? "/dev/fd/%d/%s" : "/dev/fd/%d", fd, name);
-    return n < (int)size ? 0 : -ENAMETOOLONG;
-}
-
-static long run_at(int dfd, const char *name, int flags, uaddr_t argv, uaddr_t envp)
-{
-    struct exec_what what = {
-        .name = name,
-        .lookup = (flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW) | (flags & AT_EMPTY_PATH ? LOOKUP_EMPTY : 0),
-    };
-    if (dfd == AT_FDCWD || name[0] == '/')
-        return run(&what, argv, envp);
-    struct fdtable *files = current_thread()->files;
-    struct file *f = fd_get(files, (u32)dfd);
-    if (!f)
-        return -EBADF;
-    char *shown = kmalloc(PATH_MAX, MEM_WAIT);
-    long ret = shown ? show_name(shown, PATH_MAX, dfd, name) : -ENOMEM;
-    what.base = &f->path;
-    what.shown = shown;
-    what.fd_inaccessible = fd_get_cloexec(files, (u32)dfd) > 0;
-    if (!ret)
-        ret = run(&what, argv, envp);
-    kfree(shown);
-    file_put(f);
-    return ret;
-}
-
-long sys_execveat(fd_k dfd, path_k path, argv_k argv, ptr_k envp, int flags)
-{
-    struct name n;
-    if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
-        return -EINVAL;
-    int err = name_get(&n, path);
-    if (err)
-        return err;
-    long ret = run_at(dfd, n.s, flags, argv, envp);
-    name_put(&n);
-    return ret;
 }
 
 /* ---- the end ---- */
@@ -460,109 +374,4 @@ long sys_get_robust_list(pid_k pid, out_k head, out_k len)
     if (put_user_u64(len, sizeof(struct robust_list_head)) || put_user_u64(head, list))
         return -EFAULT;
     return 0;
-}
-
-/* ---- pidfds ---- */
-
-long sys_pidfd_open(pid_k pid, u32 flags)
-{
-    struct file *f;
-    if ((flags & ~(u32)O_NONBLOCK) || pid <= 0)
-        return -EINVAL;
-    struct pid *p = pid_find_get(pid);
-    if (!p)
-        return -ESRCH;
-    int err = p->process ? pidfd_file(p, flags & O_NONBLOCK, &f) : -EINVAL;
-    pid_put(p);
-    if (err)
-        return err;
-    int fd = fd_reserve(current_thread()->files, 0, rlimit(RLIMIT_NOFILE), true);
-    if (fd < 0)
-        file_put(f);
-    else
-        fd_install(current_thread()->files, (u32)fd, f);
-    return fd;
-}
-
-/* The file `fd` of p, as its debugger may see it. */
-static int borrow_fd(struct process *p, int fd, struct file **out)
-{
-    if (!process_may_trace(p))
-        return -EPERM;
-    struct thread *t = process_thread_get(p);
-    if (!t)
-        return -ESRCH;
-    struct fdtable *files = process_files_get(t);
-    *out = files ? fd_get(files, (u32)fd) : NULL;
-    if (files)
-        fdtable_put(files);
-    thread_put(t);
-    return *out ? 0 : -EBADF;
-}
-
-static struct process *pidfd_process(int pidfd, int *err)
-{
-    struct file *f = fd_get(current_thread()->files, (u32)pidfd);
-    struct process *p = NULL;
-    *err = -EBADF;
-    if (!f)
-        return NULL;
-    struct pid *pid = pidfd_pid(f);
-    if (pid) {
-        rcu_read_lock();
-        p = load_acquire(&pid->process);
-        if (p && !ref_get_unless_zero(&p->refs))
-            p = NULL;
-        rcu_read_unlock();
-        *err = -ESRCH;
-    }
-    file_put(f);
-    return p;
-}
-
-long sys_pidfd_getfd(fd_k pidfd, fd_k fd, u32 flags)
-{
-    struct file *f;
-    int err;
-    if (flags)
-        return -EINVAL;
-    struct process *p = pidfd_process(pidfd, &err);
-    if (!p)
-        return err;
-    err = borrow_fd(p, fd, &f);
-    process_put(p);
-    if (err)
-        return err;
-    int new = fd_reserve(current_thread()->files, 0, rlimit(RLIMIT_NOFILE), true);
-    if (new < 0)
-        file_put(f);
-    else
-        fd_install(current_thread()->files, (u32) new, f);
-    return new;
-}
-
-long sys_pidfd_send_signal(fd_k pidfd, sig_k sig, ptr_k info, u32 flags)
-{
-    struct ksiginfo si;
-    int err;
-    if (flags)
-        return -EINVAL;
-    struct process *p = pidfd_process(pidfd, &err);
-    if (!p)
-        return err;
-    siginfo_init_user(&si, sig, SI_USER);
-    err = sig < 0 || sig > _NSIG ? -EINVAL : 0;
-    if (!err && info) {
-        err = siginfo_from_user(&si, info);
-        if (!err && si.si_signo != sig)
-            err = -EINVAL;
-        if (!err && (si.si_code >= 0 || si.si_code == SI_TKILL) && p != current_process())
-            err = -EPERM;
-    }
-    if (!err && !signal_may_kill(p, sig))
-        err = -EPERM;
-    if (!err && sig)
-        err = signal_send_process(p, sig, &si);
-    process_put(p);
-    return err;
 }

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: MIT
+/* Calls on descriptors that stand for a process (proc/pidfd.c). */
+#include "abi/errno.h"
+#include "abi/fcntl.h"
+#include "fs/vfs.h"
+#include "proc/pidfd.h"
+#include "proc/process.h"
+#include "syscall/sys.h"
+
+long sys_pidfd_open(pid_k pid, u32 flags)
+{
+    struct file *f;
+    if ((flags & ~(u32)O_NONBLOCK) || pid <= 0)
+        return -EINVAL;
+    struct pid *p = pid_find_get(pid);
+    if (!p)
+        return -ESRCH;
+    int err = p->process ? pidfd_file(p, flags & O_NONBLOCK, &f) : -EINVAL;
+    pid_put(p);
+    if (err)
+        return err;
+    int fd = fd_reserve(current_thread()->files, 0, rlimit(RLIMIT_NOFILE), true);
+    if (fd < 0)
+        file_put(f);
+    else
+        fd_install(current_thread()->files, (u32)fd, f);
+    return fd;
+}
+
+/* The file `fd` of p, as its debugger may see it. */
+static int borrow_fd(struct process *p, int fd, struct file **out)
+{
+    if (!process_may_trace(p))
+        return -EPERM;
+    struct thread *t = process_thread_get(p);
+    if (!t)
+        return -ESRCH;
+    struct fdtable *files = process_files_get(t);
+    *out = files ? fd_get(files, (u32)fd) : NULL;
+    if (files)
+        fdtable_put(files);
+    thread_put(t);
+    return *out ? 0 : -EBADF;
+}
+
+static struct process *pidfd_process(int pidfd, int *err)
+{
+    struct file *f = fd_get(current_thread()->files, (u32)pidfd);
+    struct process *p = NULL;
+    *err = -EBADF;
+    if (!f)
+        return NULL;
+    struct pid *pid = pidfd_pid(f);
+    if (pid) {
+        rcu_read_lock();
+        p = load_acquire(&pid->process);
+        if (p && !ref_get_unless_zero(&p->refs))
+            p = NULL;
+        rcu_read_unlock();
+        *err = -ESRCH;
+    }
+    file_put(f);
+    return p;
+}
+
+long sys_pidfd_getfd(fd_k pidfd, fd_k fd, u32 flags)
+{
+    struct file *f;
+    int err;
+    if (flags)
+        return -EINVAL;
+    struct process *p = pidfd_process(pidfd, &err);
+    if (!p)
+        return err;
+    err = borrow_fd(p, fd, &f);
+    process_put(p);
+    if (err)
+        return err;
+    int new = fd_reserve(current_thread()->files, 0, rlimit(RLIMIT_NOFILE), true);
+    if (new < 0)
+        file_put(f);
+    else
+        fd_install(current_thread()->files, (u32) new, f);
+    return new;
+}
+
+long sys_pidfd_send_signal(fd_k pidfd, sig_k sig, ptr_k info, u32 flags)
+{
+    struct ksiginfo si;
+    int err;
+    if (flags)
+        return -EINVAL;
+    struct process *p = pidfd_process(pidfd, &err);
+    if (!p)
+        return err;
+    siginfo_init_user(&si, sig, SI_USER);
+    err = sig < 0 || sig > _NSIG ? -EINVAL : 0;
+    if (!err && info) {
+        err = siginfo_from_user(&si, info);
+        if (!err && si.si_signo != sig)
+            err = -EINVAL;
+        if (!err && (si.si_code >= 0 || si.si_code == SI_TKILL) && p != current_process())
+            err = -EPERM;
+    }
+    if (!err && !signal_may_kill(p, sig))
+        err = -EPERM;
+    if (!err && sig)
+        err = signal_send_process(p, sig, &si);
+    process_put(p);
+    return err;
+}
