@@ -497,7 +497,8 @@ static int wait_for_partner(struct waitq *q, const u32 *opens, u32 before)
     return wait_event_interruptible(q, READ_ONCE(*opens) != before) ? -ERESTARTSYS : 0;
 }
 
-static int fifo_open_ends(struct pipe *p, struct file *f)
+/* named: a FIFO; an anonymous pipe opened again through /proc waits for nobody. */
+static int fifo_open_ends(struct pipe *p, struct file *f, bool named)
 {
     bool nonblock = f->flags & O_NONBLOCK;
     int err = 0;
@@ -505,7 +506,7 @@ static int fifo_open_ends(struct pipe *p, struct file *f)
     mutex_lock(&p->lock);
     u32 read_opens = p->read_opens, write_opens = p->write_opens;
     bool has_readers = p->readers, has_writers = p->writers;
-    if (f->fmode == 0 || ((f->fmode & FMODE_WRITE) && !(f->fmode & FMODE_READ) && nonblock && !has_readers)) {
+    if (f->fmode == 0 || ((f->fmode & FMODE_WRITE) && !(f->fmode & FMODE_READ) && nonblock && named && !has_readers)) {
         mutex_unlock(&p->lock);
         return -ENXIO;
     }
@@ -523,7 +524,7 @@ static int fifo_open_ends(struct pipe *p, struct file *f)
         waitq_wake_all(&p->write_wait);
     if (f->fmode & FMODE_WRITE)
         waitq_wake_all(&p->read_wait);
-    if ((f->fmode & (FMODE_READ | FMODE_WRITE)) == (FMODE_READ | FMODE_WRITE) || nonblock)
+    if ((f->fmode & (FMODE_READ | FMODE_WRITE)) == (FMODE_READ | FMODE_WRITE) || nonblock || !named)
         return 0;
     if ((f->fmode & FMODE_READ) && !has_writers)
         err = wait_for_partner(&p->read_wait, &p->write_opens, write_opens);
@@ -541,7 +542,7 @@ static int fifo_open(struct inode *i, struct file *f)
     if (err)
         return err;
     struct pipe *p = f->private;
-    err = fifo_open_ends(p, f);
+    err = fifo_open_ends(p, f, i->sb->magic != ANON_INODE_FS_MAGIC);
     if (!err)
         return 0;
     mutex_lock(&i->lock);
