@@ -18,9 +18,9 @@ say = $(if $(V),,@printf '  %-8s %s\n' $(1) $(2))
 all: build
 help:
 	@sed -n 's/^##   //p' Makefile
-##   make run [IMAGE=ref] [ARGS='-it -m 1g']   boot an image; without IMAGE examples/helloworld, built on the spot
+##   make run [IMAGE=ref] [ARGS='-it -m 1g'] [CMD='ls -l']   boot an image; without IMAGE examples/helloworld
 ##   make test          all tests: unit, ABI (both kernels, 1 and 2 CPUs), images; under 20 minutes
-##   make test-quick    unit tests, the ABI tests on one configuration, helloworld; under 90 seconds
+##   make test-quick    unit tests, the ABI tests on one configuration, helloworld; under 90 seconds plus building
 ##   make test-unit | test-abi | test-images      one of the three (TEST=pattern chooses)
 ##   make build         build/imgtool, build/kernel.elf, build/kernel-debug.elf
 ##   make lint          clang-format, clang-tidy, cppcheck, shellcheck, the layering of the kernel's folders
@@ -182,8 +182,8 @@ bench: build $(BENCH)
 
 # ---- the rest --------------------------------------------------------------------------------------------------------
 
-run: build
-	@tools/run "$(IMAGE)" $(ARGS)
+run: $B/imgtool $B/kernel.elf
+	@tools/run "$(IMAGE)" $(ARGS) -- $(CMD)
 lint: compile_commands.json
 	@tools/lint $(SCRIPTS)
 
