@@ -17,7 +17,7 @@
 #include "abi/limits.h"
 #include "abi/stat.h"
 #include "arch/usercopy.h"
-#include "fs/dcache.h"
+#include "fs/mount.h"
 #include "mem/slab.h"
 
 #include <linux/eventpoll.h>
