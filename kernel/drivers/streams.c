@@ -74,8 +74,10 @@ static int open_stream(enum port_number nr, u32 flags, bool attached, struct fil
 {
     struct port *p = attached ? port_get(nr) : NULL;
     int err = file_open_pseudo("pipe", S_IFIFO | 0600, &stream_ops, p, flags, out);
-    if (!err)
+    if (!err) { /* /dev/stdout and /proc/self/fd open the stream again */
         (*out)->inode->private = p;
+        (*out)->inode->fops = &stream_ops;
+    }
     return err;
 }
 
