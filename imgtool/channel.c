@@ -142,8 +142,10 @@ static void drain(struct channel *c)
             c->start += (size_t)n;
         else if (is_transient(n))
             return;
-        else
+        else {
             c->broken = true;
+            c->error = n == -ECONNRESET ? EPIPE : (int)-n;
+        }
     }
     if (c->start == c->end)
         c->start = c->end = 0;

@@ -34,7 +34,8 @@ struct channel {
     uint8_t *buffer;
     size_t start, end; /* unwritten bytes */
     bool at_end;       /* no more will come */
-    bool broken;       /* the receiver is gone */
+    bool broken;       /* the receiver is gone, or refuses: */
+    int error;         /* why; EPIPE: it is gone */
     bool must_read;    /* a receiver that is gone is no reason to stop reading */
     bool half_close;   /* at the end shut the receiving socket's direction down */
     bool done;

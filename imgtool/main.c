@@ -76,6 +76,6 @@ int main(int argc, char **argv)
     for (size_t n = 0; n < COMMAND_COUNT; n++)
         if (!strcmp(name, commands[n]->name))
             return run_command(commands[n], argc - 1, argv + 1);
-    fprintf(stderr, "imgtool: run %s: there is no such command; `imgtool --help` lists them\n", name);
+    fprintf(stderr, "imgtool: %s: there is no such command; `imgtool --help` lists them\n", name);
     return EXIT_TOOL;
 }

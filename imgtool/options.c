@@ -25,6 +25,7 @@ struct cursor {
     int argc, at;
     struct options *o;
     struct oci_error *err;
+    char typed[64]; /* the option as the user wrote it, without its value */
 };
 
 #define AT(field) offsetof(struct options, field)
@@ -50,7 +51,7 @@ const struct option_row options_container[] = {
     {0, "entrypoint", OPTION_STRING, AT(entrypoint), "PROGRAM", "replace the image's entrypoint (\"\": none)"},
     {'t', "tty", OPTION_FLAG, AT(tty), NULL, "give the container a terminal"},
     {'i', "interactive", OPTION_FLAG, AT(interactive), NULL, "attach standard input"},
-    {'p', "publish", OPTION_LIST, AT(ports), "[[IP:]HOST:]PORT[/PROTO]", "publish a port"},
+    {'p', "publish", OPTION_LIST, AT(ports), "[[IP:]HOST:]PORT[/PROTO]", "publish a port (not served yet)"},
     {0, "init", OPTION_FLAG, AT(init), NULL, "run a small init as PID 1 that forwards signals and reaps"},
     {0, "stop-signal", OPTION_STRING, AT(stop_signal), "SIGNAL", "signal that stops the container"},
     {0},
@@ -58,19 +59,19 @@ const struct option_row options_container[] = {
 
 /* ---- values ------------------------------------------------------------------------------------------------ */
 
-static int bad_value(const struct cursor *c, const struct option_row *row, const char *value, const char *expected)
+static int bad_value(const struct cursor *c, const char *value, const char *expected)
 {
-    return oci_fail(c->err, c->command->name, row->name, "\"%s\" is not %s", value, expected);
+    return oci_fail(c->err, c->command->name, c->typed, "\"%s\" is not %s", value, expected);
 }
 
-static int read_flag(const struct cursor *c, const struct option_row *row, const char *value, bool *to)
+static int read_flag(const struct cursor *c, const char *value, bool *to)
 {
     if (!value || !strcmp(value, "true") || !strcmp(value, "1"))
         *to = true;
     else if (!strcmp(value, "false") || !strcmp(value, "0"))
         *to = false;
     else
-        return bad_value(c, row, value, "true or false");
+        return bad_value(c, value, "true or false");
     return 0;
 }
 
@@ -93,7 +94,7 @@ static int64_t round_up(double number)
     return (double)whole < number ? whole + 1 : whole;
 }
 
-static int read_duration(const struct cursor *c, const struct option_row *row, const char *value, int64_t *to)
+static int read_duration(const struct cursor *c, const char *value, int64_t *to)
 {
     static const struct {
         const char *unit;
@@ -108,39 +109,39 @@ static int read_duration(const struct cursor *c, const struct option_row *row, c
                 *to = round_up(number * units[n].ms);
                 return 0;
             }
-    return bad_value(c, row, value, "a duration such as 10, 1.5s, 300ms, 5m or 1h");
+    return bad_value(c, value, "a duration such as 10, 1.5s, 300ms, 5m or 1h");
 }
 
-static int read_cpus(const struct cursor *c, const struct option_row *row, const char *value, unsigned *to)
+static int read_cpus(const struct cursor *c, const char *value, unsigned *to)
 {
     double number;
     char *end;
 
     if (!read_decimal(value, &number, &end) || *end || number <= 0 || number > MAX_CPUS)
-        return bad_value(c, row, value, "a number of CPUs from 1 to 255");
+        return bad_value(c, value, "a number of CPUs from 1 to 255");
     *to = (unsigned)round_up(number);
     return 0;
 }
 
-static int read_size(const struct cursor *c, const struct option_row *row, const char *value, uint64_t *to)
+static int read_size(const struct cursor *c, const char *value, uint64_t *to)
 {
     if (oci_limit_parse(value, to) < 0 || *to == 0 || *to > MAX_SIZE)
-        return bad_value(c, row, value, "a size such as 512m or 2g");
+        return bad_value(c, value, "a size such as 512m or 2g");
     return 0;
 }
 
-static int read_machine(const struct cursor *c, const struct option_row *row, const char *value, enum machine *to)
+static int read_machine(const struct cursor *c, const char *value, enum machine *to)
 {
     if (!strcmp(value, "microvm"))
         *to = MACHINE_MICROVM;
     else if (!strcmp(value, "q35"))
         *to = MACHINE_Q35;
     else
-        return bad_value(c, row, value, "microvm or q35");
+        return bad_value(c, value, "microvm or q35");
     return 0;
 }
 
-static int read_port(const struct cursor *c, const struct option_row *row, const char *value, unsigned *to)
+static int read_port(const struct cursor *c, const char *value, unsigned *to)
 {
     char *end;
     unsigned long port;
@@ -151,7 +152,7 @@ static int read_port(const struct cursor *c, const struct option_row *row, const
     }
     port = strtoul(value, &end, 10);
     if (!isdigit((unsigned char)value[0]) || *end || port == 0 || port > 65535)
-        return bad_value(c, row, value, "a port");
+        return bad_value(c, value, "a port");
     *to = (unsigned)port;
     return 0;
 }
@@ -170,22 +171,22 @@ static int store(const struct cursor *c, const struct option_row *row, const cha
         return -1;
     switch (row->kind) {
     case OPTION_FLAG:
-        return read_flag(c, row, value, to);
+        return read_flag(c, value, to);
     case OPTION_STRING:
         *(const char **)to = value;
         return 0;
     case OPTION_LIST:
         return oci_list_add(to, value) < 0 ? oci_fail_memory(c->err, c->command->name, row->name) : 0;
     case OPTION_SIZE:
-        return read_size(c, row, value, to);
+        return read_size(c, value, to);
     case OPTION_DURATION:
-        return read_duration(c, row, value, to);
+        return read_duration(c, value, to);
     case OPTION_CPUS:
-        return read_cpus(c, row, value, to);
+        return read_cpus(c, value, to);
     case OPTION_MACHINE:
-        return read_machine(c, row, value, to);
+        return read_machine(c, value, to);
     case OPTION_PORT:
-        return read_port(c, row, value, to);
+        return read_port(c, value, to);
     }
     return 0;
 }
@@ -225,7 +226,7 @@ static int parse_limit(struct cursor *c, const char *argument, const char *name,
         if (!value && next_value(c, argument, &value) < 0)
             return -1;
         if (oci_limit_parse(value, (uint64_t *)((char *)&c->o->oci.limits + l->offset)) < 0)
-            return oci_fail(c->err, c->command->name, l->name, "\"%s\" is not a number such as 1000, 64m or 2g", value);
+            return bad_value(c, value, "a number such as 1000, 64m or 2g");
         return 1;
     }
     return 0;
@@ -237,6 +238,7 @@ static int parse_long(struct cursor *c, const char *argument)
     size_t len = value ? (size_t)(value - name) : strlen(name);
     const struct option_row *row = find_row(c->command, 0, name, len);
 
+    snprintf(c->typed, sizeof(c->typed), "--%.*s", (int)len, name);
     value = value ? value + 1 : NULL;
     if (!row) {
         int taken = parse_limit(c, argument, name, len, value);
@@ -256,6 +258,7 @@ static int parse_short(struct cursor *c, const char *argument)
 
         if (!row)
             return unknown(c, argument);
+        snprintf(c->typed, sizeof(c->typed), "-%c", *at);
         if (value_is_optional(row) && *value != '=') {
             if (store(c, row, NULL) < 0)
                 return -1;
@@ -270,13 +273,22 @@ static int parse_short(struct cursor *c, const char *argument)
     return 0;
 }
 
+/* "pull needs REF: usage: ..." */
+static int fail_operands(const struct cursor *c)
+{
+    char needs[32];
+
+    snprintf(needs, sizeof(needs), "needs %.*s", (int)strcspn(c->command->operands, " "), c->command->operands);
+    return oci_fail(c->err, c->command->name, needs, "usage: imgtool %s [OPTIONS] %s", c->command->name,
+                    c->command->operands);
+}
+
 static int check_operands(const struct cursor *c)
 {
     if (c->o->help)
         return 0;
     if (c->o->operand_count < c->command->min_operands)
-        return oci_fail(c->err, "run", "imgtool", "usage: imgtool %s [OPTIONS] %s", c->command->name,
-                        c->command->operands);
+        return fail_operands(c);
     if (c->o->operand_count > c->command->max_operands)
         return oci_fail(c->err, c->command->name, c->o->operands[c->command->max_operands], "one operand too many");
     return 0;
@@ -335,8 +347,11 @@ static void print_option(const struct option_row *row)
 
     if (row->letter)
         snprintf(letter, sizeof(letter), "-%c, ", row->letter);
-    snprintf(left, sizeof(left), "  %s--%s%s%s", letter, row->name,
-             row->value ? (row->kind == OPTION_PORT ? "=" : " ") : "", row->value ? row->value : "");
+    snprintf(left, sizeof(left),
+             row->kind == OPTION_PORT ? "  %s--%s[=%s]"
+             : row->value             ? "  %s--%s %s"
+                                      : "  %s--%s",
+             letter, row->name, row->value);
     print_row(left, row->help);
 }
 

@@ -9,7 +9,8 @@
  *
  * Invariants:
  * 1. Nothing is read from a port that cannot be delivered: a stalled reader stalls the guest's writer, and only it.
- * 2. An ending that has arrived decides the exit code, whatever happens to QEMU afterwards.
+ * 2. An ending that has arrived decides the exit code, whatever happens to QEMU afterwards. Output that could not be
+ *    written (a full disk) is an error of its own and comes first.
  * 3. Without an ending the exit code is never 0.
  */
 #include "imgtool/relay.h"
@@ -30,6 +31,7 @@
 #define EXIT_PATIENCE_MS 2000     /* from the guest's ending to QEMU's */
 #define STOP_PATIENCE_MS 2000     /* from the end of the grace period to our own kill */
 #define DELIVERY_PATIENCE_MS 1000 /* for output of a guest that we killed */
+#define INTERRUPT_SPAN_MS 3000    /* Ctrl-C again within this time is meant as a repetition */
 #define NEVER INT64_MAX
 
 #define EXIT_TIMEOUT 124
@@ -49,10 +51,14 @@ struct relay {
     bool ended;            /* QEMU is gone */
     bool closing;          /* the guest has told its ending */
     bool abandoned;        /* output that is left is not waited for */
+    int write_error;       /* of our standard output or error, other than a reader that went away; 0: none */
+    const char *unwritten; /* which of the two */
     enum cause cause;      /* why we killed it */
     int64_t kill_at;       /* when and */
     enum cause kill_cause; /* as what */
     int64_t timeout_at, abandon_at;
+    int interrupts; /* Ctrl-C in a row, the last of them */
+    int64_t interrupted_at;
 };
 
 static int64_t now_ms(void)
@@ -116,6 +122,20 @@ static void stop_guest(struct relay *r)
     kill_later(r, r->config->grace_ms + STOP_PATIENCE_MS, CAUSE_KILLED);
 }
 
+/* Ctrl-C at the terminal, forwarded already. The third in a row ends it, as it ends docker's client, whose container
+ * would go on; ours cannot. SIGINT from a program (kill) is only forwarded. */
+static void count_interrupt(struct relay *r)
+{
+    int64_t now = now_ms();
+
+    r->interrupts = r->interrupts && now - r->interrupted_at <= INTERRUPT_SPAN_MS ? r->interrupts + 1 : 1;
+    r->interrupted_at = now;
+    if (r->interrupts == 2)
+        dprintf(STDERR_FILENO, "imgtool: the container goes on; a third Ctrl-C kills it, SIGTERM stops it\n");
+    else if (r->interrupts == 3)
+        kill_guest(r, CAUSE_KILLED);
+}
+
 static void take_signal(struct relay *r, int signo)
 {
     if (signo == SIGWINCH) {
@@ -133,8 +153,11 @@ static void take_signals(struct relay *r)
 {
     struct signalfd_siginfo info;
 
-    while (read(r->signals, &info, sizeof(info)) == sizeof(info))
+    while (read(r->signals, &info, sizeof(info)) == sizeof(info)) {
         take_signal(r, (int)info.ssi_signo);
+        if (info.ssi_signo == SIGINT && info.ssi_code == SI_KERNEL)
+            count_interrupt(r);
+    }
 }
 
 /* ---- setting up -------------------------------------------------------------------------------------------- */
@@ -281,10 +304,23 @@ static void check_abandon(struct relay *r)
         r->abandoned = true;
 }
 
+static void check_stream(struct relay *r, int which, const char *name)
+{
+    const struct channel *c = &r->channels[which];
+
+    if (!c->broken)
+        return;
+    kill_guest(r, CAUSE_BROKEN_PIPE);
+    if (c->error != EPIPE && !r->write_error) {
+        r->write_error = c->error;
+        r->unwritten = name;
+    }
+}
+
 static void check_streams(struct relay *r)
 {
-    if (r->channels[OUTPUT].broken || r->channels[ERROR].broken)
-        kill_guest(r, CAUSE_BROKEN_PIPE);
+    check_stream(r, OUTPUT, "standard output");
+    check_stream(r, ERROR, "standard error");
     if (r->channels[INPUT].broken) /* the guest does not want more; what we hold is lost to it anyway */
         r->channels[INPUT].done = true;
 }
@@ -335,8 +371,25 @@ static int fail_with_log(struct relay *r, const char *what, struct oci_error *er
     return *text ? oci_fail(err, "run", name, "%s: %s", what, text) : oci_fail(err, "run", name, "%s", what);
 }
 
+/* No ending came and we did not kill it. When QEMU alone has spoken, there never was a machine. */
+static int fail_without_ending(struct relay *r, struct oci_error *err)
+{
+    char line[512] = "";
+
+    if (!r->control.booted)
+        log_last_line(&r->uart, line, sizeof(line));
+    if (!r->control.booted && !*line) {
+        log_last_line(&r->messages, line, sizeof(line));
+        if (*line)
+            return oci_fail(err, "run", r->config->name, "QEMU did not start the machine: %s", line);
+    }
+    return fail_with_log(r, "the virtual machine ended without an exit record", err);
+}
+
 static int code_of(struct relay *r, struct oci_error *err)
 {
+    if (r->write_error)
+        return oci_fail_errno(err, "write", r->unwritten, r->write_error);
     switch (r->control.ending) {
     case ENDING_CODE:
         if (*r->control.message)
@@ -362,7 +415,7 @@ static int code_of(struct relay *r, struct oci_error *err)
     case CAUSE_NONE:
         break;
     }
-    return fail_with_log(r, "the virtual machine ended without an exit record", err);
+    return fail_without_ending(r, err);
 }
 
 int relay_run(const struct relay_config *config, struct guest *g, struct oci_error *err)

@@ -94,22 +94,24 @@ static void numbers_and_units(void **state)
 static void mistakes_are_named(void **state)
 {
     (void)state;
-    refused("", "usage: imgtool run");
+    refused("", "run needs REF|FILE: usage: imgtool run");
     refused("--bogus img", "run --bogus: unknown option");
     refused("-iz img", "run -iz: unknown option");
     refused("-e", "run -e: needs a value");
     refused("--env", "run --env: needs a value");
-    refused("--init=maybe img", "run init: \"maybe\" is not true or false");
+    refused("--init=maybe img", "run --init: \"maybe\" is not true or false");
     refused("--cpus 0 img", "is not a number of CPUs");
     refused("--cpus nan img", "is not a number of CPUs");
     refused("--cpus 0x2 img", "is not a number of CPUs");
     refused("-m 0 img", "is not a size");
-    refused("-m 12q img", "is not a size");
+    refused("-m 12q img", "run -m: \"12q\" is not a size");
+    refused("--memory=12q img", "run --memory: \"12q\" is not a size");
+    refused("-tm 12q img", "run -m: \"12q\" is not a size");
     refused("--timeout 5d img", "is not a duration");
     refused("--timeout inf img", "is not a duration");
     refused("--machine pc img", "is not microvm or q35");
     refused("--debug=0 img", "is not a port");
-    refused("--max-entries x img", "is not a number");
+    refused("--max-entries x img", "run --max-entries: \"x\" is not a number");
     assert_int_equal(parse(&command_pull, "a b"), -1);
     assert_non_null(strstr(err.msg, "pull b: one operand too many"));
     assert_int_equal(parse(&command_pull, "-m 5m a"), -1);

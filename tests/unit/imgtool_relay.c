@@ -229,7 +229,8 @@ __attribute__((noreturn)) static void child(const struct relay_config *relay)
     _exit(code < 0 ? 125 : code);
 }
 
-static struct session start(const char *scenario, struct relay_config relay)
+/* output: standard output instead of a pipe; -1: the pipe. */
+static struct session start_with_output(const char *scenario, struct relay_config relay, int output)
 {
     int in[2], out[2], err[2];
     struct session s;
@@ -239,7 +240,7 @@ static struct session start(const char *scenario, struct relay_config relay)
     s.pid = fork();
     if (s.pid == 0) {
         dup2(in[0], 0);
-        dup2(out[1], 1);
+        dup2(output >= 0 ? output : out[1], 1);
         dup2(err[1], 2);
         close(in[1]);
         close(out[0]);
@@ -253,6 +254,11 @@ static struct session start(const char *scenario, struct relay_config relay)
     s.out = out[0];
     s.err = err[0];
     return s;
+}
+
+static struct session start(const char *scenario, struct relay_config relay)
+{
+    return start_with_output(scenario, relay, -1);
 }
 
 static void read_all(int fd, char *text, size_t size)
@@ -309,8 +315,7 @@ static void endings_become_codes(void **state)
         {"panic", 125, "", "some line\nPANIC: boo\n rip 0x1\nimgtool: run test: kernel panic: boo\\x0ahoo\n"},
         {"fatal", 125, "", "imgtool: run test: the kernel refused to boot: not enough memory\n"},
         {"silent", 125, "", "imgtool: run test: the virtual machine ended without an exit record: last [1mwords\n"},
-        {"qemu-error", 125, "",
-         "imgtool: run test: the virtual machine ended without an exit record: qemu: cannot do it\n"},
+        {"qemu-error", 125, "", "imgtool: run test: QEMU did not start the machine: qemu: cannot do it\n"},
         {"garbage", 3, "", ""},
         {"linger", 5, "", ""},
     };
@@ -378,6 +383,20 @@ static void reader_that_goes_away_ends_it(void **state)
     close(s.out);
     s.out = -1;
     assert_int_equal(finish(&s), 141);
+}
+
+static void output_that_cannot_be_written_is_an_error(void **state)
+{
+    struct session s;
+    char text[4096];
+    int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+
+    (void)state;
+    s = start_with_output("exit7", plain(), full);
+    close(full);
+    read_all(s.err, text, sizeof(text));
+    assert_non_null(strstr(text, "imgtool: write standard output: No space left on device\n"));
+    assert_int_equal(finish(&s), 125);
 }
 
 static void signals_are_forwarded(void **state)
@@ -576,6 +595,29 @@ static void terminal_is_raw_and_has_a_size(void **state)
     close(terminal);
 }
 
+static void third_interrupt_kills(void **state)
+{
+    struct relay_config relay = plain();
+    int terminal, status;
+    pid_t pid;
+
+    (void)state;
+    setenv("FAKE_GUEST", "hang", 1);
+    pid = forkpty(&terminal, NULL, NULL, NULL);
+    if (pid == 0)
+        child(&relay);
+    expect(terminal, "\n"); /* it runs: its pid */
+    assert_int_equal(write(terminal, "\x03", 1), 1);
+    usleep(100000);
+    assert_int_equal(write(terminal, "\x03", 1), 1);
+    expect(terminal, "a third Ctrl-C kills it");
+    assert_int_equal(waitpid(pid, &status, WNOHANG), 0);
+    assert_int_equal(write(terminal, "\x03", 1), 1);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 137 << 8);
+    close(terminal);
+}
+
 static void terminal_is_asked_for(void **state)
 {
     struct relay_config relay = plain();
@@ -597,6 +639,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(input_reaches_the_guest_whole),
         cmocka_unit_test(stalled_reader_loses_nothing),
         cmocka_unit_test(reader_that_goes_away_ends_it),
+        cmocka_unit_test(output_that_cannot_be_written_is_an_error),
         cmocka_unit_test(signals_are_forwarded),
         cmocka_unit_test(term_is_a_stop),
         cmocka_unit_test(guest_that_does_not_stop_is_killed),
@@ -606,6 +649,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(log_is_shown_when_asked),
         cmocka_unit_test(log_is_read_whoever_wants_it),
         cmocka_unit_test(terminal_is_raw_and_has_a_size),
+        cmocka_unit_test(third_interrupt_kills),
         cmocka_unit_test(terminal_is_asked_for),
     };
     char self[4096];
