@@ -47,6 +47,28 @@ struct run {
 
 /* ---- what runs --------------------------------------------------------------------------------------------- */
 
+/* ./FILE, ../FILE, /FILE: no reference looks like this. */
+static bool is_path(const char *name)
+{
+    return *name == '/' || !strncmp(name, "./", 2) || !strncmp(name, "../", 3);
+}
+
+/* What is wrong with a path that open_elf did not take. */
+static int fail_path(const char *path, struct oci_error *err)
+{
+    AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    struct stat st;
+
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return oci_fail_errno(err, "run", path, errno);
+    if (S_ISDIR(st.st_mode))
+        return oci_fail(err, "run", path, "it is a directory; if an image in OCI layout, write oci:%s", path);
+    return oci_fail(err, "run", path,
+                    "it is not an ELF file made by `imgtool build`; if an image's archive, write oci-archive:%s or "
+                    "docker-archive:%s",
+                    path, path);
+}
+
 /* An existing ELF file is meant as one; anything else is a reference. The file, or -1. */
 static int open_elf(const char *path)
 {
@@ -67,6 +89,8 @@ static int find_vm(struct run *r, struct oci_error *err)
 
     if (fd >= 0)
         return vm_open(fd, r->name, &r->vm, err);
+    if (is_path(r->name))
+        return fail_path(r->name, err);
     result = kernel_load(r->o->kernel, &kernel, err);
     if (result == 0)
         result = oci_pull(&r->o->oci, r->name, &r->image, err);
@@ -317,7 +341,7 @@ static const struct option_row own[] = {
     {0, "append", OPTION_STRING, AT(append), "TEXT", "add to the kernel's command line"},
     {0, "log", OPTION_STRING, AT(log), "FILE", "write the kernel's log to a file"},
     {0, "machine", OPTION_MACHINE, AT(machine), "TYPE", "microvm (default) or q35"},
-    {0, "qemu-arg", OPTION_LIST, AT(qemu_args), "ARG", "pass an argument to QEMU"},
+    {0, "qemu-arg", OPTION_LIST, AT(qemu_args), "ARG", "pass an argument to QEMU (--qemu-arg -cpu --qemu-arg max)"},
     {0, "debug", OPTION_PORT, AT(debug_port), "PORT", "wait for gdb on a local port (default 1234)"},
     {0},
 };

@@ -211,8 +211,8 @@ static int read_items(const struct json_source *src, const json_t *array, struct
 static int check_layers(const struct json_source *src, const struct manifest *m, const struct oci_limits *limits)
 {
     if (m->count > limits->layers)
-        return oci_fail_limit(src->err, src->what, src->object, OCI_LIMIT(layers), limits->layers, "%zu layers",
-                              m->count);
+        return oci_fail_limit(src->err, src->what, src->object, OCI_LIMIT(layers), limits->layers, "%zu layer%s",
+                              m->count, m->count == 1 ? "" : "s");
     for (size_t n = 0; n < m->count; n++) {
         const char *type = m->items[n].media_type;
         size_t len = strlen(type);

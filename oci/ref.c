@@ -212,9 +212,22 @@ static const struct transport *find_transport(const char *text)
     return NULL;
 }
 
+/* "bogus://x" */
+static int fail_transport(const char *text, const char *colon, struct oci_error *err)
+{
+    char known[160] = "";
+
+    for (size_t n = 0; n < sizeof(transports) / sizeof(transports[0]); n++) {
+        size_t at = strlen(known);
+        snprintf(known + at, sizeof(known) - at, "%s%s", n ? ", " : "", transports[n].prefix);
+    }
+    return oci_fail(err, WHAT, text, "unknown transport %.*s://; there are %s", (int)(colon - text), text, known);
+}
+
 static int parse(const char *text, struct oci_ref *ref, struct oci_error *err)
 {
     const struct transport *t = find_transport(text);
+    const char *colon = strstr(text, "://");
 
     for (const char *p = text; *p; p++) {
         if ((unsigned char)*p <= ' ' || *p == 0x7f)
@@ -224,6 +237,8 @@ static int parse(const char *text, struct oci_ref *ref, struct oci_error *err)
         if (starts_with(text, refused[n]))
             return oci_fail(err, WHAT, text, "the transport %s is not supported", refused[n]);
     }
+    if (!t && colon)
+        return fail_transport(text, colon, err);
     if (!t)
         return parse_docker(text, text, ref, err);
     ref->transport = t->transport;

@@ -121,13 +121,13 @@ static int make_mtab(struct tree *tree, struct oci_error *err)
 
 /* ---- directories of the image's own: symlinks are followed inside the root ----------------------------------- */
 
-static int make_directory(struct tree *tree, const char *path, struct oci_error *err)
+static int make_directory(struct tree *tree, const char *what, const char *path, struct oci_error *err)
 {
     struct place place = {.tree = tree, .path_limit = 4095};
     struct tree_entry *e;
     int error = place_make(&place, path, strlen(path), &e);
 
-    return error ? fail_code(err, path, error) : 0;
+    return error ? oci_fail(err, what, path, "%s (in the image)", strerror(-error)) : 0;
 }
 
 /* ---- contents ---------------------------------------------------------------------------------------------- */
@@ -200,8 +200,8 @@ int oci_runtime_files(struct tree *tree, const struct oci_container *c, const st
         write_file(tree, "/etc/resolv.conf", resolv_text(net), err) < 0 || make_mtab(tree, err) < 0)
         return -1;
     for (size_t n = 0; n < c->volumes.count; n++) {
-        if (make_directory(tree, c->volumes.items[n], err) < 0)
+        if (make_directory(tree, "make volume", c->volumes.items[n], err) < 0)
             return -1;
     }
-    return make_directory(tree, c->cwd, err);
+    return make_directory(tree, "use working directory", c->cwd, err);
 }

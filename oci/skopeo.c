@@ -220,6 +220,26 @@ char *skopeo_cause(const char *output)
     return *at ? strndup(at, strcspn(at, "\n")) : strdup("skopeo failed without a message");
 }
 
+/* The start of the text behind `mark`, or NULL. */
+static const char *behind(const char *text, const char *mark)
+{
+    const char *at = strstr(text, mark);
+
+    return at ? at + strlen(mark) : NULL;
+}
+
+char *skopeo_unreachable(const char *cause)
+{
+    const char *host = behind(cause, "pinging container registry "), *reason = NULL;
+    const char *end = host ? strstr(host, ": ") : NULL;
+
+    if (!end || !strstr(end, "dial tcp"))
+        return NULL;
+    for (const char *p = cause; (p = behind(p, ": "));)
+        reason = p;
+    return oci_format("cannot reach %.*s: %s (%s)", (int)(end - host), host, reason, cause);
+}
+
 /* ---- running ----------------------------------------------------------------------------------------------- */
 
 static int run(struct run *r, char **cause, struct oci_error *err)
@@ -238,6 +258,13 @@ static int run(struct run *r, char **cause, struct oci_error *err)
         return 0;
     *cause = WIFSIGNALED(status) ? oci_format("it was killed by signal %d", WTERMSIG(status))
                                  : skopeo_cause(r->errors.data ? r->errors.data : "");
+    if (*cause) {
+        char *shorter = skopeo_unreachable(*cause);
+        if (shorter) {
+            free(*cause);
+            *cause = shorter;
+        }
+    }
     return *cause ? 1 : oci_fail_memory(err, WHAT, r->source);
 }
 

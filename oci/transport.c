@@ -60,8 +60,7 @@ static int identify_dir(const struct oci_options *opt, const char *path, char **
     size_t len;
     int error = file ? file_read(file, opt->limits.manifest_bytes, &json, &len) : -ENOMEM;
 
-    return error ? oci_fail_errno(err, "read image directory", path, -error)
-                 : identify_bytes(json, len, path, out, err);
+    return error ? oci_fail_errno(err, "read", file ? file : path, -error) : identify_bytes(json, len, path, out, err);
 }
 
 static int identify_layout(const struct oci_options *opt, const char *path, const char *name, char **out,

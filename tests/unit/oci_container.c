@@ -510,7 +510,7 @@ static void test_runtime_errors(void **state)
     add(t, NULL, "file", S_IFREG | 0644, "x");
     add(t, NULL, "loop", S_IFLNK | 0777, "loop");
     assert_int_equal(oci_runtime_files(t, &c, NULL, &err), -1);
-    assert_non_null(strstr(err.msg, "prepare /file/dir: Not a directory"));
+    assert_non_null(strstr(err.msg, "use working directory /file/dir: Not a directory (in the image)"));
     c.cwd = "/loop/x";
     assert_int_equal(oci_runtime_files(t, &c, NULL, &err), -1);
     assert_non_null(strstr(err.msg, "Too many levels of symbolic links"));

@@ -59,6 +59,7 @@ static const struct {
     {"a@sha256:12", NULL, "hex digits"},
     {"a@md5:" HEX64, NULL, "neither sha256 nor sha512"},
     {"a@b", NULL, "algorithm:hex"},
+    {"bogus://x", NULL, "unknown transport bogus://; there are docker://, oci:, "},
     {"ostree:x", NULL, "the transport ostree: is not supported"},
 };
 
@@ -192,6 +193,17 @@ static void check_cause(const char *output, const char *expected)
     free(cause);
 }
 
+/* expected: the start; NULL: it is something else. */
+static void check_unreachable(const char *cause, const char *expected)
+{
+    char *text = skopeo_unreachable(cause);
+
+    assert_int_equal(text != NULL, expected != NULL);
+    if (text && strncmp(text, expected, strlen(expected)) != 0)
+        fail_msg("'%s'", text);
+    free(text);
+}
+
 static void test_skopeo_cause(void **state)
 {
     (void)state;
@@ -202,6 +214,13 @@ static void test_skopeo_cause(void **state)
         "x\ntime=\"2024\" level=warning msg=\"no\"\ntime=\"2024\" level=fatal msg=\"say \\\"no\\\"\\nplease\"\n",
         "say \"no\" please");
     check_cause("time=1 level=fatal msg=word\nmore\n", "word");
+    check_unreachable(
+        "pinging container registry r.io:5000: Get \"https://r.io:5000/v2/\": dial tcp: lookup r.io: no such host",
+        "cannot reach r.io:5000: no such host (pinging");
+    check_unreachable("pinging container registry r.io: dial tcp 1.2.3.4:443: connect: connection refused",
+                      "cannot reach r.io: connection refused (pinging");
+    check_unreachable("pinging container registry r.io dial tcp", NULL);
+    check_unreachable("reading manifest x in y: manifest unknown", NULL);
 }
 
 int main(void)
