@@ -152,8 +152,7 @@ static int fp_restore(struct thread *t, uaddr_t buf)
         fp_reset(t);
         return 0;
     }
-    fpu_save_current();
-    fpu_drop(&t->arch); /* from here on the area is what counts */
+    fpu_drop(&t->arch); /* the registers are the handler's and go; from here on the area is what counts */
     int err = fp_load(area(t), buf);
     if (err)
         fp_reset(t);
