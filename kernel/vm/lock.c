@@ -83,7 +83,7 @@ static int lock_area(struct vm_area *a, uaddr_t start, uaddr_t end, u32 lock_fla
     a = area_at(mm, start);
     u64 pages = area_pages(a);
     if ((old ^ new) & VM_LOCKED)
-        mm->locked_vm += new & VM_LOCKED ? pages : -pages;
+        mm->locked_vm += new &VM_LOCKED ? pages : -pages;
     a->flags = new;
     area_merge(a, dead);
     return 0;
