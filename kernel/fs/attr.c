@@ -26,9 +26,21 @@ static int set_attr(struct inode *i, struct inode_attr *a)
     return 0;
 }
 
+/* File capabilities go with the first write after they were set. */
+static void kill_caps(struct inode *i)
+{
+    if (i->flags & INODE_NO_CAPS)
+        return;
+    i->flags |= INODE_NO_CAPS;
+    if (S_ISREG(i->mode) && i->ops->setxattr)
+        (void)i->ops->setxattr(i, "security.capability", NULL, 0, 0);
+}
+
 void inode_kill_suid(struct inode *i, const struct fs_cred *c)
 {
     u32 kill = 0;
+
+    kill_caps(i);
 
     if (likely(!(i->mode & (S_ISUID | S_ISGID))) || !S_ISREG(i->mode))
         return;

@@ -157,6 +157,7 @@ struct inode {
 #define INODE_DEAD 1u    /* a removed directory: nothing can be made in it (lock) */
 #define INODE_NOCACHE 2u /* entries looked up in it are not kept in the dentry cache */
 #define INODE_IMMUTABLE 4u
+#define INODE_NO_CAPS 128u /* known to have no security.capability (lock) */
 #define INODE_LINKABLE 64u /* made by O_TMPFILE: link(2) may give it its first name */
 #define INODE_PRIVATE 8u   /* free for the file system */
 #define INODE_PRIVATE2 16u

@@ -198,11 +198,14 @@ static void exec_ids(struct cred *c, const struct inode *file, bool nosuid)
     mutex_unlock(&i->lock);
 }
 
-static void exec_caps(struct cred *c, const struct cred *old, const struct inode *file, bool nosuid)
+static int exec_caps(struct cred *c, const struct cred *old, const struct inode *file, bool nosuid)
 {
     u64 fp = 0, fi = 0;
     bool fe = false, from_file = !nosuid && !c->no_new_privs && file_caps(file, &fp, &fi, &fe);
     bool rooted = !(c->securebits & SECBIT_NOROOT) && (c->euid == 0 || c->uid == 0);
+    /* A file that asks for what it cannot get does not run, or it would misbehave; but root gets what there is. */
+    if (from_file && fe && !(rooted && c->uid == 0) && (fp & ~(((fp & c->bounding) | (fi & c->inheritable)))))
+        return -EPERM;
     if (rooted && !(from_file && c->uid != 0)) {
         fp = fi = CAP_ALL;
         fe = c->euid == 0;
@@ -212,16 +215,20 @@ static void exec_caps(struct cred *c, const struct cred *old, const struct inode
         c->ambient = 0;
     c->permitted = (fp & c->bounding) | (fi & c->inheritable) | c->ambient;
     c->fs.caps = fe ? c->permitted : c->ambient;
+    return 0;
 }
 
-void cred_exec(struct cred *c, const struct inode *file, bool nosuid, bool *secure)
+int cred_exec(struct cred *c, const struct inode *file, bool nosuid, bool *secure)
 {
     const struct cred *old = current_cred();
     exec_ids(c, file, nosuid);
-    exec_caps(c, old, file, nosuid);
+    int err = exec_caps(c, old, file, nosuid);
+    if (err)
+        return err;
     bool ids = c->euid != c->uid || c->egid != c->gid;
     *secure = ids || (c->uid != 0 && ((c->permitted | c->fs.caps) & ~c->ambient));
     c->suid = c->fs.fsuid = c->euid;
     c->sgid = c->fs.fsgid = c->egid;
     c->securebits &= ~SECBIT_KEEP_CAPS;
+    return 0;
 }

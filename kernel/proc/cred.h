@@ -89,7 +89,7 @@ void cred_set_groups(struct cred *c, struct group_list *g);
 struct cred *cred_boot(void);
 /* execve: capabilities and ids after running a file with this mode and owner. *secure → AT_SECURE. */
 struct inode;
-void cred_exec(struct cred *c, const struct inode *file, bool nosuid, bool *secure);
+int cred_exec(struct cred *c, const struct inode *file, bool nosuid, bool *secure);
 /* The capability side of a change of uid (cap_emulate_setxuid). */
 void cred_fix_caps(struct cred *c, const struct cred *old);
 

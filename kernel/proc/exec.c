@@ -16,6 +16,7 @@
 #include "proc/process.h"
 
 #include <linux/mount.h>
+#include <linux/personality.h>
 
 #define STACK_TOP USER_END
 #define STACK_RANDOM_PAGES (1ull << 22)
@@ -372,8 +373,10 @@ static int prepare(struct exec_image *x, const struct fs_view *v, const struct p
     err = find_program(x, v);
     if (err)
         return err;
-    cred_exec(x->cred, x->file->inode, x->file->path.mnt->flags & MS_NOSUID, &x->secure);
-    return 0;
+    err = cred_exec(x->cred, x->file->inode, x->file->path.mnt->flags & MS_NOSUID, &x->secure);
+    if (!err && x->secure) /* before the memory is laid out; stays so should the exec fail later */
+        current_process()->personality &= ~(u32)PER_CLEAR_ON_SETID;
+    return err;
 }
 
 static void release(struct exec_image *x)

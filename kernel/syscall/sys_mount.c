@@ -75,6 +75,13 @@ long sys_mount(path_k source, path_k target, str_k type, hex64_k flags, ptr_k da
     return r;
 }
 
+/* The root is the container's and stays. */
+long sys_pivot_root(path_k new_root, path_k put_old)
+{
+    (void)new_root, (void)put_old;
+    return capable(CAP_SYS_ADMIN) ? -EINVAL : -EPERM;
+}
+
 long sys_umount2(path_k target, int flags)
 {
     struct at a;

@@ -302,6 +302,8 @@ long sys_setitimer(int which, ptr_k p, out_k old)
 {
     struct itimer_value v = {0, 0}, was;
     struct itimerval out;
+    if (p && copy_from_user(&out, p, sizeof(out))) /* all of it is there, before any of it is judged */
+        return -EFAULT;
     int err = p ? timeval_get(p, &v.interval) : 0;
     if (!err && p)
         err = timeval_get(p + sizeof(struct timeval), &v.value);

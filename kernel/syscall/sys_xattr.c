@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Extended attributes: xattr(7). Namespaces and their permissions are checked here, values are the file system's. */
+#include <linux/capability.h>
 #include <linux/xattr.h>
 
 #include "abi/stat.h"
@@ -53,9 +54,21 @@ static int set_on(const struct fs_view *v, const struct path *p, const char *nam
     if (!i->ops->setxattr)
         return -EOPNOTSUPP;
     mutex_lock(&i->lock);
+    i->flags &= ~INODE_NO_CAPS;
     err = i->ops->setxattr(i, name, value, size, flags);
     mutex_unlock(&i->lock);
     return err;
+}
+
+/* security.capability: a revision and the size that goes with it. */
+static int check_caps(const void *value, size_t size)
+{
+    u32 magic = 0;
+    memcpy(&magic, value, MIN(size, sizeof(magic)));
+    u32 revision = magic & VFS_CAP_REVISION_MASK;
+    bool ok = (revision == VFS_CAP_REVISION_2 && size == XATTR_CAPS_SZ_2) ||
+              (revision == VFS_CAP_REVISION_3 && size == XATTR_CAPS_SZ_3);
+    return ok ? 0 : -EINVAL;
 }
 
 static long set_from_user(const struct fs_view *v, const struct path *p, uaddr_t uname, uaddr_t value, size_t size,
@@ -73,6 +86,8 @@ static long set_from_user(const struct fs_view *v, const struct path *p, uaddr_t
     if (!buf)
         return -ENOMEM;
     err = copy_from_user(buf, value, size);
+    if (!err && strcmp(name, XATTR_NAME_CAPS) == 0)
+        err = check_caps(buf, size);
     if (!err)
         err = set_on(v, p, name, buf, size, flags);
     kfree(buf);
