@@ -2,9 +2,12 @@
 /*
  * Mutex, reader/writer semaphore, completion.
  *
- * Mutex: `owner` is the thread, bit 0 says "there may be waiters". Unlock stores 0 and wakes one if the bit was set; a
- * woken waiter that takes the lock sets the bit again, since it cannot know whether it was the last. A newcomer may take
- * the lock first (it is running; the waiter is not): the waiter sets the bit and sleeps again.
+ * Mutex: `owner` is the thread, bit 0 (WAITERS) says "there may be waiters". Unlock stores 0 and wakes one if the bit was
+ * set; a woken waiter that takes the lock sets the bit again, since it cannot know whether it was the last. A newcomer
+ * may take the lock first (it is running; the waiter is not), but not for ever: a waiter that was woken in vain sets bit 1
+ * (HANDOFF), and then unlock leaves RESERVED behind, which only those who have slept may take. Without that, a thread
+ * that takes a lock in a loop keeps it from a thread on another CPU for as long as it likes. A waiter that gives up
+ * clears the bit and wakes another, so that a reservation always has somebody who is awake and will take it.
  * Rwsem: count readers, or -1. Newcomers stand back while a writer waits, so writers are not starved.
  */
 #include "sched/mutex.h"
@@ -19,29 +22,43 @@ void mutex_init(struct mutex *m, enum lock_class cls)
     m->cls = cls;
 }
 
+#define WAITERS 1ull
+#define HANDOFF 2ull
+#define RESERVED (WAITERS | HANDOFF) /* no owner */
+#define OWNER (~(WAITERS | HANDOFF))
+
 static bool cas(u64 *p, u64 old, u64 new)
 {
     return __atomic_compare_exchange_n(p, &old, new, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
 }
 
-/* Takes it, or leaves the waiters bit set for the owner to see. */
-static bool mutex_take_or_mark(struct mutex *m)
+/* Takes it, or leaves the waiters bit set for the owner to see. `slept`: and was woken, so that a newcomer's turn ends. */
+static bool mutex_take_or_mark(struct mutex *m, bool slept)
 {
-    u64 me = (u64)current_thread() | 1;
+    u64 me = (u64)current_thread() | WAITERS;
     for (;;) {
         u64 o = __atomic_load_n(&m->owner, __ATOMIC_RELAXED);
-        if ((o & ~1ull) == 0) {
+        if (!(o & OWNER) && (slept || !(o & HANDOFF))) {
             if (cas(&m->owner, o, me))
                 return true;
-        } else if ((o & 1) || cas(&m->owner, o, o | 1)) {
-            return false;
+            continue;
         }
+        u64 marked = o | WAITERS | (slept ? HANDOFF : 0);
+        if (marked == o || cas(&m->owner, o, marked))
+            return false;
     }
 }
 
 static int mutex_lock_slow(struct mutex *m, enum thread_state state)
 {
-    return wait_event_state(&m->waiters, mutex_take_or_mark(m), state, NS_FOREVER, true);
+    u32 tries = 0; /* the third is the first after a sleep */
+    int err = wait_event_state(&m->waiters, mutex_take_or_mark(m, tries++ >= 2), state, NS_FOREVER, true);
+
+    if (err) {
+        __atomic_fetch_and(&m->owner, ~HANDOFF, __ATOMIC_SEQ_CST);
+        waitq_wake_one(&m->waiters); /* a wake-up meant for us may have been spent */
+    }
+    return err;
 }
 
 static int mutex_lock_state(struct mutex *m, enum thread_state state)
@@ -50,10 +67,8 @@ static int mutex_lock_state(struct mutex *m, enum thread_state state)
     if (likely(cas(&m->owner, 0, (u64)current_thread())))
         return 0;
     int err = mutex_lock_slow(m, state);
-    if (err) {
+    if (err)
         lockdep_release(m, (enum lock_class)m->cls);
-        waitq_wake_one(&m->waiters); /* a wake-up meant for us may have been spent */
-    }
     return err;
 }
 
@@ -89,15 +104,20 @@ bool mutex_trylock(struct mutex *m)
 
 void mutex_unlock(struct mutex *m)
 {
-    ASSERT((m->owner & ~1ull) == (u64)current_thread());
+    u64 o = (u64)current_thread();
+
+    ASSERT((m->owner & OWNER) == o);
     lockdep_release(m, (enum lock_class)m->cls);
-    if (__atomic_exchange_n(&m->owner, 0, __ATOMIC_SEQ_CST) & 1)
+    while (!__atomic_compare_exchange_n(&m->owner, &o, o & HANDOFF ? RESERVED : 0, false, __ATOMIC_SEQ_CST,
+                                        __ATOMIC_RELAXED))
+        continue;
+    if (o & WAITERS)
         waitq_wake(&m->waiters, 1, 0);
 }
 
 bool mutex_is_held(const struct mutex *m)
 {
-    return (READ_ONCE(m->owner) & ~1ull) == (u64)current_thread();
+    return (READ_ONCE(m->owner) & OWNER) == (u64)current_thread();
 }
 
 /* ---- rwsem ---- */

@@ -9,7 +9,7 @@
 #include "sched/waitq.h"
 
 struct mutex {
-    u64 owner; /* struct thread * | 1 when there are waiters; 0: free */
+    u64 owner; /* struct thread * and two bits of the waiters (mutex.c); 0: free */
     struct waitq waiters;
     u32 cls;
 };
