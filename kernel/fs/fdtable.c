@@ -240,6 +240,21 @@ struct file *fd_get(struct fdtable *t, u32 fd)
     return f;
 }
 
+struct file *fd_peek(struct fdtable *t, u32 fd)
+{
+    for (;;) {
+        struct fdarray *a = load_acquire(&t->arr);
+        struct file *f = fd < a->size ? load_acquire(&a->slots[fd]) : NULL;
+        if (!f)
+            return NULL;
+        if (!ref_get_unless_zero(&f->refs))
+            continue;
+        if (load_acquire(&t->arr) == a && load_acquire(&a->slots[fd]) == f)
+            return f;
+        file_put_later(f);
+    }
+}
+
 struct fd_ref fd_borrow(struct fdtable *t, u32 fd)
 {
     if (likely(ref_read(&t->refs) == 1)) { /* nobody else can close it, or start sharing the table */
@@ -441,17 +456,22 @@ void fdtable_close_on_exec(struct fdtable *t)
     spin_unlock(&t->lock);
 }
 
-u32 fdtable_next(struct fdtable *t, u32 from)
+u32 fdtable_peek_next(struct fdtable *t, u32 from)
 {
-    u32 fd = ~0u;
+    const struct fdarray *a = load_acquire(&t->arr);
 
-    spin_lock(&t->lock);
-    for (u32 i = from; i < t->arr->size; i++) {
-        if (t->arr->slots[i]) {
-            fd = i;
-            break;
-        }
+    for (u32 fd = from; fd < a->size; fd++) {
+        if (!(READ_ONCE(a->open[fd / WORD_BITS]) >> (fd % WORD_BITS)))
+            fd |= WORD_BITS - 1; /* nothing more in this word */
+        else if (READ_ONCE(a->slots[fd]))
+            return fd;
     }
-    spin_unlock(&t->lock);
-    return fd;
+    return ~0u;
+}
+
+bool fd_peek_cloexec(struct fdtable *t, u32 fd)
+{
+    const struct fdarray *a = load_acquire(&t->arr);
+
+    return fd < a->size && (READ_ONCE(a->cloexec[fd / WORD_BITS]) >> (fd % WORD_BITS) & 1);
 }

@@ -97,6 +97,32 @@ void file_put(struct file *f)
         file_release(f);
 }
 
+static struct rcu_head
+    *late_files; /* (atomic) chained by file.rcu: put for the last time where that could not be done */
+
+static void release_late(struct work *w)
+{
+    struct rcu_head *h = __atomic_exchange_n(&late_files, NULL, __ATOMIC_ACQ_REL), *next;
+
+    (void)w;
+    for (; h; h = next) {
+        next = h->next;
+        file_release(container_of(h, struct file, rcu));
+    }
+}
+
+void file_put_later(struct file *f)
+{
+    static struct work work = {.link = LIST_INIT(work.link), .fn = release_late};
+
+    if (!ref_put(&f->refs))
+        return;
+    f->rcu.next = __atomic_load_n(&late_files, __ATOMIC_RELAXED);
+    while (!__atomic_compare_exchange_n(&late_files, &f->rcu.next, &f->rcu, true, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+        continue;
+    (void)work_queue(&work);
+}
+
 /* ---- claims: writers against execution ------------------------------------------------------------------------------- */
 
 int inode_claim(struct inode *i, s32 step)

@@ -284,6 +284,7 @@ static inline void file_get(struct file *f)
     ref_get(&f->refs);
 }
 void file_put(struct file *f);
+void file_put_later(struct file *f); /* under any lock: the last one closes it in the work thread */
 ssize_t file_read(struct file *f, struct uio *u, s64 *pos);  /* pos NULL: the file's own, with its lock */
 ssize_t file_write(struct file *f, struct uio *u, s64 *pos); /* without RLIMIT_FSIZE */
 /* Regular files: writes up to `limit` (RLIMIT_FSIZE) only; -EFBIG at it (the syscall layer raises SIGXFSZ). */
@@ -336,9 +337,13 @@ int fd_dup_to(struct fdtable *t, u32 from, u32 to, u64 limit, bool cloexec, bool
 int fd_set_cloexec(struct fdtable *t, u32 fd, bool on);
 int fd_get_cloexec(struct fdtable *t, u32 fd);
 void fdtable_close_on_exec(struct fdtable *t);
-u32 fdtable_next(struct fdtable *t, u32 from); /* first open fd >= from; ~0: none */
 bool fdtable_shared(struct fdtable *t);
-u32 fdtable_size(struct fdtable *t); /* slots there are, for /proc */
+/* A look at another process's table, without a lock or a count: the caller sees to it that it stays (process.h), and does
+ * not sleep. A file is put by file_put_later(). */
+struct file *fd_peek(struct fdtable *t, u32 fd);
+bool fd_peek_cloexec(struct fdtable *t, u32 fd);
+u32 fdtable_peek_next(struct fdtable *t, u32 from); /* first open fd >= from; ~0: none */
+u32 fdtable_size(struct fdtable *t);                /* slots there are */
 
 /* ---- polling (fs/poll.c) ---- */
 struct poll_table {

@@ -190,31 +190,40 @@ static int follow_root(void *task, u64 key, const struct fs_view *v, struct path
     return follow_fs(task, out, true);
 }
 
-static struct fdtable *task_files(void *task)
+/*
+ * /proc is walked and listed with its directories locked: closing a file there, as the last one who has it, would take
+ * locks that come before these. So a table is looked at where it stands, and a file is put later. As the table of a
+ * thread goes only after siglock was taken once without it (process_mm_barrier), it stays while that is held.
+ */
+static struct file *task_file(void *task, u64 fd, bool *cloexec)
 {
     struct thread *t = task_thread(task);
-    struct fdtable *files = t ? process_files_get(t) : NULL;
-    if (t)
-        thread_put(t);
-    return files;
-}
-
-static struct file *task_file(void *task, u64 fd)
-{
-    struct fdtable *files = task_files(task);
-    struct file *f = files ? fd_get(files, (u32)fd) : NULL;
-    if (files)
-        fdtable_put(files);
+    struct file *f = NULL;
+    if (!t)
+        return NULL;
+    u64 flags = spin_lock_irqsave(&t->process->siglock);
+    struct fdtable *files = READ_ONCE(t->files);
+    if (files) {
+        f = fd_peek(files, (u32)fd);
+        *cloexec = fd_peek_cloexec(files, (u32)fd);
+    }
+    spin_unlock_irqrestore(&t->process->siglock, flags);
+    thread_put(t);
     return f;
 }
 
 static u64 next_fd(void *task, u64 from)
 {
-    struct fdtable *files = from < ~0u ? task_files(task) : NULL;
-    if (!files)
+    struct thread *t = from < ~0u ? task_thread(task) : NULL;
+    u32 fd = ~0u;
+    if (!t)
         return ~0ull;
-    u32 fd = fdtable_next(files, (u32)from);
-    fdtable_put(files);
+    u64 flags = spin_lock_irqsave(&t->process->siglock);
+    struct fdtable *files = READ_ONCE(t->files);
+    if (files)
+        fd = fdtable_peek_next(files, (u32)from);
+    spin_unlock_irqrestore(&t->process->siglock, flags);
+    thread_put(t);
     return fd == ~0u ? ~0ull : fd;
 }
 
@@ -222,18 +231,20 @@ static int follow_fd(void *task, u64 key, const struct fs_view *v, struct path *
 {
     (void)v;
     int err = may_look(task);
-    struct file *f = err ? NULL : task_file(task, key);
+    bool cloexec;
+    struct file *f = err ? NULL : task_file(task, key, &cloexec);
     if (!f)
         return err ? err : -ENOENT;
     *out = f->path;
     path_get(out);
-    file_put(f);
+    file_put_later(f);
     return 0;
 }
 
 static u32 fd_mode(void *task, u64 key)
 {
-    struct file *f = task_file(task, key);
+    bool cloexec;
+    struct file *f = task_file(task, key, &cloexec);
     u32 mode = 0100;
     if (!f)
         return 0;
@@ -241,28 +252,24 @@ static u32 fd_mode(void *task, u64 key)
         mode |= 0400;
     if (f->fmode & FMODE_WRITE)
         mode |= 0200;
-    file_put(f);
+    file_put_later(f);
     return mode;
 }
 
 static int show_fdinfo(struct seq_buf *s, void *task, u64 key)
 {
-    struct fdtable *files = task_files(task);
-    struct file *f = files ? fd_get(files, (u32)key) : NULL;
-    int cloexec = f ? fd_get_cloexec(files, (u32)key) : 0;
-    if (files)
-        fdtable_put(files);
+    bool cloexec = false;
+    struct file *f = task_file(task, key, &cloexec);
     if (!f)
         return -ENOENT;
-    seq_printf(s, "pos:\t%ld\nflags:\t0%o\nmnt_id:\t%d\nino:\t%lu\n", f->pos,
-               f->flags | (cloexec > 0 ? (u32)O_CLOEXEC : 0), f->path.mnt ? f->path.mnt->id : 0,
-               f->inode ? f->inode->ino : 0);
+    seq_printf(s, "pos:\t%ld\nflags:\t0%o\nmnt_id:\t%d\nino:\t%lu\n", f->pos, f->flags | (cloexec ? (u32)O_CLOEXEC : 0),
+               f->path.mnt ? f->path.mnt->id : 0, f->inode ? f->inode->ino : 0);
     if (f->ops->show_fdinfo) {
         char text[512] = "";
         f->ops->show_fdinfo(f, text, sizeof(text));
         seq_puts(s, text);
     }
-    file_put(f);
+    file_put_later(f);
     return 0;
 }
 

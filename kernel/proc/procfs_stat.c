@@ -194,15 +194,21 @@ static void status_name(struct seq_buf *s, const struct facts *f)
                f->p->pid, f->id, f->ppid);
 }
 
+static u32 table_size(struct thread *t)
+{
+    u64 flags = spin_lock_irqsave(&t->process->siglock);
+    struct fdtable *files = READ_ONCE(t->files);
+    u32 n = files ? fdtable_size(files) : 0;
+    spin_unlock_irqrestore(&t->process->siglock, flags);
+    return n;
+}
+
 static void status_ids(struct seq_buf *s, const struct facts *f)
 {
     const struct cred *c = process_cred_get(f->p);
-    struct fdtable *files = f->t ? process_files_get(f->t) : NULL;
     seq_printf(s, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", c->uid, c->euid, c->suid, c->fs.fsuid, c->gid,
                c->egid, c->sgid, c->fs.fsgid);
-    seq_printf(s, "FDSize:\t%u\nGroups:\t", files ? fdtable_size(files) : 0);
-    if (files)
-        fdtable_put(files);
+    seq_printf(s, "FDSize:\t%u\nGroups:\t", f->t ? table_size(f->t) : 0);
     for (u32 i = 0; i < c->fs.ngroups; i++)
         seq_printf(s, "%u ", c->fs.groups[i]);
     cred_put(c);

@@ -284,7 +284,6 @@ static void copy_figures(struct mm *to, const struct mm *from)
     to->env_end = from->env_end;
     memcpy(to->auxv, from->auxv, sizeof(to->auxv));
     to->auxv_len = from->auxv_len;
-    to->exe_file = from->exe_file;
     to->vdso = from->vdso;
     to->rlim_as = from->rlim_as;
     to->rlim_data = from->rlim_data;

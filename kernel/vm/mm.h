@@ -86,7 +86,6 @@ struct mm {
     u64 hiwater_rss;
     u64 auxv[48]; /* saved by exec for /proc/pid/auxv */
     u32 auxv_len;
-    struct file *exe_file; /* fs/ counts it; exec sets it; proc/ releases */
     uaddr_t vdso;
     u64 def_flags; /* VM_LOCKED by mlockall(MCL_FUTURE) */
     /* limits, copied from the process's rlimits by proc/ whenever they change (bytes) */

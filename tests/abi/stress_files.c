@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <pthread.h>
 #include <setjmp.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 
 static volatile int stop;
@@ -208,16 +209,53 @@ static int expected(int code)
     return code == ENOENT || code == ESRCH || code == EACCES || code == EPERM;
 }
 
+/* A child whose end closes an epoll and what it watches. */
 static void *breeder(void *arg)
 {
     pin(1);
     while (!stop) {
         pid_t pid = fork();
-        if (pid == 0)
+        if (pid == 0) {
+            struct epoll_event e = {.events = EPOLLIN};
+            int p[2], ep = epoll_create1(0);
+            REQ(pipe(p) == 0 && epoll_ctl(ep, EPOLL_CTL_ADD, p[0], &e) == 0);
             _exit(0);
+        }
         waitpid(pid, NULL, 0);
     }
     return arg;
+}
+
+static int read_whole(const char *path)
+{
+    static char buf[4096];
+    int fd = open(path, O_RDONLY);
+    int good = fd >= 0 || expected(errno);
+    good &= fd < 0 || read(fd, buf, sizeof buf) >= 0 || expected(errno);
+    close(fd);
+    return good;
+}
+
+/* Whoever looks at a descriptor may be the last who has the file. */
+static int look_at_fds(int pid)
+{
+    char path[64], buf[256];
+    struct stat st;
+    int good = 1;
+    snprintf(path, sizeof path, "/proc/%d/fd", pid);
+    DIR *d = opendir(path);
+    if (!d)
+        return expected(errno);
+    for (struct dirent *e; (e = readdir(d));) {
+        if (e->d_name[0] == '.')
+            continue;
+        good &= fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 || expected(errno);
+        good &= readlinkat(dirfd(d), e->d_name, buf, sizeof buf) > 0 || expected(errno);
+        snprintf(path, sizeof path, "/proc/%d/fdinfo/%d", pid, atoi(e->d_name));
+        good &= read_whole(path);
+    }
+    closedir(d);
+    return good;
 }
 
 static void dying(void)
@@ -235,11 +273,9 @@ static void dying(void)
                 continue;
             for (size_t j = 0; j < COUNT(files); j++) {
                 snprintf(path, sizeof path, "/proc/%s/%s", e->d_name, files[j]);
-                int fd = open(path, O_RDONLY);
-                good &= fd >= 0 || expected(errno);
-                good &= fd < 0 || read(fd, buf, sizeof buf) >= 0 || expected(errno);
-                close(fd);
+                good &= read_whole(path);
             }
+            good &= look_at_fds(atoi(e->d_name));
             snprintf(path, sizeof path, "/proc/%s/exe", e->d_name);
             good &= readlink(path, buf, sizeof buf) > 0 || expected(errno);
         }
