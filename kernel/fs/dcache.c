@@ -9,6 +9,7 @@
 #include "fs/dcache.h"
 
 #include "abi/errno.h"
+#include "fs/mount.h"
 #include "lib/printf.h"
 #include "lib/string.h"
 #include "mem/slab.h"
@@ -430,6 +431,14 @@ bool dentry_is_ancestor(const struct dentry *a, const struct dentry *d)
 
 /* ---- letting go ------------------------------------------------------------------------------------------------------ */
 
+static struct waitq shrink_wait = WAITQ_INIT(shrink_wait); /* until a dying super has no victims */
+
+static void shrink_end(struct super *sb) /* which may go as soon as it is done */
+{
+    if (!atomic_sub(&sb->shrinking, 1) && waitq_active(&shrink_wait))
+        waitq_wake_all(&shrink_wait);
+}
+
 /* Victims are chained through rcu.next: readers may still stand on them, so hash_next must stay. */
 static void victims_add(struct dentry **list, struct dentry *d)
 {
@@ -437,20 +446,36 @@ static void victims_add(struct dentry **list, struct dentry *d)
     *list = d;
 }
 
-static u64 victims_free(struct dentry *list, bool in_children)
+/*
+ * A victim of the shrinker is in no list where an umount would look for it, but its super must stay until it is freed.
+ *
+ *   shrinker                          umount (super_put)
+ *   super.shrinking++                 super.dying = 1
+ *   super.dying? then not this one    waits until shrinking == 0
+ *   freezes it, frees it              drops what is cached
+ *   super.shrinking--
+ */
+static bool shrink_begin(struct super *sb)
 {
-    u64 n = 0;
+    (void)atomic_add(&sb->shrinking, 1);
+    if (likely(!__atomic_load_n(&sb->dying, __ATOMIC_SEQ_CST)))
+        return true;
+    shrink_end(sb);
+    return false;
+}
 
-    for (struct dentry *next; list; list = next, n++) {
+void dcache_wait_shrinker(struct super *sb)
+{
+    __atomic_store_n(&sb->dying, 1, __ATOMIC_SEQ_CST);
+    wait_event(&shrink_wait, !atomic_read(&sb->shrinking));
+}
+
+static void victims_free(struct dentry *list)
+{
+    for (struct dentry *next; list; list = next) {
         next = (struct dentry *)list->rcu.next;
-        if (in_children) {
-            spin_lock(&list->parent->lock);
-            list_del_init(&list->sibling);
-            spin_unlock(&list->parent->lock);
-        }
         dentry_free(list);
     }
-    return n;
 }
 
 void dentry_drop_children(struct dentry *d)
@@ -469,7 +494,7 @@ void dentry_drop_children(struct dentry *d)
         spin_unlock(bucket_lock(c->hash));
     }
     spin_unlock(&d->lock);
-    victims_free(victims, false);
+    victims_free(victims);
 }
 
 /* Takes d out of the hash when its count is `count`: false: it has other users. */
@@ -537,16 +562,35 @@ static struct dentry *shrink_bucket(u32 b, struct dentry *victims)
     for (struct dentry *d; (d = *p);) {
         if (dentry_flags(d) & D_REFERENCED) {
             clear_flags(d, D_REFERENCED);
-        } else if (freeze(d, 1)) {
-            clear_flags(d, D_HASHED);
-            store_release(p, d->hash_next);
-            victims_add(&victims, d);
-            continue;
+        } else if (shrink_begin(d->sb)) {
+            if (freeze(d, 1)) {
+                clear_flags(d, D_HASHED);
+                store_release(p, d->hash_next);
+                victims_add(&victims, d);
+                continue;
+            }
+            shrink_end(d->sb);
         }
         p = &d->hash_next;
     }
     spin_unlock(&hash_locks[b & (HASH_LOCKS - 1)]);
     return victims;
+}
+
+static u64 shrink_free(struct dentry *list)
+{
+    u64 n = 0;
+
+    for (struct dentry *next; list; list = next, n++) {
+        struct super *sb = list->sb;
+        next = (struct dentry *)list->rcu.next;
+        spin_lock(&list->parent->lock);
+        list_del_init(&list->sibling);
+        spin_unlock(&list->parent->lock);
+        dentry_free(list);
+        shrink_end(sb);
+    }
+    return n;
 }
 
 u64 dcache_shrink(u64 want)
@@ -556,7 +600,7 @@ u64 dcache_shrink(u64 want)
     for (u64 scanned = 0; scanned <= 2ul * table_mask + 1 && done < want; scanned++) {
         u32 b = __atomic_fetch_add(&clock_hand, 1, __ATOMIC_RELAXED) & table_mask;
         if (READ_ONCE(table[b]))
-            done += victims_free(shrink_bucket(b, NULL), true);
+            done += shrink_free(shrink_bucket(b, NULL));
     }
     return done;
 }

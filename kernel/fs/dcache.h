@@ -78,8 +78,9 @@ void dentry_exchange(struct dentry *a, struct dentry *b, const struct dname *a_n
 bool dentry_is_ancestor(const struct dentry *a, const struct dentry *d); /* a == d or above it (rename_lock) */
 /* Drops all cached names below d, as far as unused (rmdir, umount). */
 void dentry_drop_children(struct dentry *d);
-void dcache_drop_super(struct super *sb); /* umount: everything of sb that is not in use */
-u64 dcache_shrink(u64 want);              /* about so many; returns what went */
+void dcache_drop_super(struct super *sb);    /* umount: everything of sb that is not in use */
+void dcache_wait_shrinker(struct super *sb); /* umount, before: the shrinker has and takes nothing of sb any more */
+u64 dcache_shrink(u64 want);                 /* about so many; returns what went */
 
 static inline void dentry_get(struct dentry *d)
 {

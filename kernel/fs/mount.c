@@ -53,6 +53,7 @@ void super_put(struct super *sb)
     if (!ref_put(&sb->refs))
         return;
     if (sb->root) {
+        dcache_wait_shrinker(sb);
         dcache_drop_super(sb);
         if (sb->ops->drop)
             sb->ops->drop(sb);

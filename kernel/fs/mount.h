@@ -32,6 +32,8 @@ struct super {
     atomic64_t next_ino;
     u64 max_size; /* largest file */
     void *private;
+    u32 dying;          /* the last user went: the shrinker keeps off */
+    atomic_t shrinking; /* dentries that the shrinker is about to free */
 };
 
 struct mount {
