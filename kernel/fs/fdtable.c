@@ -410,6 +410,14 @@ int fd_dup_to(struct fdtable *t, u32 from, u32 to, u64 limit, bool cloexec, bool
     return (int)to;
 }
 
+bool fd_is(struct fdtable *t, u32 fd, const struct file *f)
+{
+    spin_lock(&t->lock);
+    bool yes = fd < t->arr->size && t->arr->slots[fd] == f;
+    spin_unlock(&t->lock);
+    return yes;
+}
+
 int fd_set_cloexec(struct fdtable *t, u32 fd, bool on)
 {
     int err = -EBADF;

@@ -334,6 +334,7 @@ void fd_unreserve(struct fdtable *t, u32 fd);
 int fd_close(struct fdtable *t, u32 fd);
 int fd_close_range(struct fdtable *t, u32 first, u32 last, bool cloexec_only);
 int fd_dup_to(struct fdtable *t, u32 from, u32 to, u64 limit, bool cloexec, bool allow_same);
+bool fd_is(struct fdtable *t, u32 fd, const struct file *f);
 int fd_set_cloexec(struct fdtable *t, u32 fd, bool on);
 int fd_get_cloexec(struct fdtable *t, u32 fd);
 void fdtable_close_on_exec(struct fdtable *t);

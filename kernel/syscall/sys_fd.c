@@ -112,7 +112,19 @@ static bool mode_allows(const struct file *f, short type)
     return type == F_UNLCK || f->fmode & (type == F_RDLCK ? FMODE_READ : FMODE_WRITE);
 }
 
-static long record_lock(struct file *f, int cmd, uaddr_t arg)
+/* The descriptor may have been closed by another thread while the lock was on its way, and that close have missed it. */
+static int lock_unless_closed(struct file *f, u32 fd, struct lock_request *r, bool wait)
+{
+    int err = locks_set(f, my_files(), r, wait);
+    if (err || r->type == F_UNLCK || fd_is(my_files(), fd, f))
+        return err;
+    r->type = F_UNLCK;
+    if (locks_set(f, my_files(), r, false))
+        locks_remove_posix(f, my_files());
+    return -EBADF;
+}
+
+static long record_lock(struct file *f, u32 fd, int cmd, uaddr_t arg)
 {
     struct flock l;
     struct lock_request r;
@@ -127,11 +139,12 @@ static long record_lock(struct file *f, int cmd, uaddr_t arg)
     int err = range_of(f, &l, &r);
     if (err)
         return err;
-    const void *owner = ofd ? (const void *)f : (const void *)my_files();
     r.pid = ofd ? -1 : current_process()->pid;
+    if (!get && !mode_allows(f, r.type))
+        return -EBADF;
     if (!get)
-        return mode_allows(f, r.type) ? locks_set(f, owner, &r, cmd == F_SETLKW || cmd == F_OFD_SETLKW) : -EBADF;
-    locks_get(f, owner, &r);
+        return ofd ? locks_set(f, f, &r, cmd == F_OFD_SETLKW) : lock_unless_closed(f, fd, &r, cmd == F_SETLKW);
+    locks_get(f, ofd ? (const void *)f : (const void *)my_files(), &r);
     l.l_type = r.type;
     if (r.type != F_UNLCK) {
         l.l_whence = SEEK_SET;
@@ -174,7 +187,7 @@ static long fcntl_path_ok(u32 fd, int cmd, u64 arg, bool *done)
     }
 }
 
-static long fcntl_file(struct file *f, int cmd, u64 arg)
+static long fcntl_file(struct file *f, u32 fd, int cmd, u64 arg)
 {
     switch (cmd) {
     case F_SETFL:
@@ -185,7 +198,7 @@ static long fcntl_file(struct file *f, int cmd, u64 arg)
     case F_OFD_GETLK:
     case F_OFD_SETLK:
     case F_OFD_SETLKW:
-        return record_lock(f, cmd, arg);
+        return record_lock(f, fd, cmd, arg);
     case F_GETOWN:
         return f->owner_pid;
     case F_SETOWN:
@@ -226,7 +239,7 @@ long sys_fcntl(fd_k fd, int cmd, u64 arg)
     if (!done && cmd == F_GETFL)
         n = (long)(r.file->flags & ~(u32)O_CLOEXEC);
     else if (!done)
-        n = r.file->fmode & FMODE_PATH ? -EBADF : fcntl_file(r.file, cmd, arg);
+        n = r.file->fmode & FMODE_PATH ? -EBADF : fcntl_file(r.file, (u32)fd, cmd, arg);
     fd_return(r);
     return n;
 }

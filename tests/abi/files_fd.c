@@ -4,6 +4,8 @@
  */
 #include "tests/abi/util.h"
 
+#include <pthread.h>
+
 #include <linux/close_range.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
@@ -149,6 +151,42 @@ static void record_locks(void)
     close(fd);
 }
 
+static void *locks_it(void *arg)
+{
+    struct flock l = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 10};
+    int r = fcntl((int)(long)arg, F_SETLKW, &l);
+    return (void *)(long)(r == -1 ? errno : 0);
+}
+
+/* The close either comes before the lock or undoes it: nobody would ever give it up. */
+static void lock_of_closed(void)
+{
+    struct flock l = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 10};
+    int go[2], held[2], fd = open("l", O_RDWR);
+    pthread_t t;
+    void *got;
+    make_pipe(go);
+    make_pipe(held);
+    pid_t pid = tap_fork();
+    if (pid == 0) {
+        REQ(fcntl(fd, F_SETLK, &l) == 0);
+        token_send(held[1]);
+        token_wait(go[0]);
+        _exit(0);
+    }
+    token_wait(held[0]);
+    REQ(pthread_create(&t, NULL, locks_it, (void *)(long)fd) == 0);
+    msleep(50);
+    close(fd);
+    token_send(go[1]);
+    REQ(tap_wait(pid) == 0);
+    pthread_join(t, &got);
+    CHECK((long)got == EBADF, "F_SETLKW on a descriptor that is closed meanwhile");
+    fd = open("l", O_RDWR);
+    CHECK_CHILD("leaves no lock behind", REQ(fcntl(fd, F_SETLK, &l) == 0));
+    close(fd);
+}
+
 static void whole_file_locks(void)
 {
     int a = open("l", O_RDWR), b = open("l", O_RDWR), c = dup(a);
@@ -177,6 +215,7 @@ int main(void)
     flags();
     ranges();
     record_locks();
+    lock_of_closed();
     whole_file_locks();
     return tap_end();
 }
