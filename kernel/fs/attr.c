@@ -48,7 +48,7 @@ void inode_kill_suid(struct inode *i, const struct fs_cred *c)
         return;
     if (i->mode & S_ISUID)
         kill |= S_ISUID;
-    if ((i->mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))
+    if ((i->mode & S_ISGID) && ((i->mode & S_IXGRP) || (c && !cred_in_group(c, i->gid))))
         kill |= S_ISGID;
     if (!kill)
         return;

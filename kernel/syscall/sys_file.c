@@ -3,6 +3,7 @@
 #include <linux/openat2.h>
 
 #include "abi/stat.h"
+#include "proc/cred.h"
 #include "proc/signal.h"
 #include "syscall/fd.h"
 #include "syscall/sys.h"
@@ -126,6 +127,12 @@ static long write_end(ssize_t n)
     return n;
 }
 
+static ssize_t write_now(struct file *f, struct uio *u, s64 *pos)
+{
+    u->writer = &current_cred()->fs;
+    return file_write_limited(f, u, pos, rlimit(RLIMIT_FSIZE));
+}
+
 long sys_read(fd_k fd, obuf_k buf, size_t count)
 {
     struct fd_ref r = fd_take(fd);
@@ -147,7 +154,7 @@ long sys_write(fd_k fd, ibuf_k buf, size_t count)
         return -EBADF;
     ssize_t n = r.file->fmode & FMODE_WRITE ? uio_init_user(&u, buf, count) : -EBADF;
     if (!n)
-        n = write_end(file_write_limited(r.file, &u, NULL, rlimit(RLIMIT_FSIZE)));
+        n = write_end(write_now(r.file, &u, NULL));
     fd_return(r);
     return n;
 }
@@ -161,7 +168,7 @@ static ssize_t positioned(struct file *f, struct uio *u, s64 pos, bool write)
         return f->fmode & (write ? FMODE_WRITE : FMODE_READ) ? -ESPIPE : f->fmode & FMODE_LSEEK ? -EBADF : -ESPIPE;
     if (!(f->fmode & (write ? FMODE_WRITE : FMODE_READ)))
         return -EBADF;
-    return write ? write_end(file_write_limited(f, u, &pos, rlimit(RLIMIT_FSIZE))) : file_read(f, u, &pos);
+    return write ? write_end(write_now(f, u, &pos)) : file_read(f, u, &pos);
 }
 
 static long positioned_user(int fd, uaddr_t buf, size_t count, s64 pos, bool write)
@@ -203,7 +210,7 @@ static long vectored(int fd, uaddr_t iov, u64 count, s64 pos, bool own_pos, bool
         if (!own_pos)
             n = positioned(r.file, &u, pos, write);
         else if (write)
-            n = write_end(file_write_limited(r.file, &u, NULL, rlimit(RLIMIT_FSIZE)));
+            n = write_end(write_now(r.file, &u, NULL));
         else
             n = file_read(r.file, &u, NULL);
         uio_free(&u);

@@ -22,6 +22,7 @@ static void set_one(struct uio *u, u64 base, size_t len, bool user)
     u->nsegs = 1;
     u->user = user;
     u->nofault = false;
+    u->writer = NULL;
     u->off = 0;
     u->resid = len;
     u->one.base = base;

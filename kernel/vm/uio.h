@@ -11,6 +11,7 @@
 
 #include "lib/types.h"
 
+struct fs_cred;
 struct uio_seg {
     u64 base; /* uaddr_t, or kernel address */
     size_t len;
@@ -19,9 +20,10 @@ struct uio {
     const struct uio_seg *segs;
     u32 nsegs; /* remaining, the current one included */
     bool user;
-    bool nofault; /* user copies do not fault pages in: short counts instead (see uio_fault_in) */
-    size_t off;   /* within segs[0] */
-    size_t resid; /* bytes left in all */
+    bool nofault;                 /* user copies do not fault pages in: short counts instead (see uio_fault_in) */
+    size_t off;                   /* within segs[0] */
+    size_t resid;                 /* bytes left in all */
+    const struct fs_cred *writer; /* of a write: whose rights count; NULL: nobody's, and so none */
     struct uio_seg one;
     struct uio_seg *heap; /* uio_free frees it */
 };

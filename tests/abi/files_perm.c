@@ -289,6 +289,31 @@ static void credentials(void)
     });
 }
 
+static mode_t mode_after_write(void)
+{
+    struct stat st;
+    int fd = open("suid", O_WRONLY);
+    REQ(fd >= 0 && write(fd, "x", 1) == 1 && fstat(fd, &st) == 0);
+    close(fd);
+    return st.st_mode & 07777;
+}
+
+static void set_id_bits(void)
+{
+    put_text("suid", "text");
+    REQ(chmod("suid", 06777) == 0);
+    CHECK(mode_after_write() == 06777, "a write with CAP_FSETID keeps the set-ID bits");
+    CHECK_CHILD("without it they go", {
+        drop_root();
+        REQ(mode_after_write() == 0777);
+    });
+    REQ(chown("suid", 0, NOBODY) == 0 && chmod("suid", 02767) == 0);
+    CHECK_CHILD("but for set-group-ID without execution by the group, of a group of one's own", {
+        drop_root();
+        REQ(mode_after_write() == 02767);
+    });
+}
+
 int main(int argc, char **argv)
 {
     if (argc > 1)
@@ -302,5 +327,6 @@ int main(int argc, char **argv)
     executing();
     set_id();
     credentials();
+    set_id_bits();
     return tap_end();
 }

@@ -150,7 +150,7 @@ static ssize_t file_write_op(struct file *f, struct uio *u, s64 *pos)
     if (!n) {
         u->resid = MIN(u->resid, i->sb->max_size - at);
         tmpfs_dirty(i);
-        inode_kill_suid(i, NULL);
+        inode_kill_suid(i, u->writer);
         inode_touch(i, ATTR_MTIME | ATTR_CTIME);
         n = write_locked(ti, u, at);
     }
