@@ -7,7 +7,11 @@
  * write of at most PIPE_BUF bytes goes in whole. Readers and writers wait exclusively: one wake-up wakes one, and who
  * leaves something for the next wakes that one.
  *
- * With O_DIRECT at pipe2(2) the ring holds packets, each behind its length; a read takes one and drops what does not fit.
+ * With O_DIRECT at pipe2(2) the ring holds packets, a page each, whose length stands in page.private; a read takes one and
+ * drops what does not fit.
+ *
+ * Splice takes bytes out in two steps (pipe_take, pipe_taken), so that those which could not be written stay in the pipe.
+ * Between the two the pipe is `taken`: other readers wait, writers go on.
  */
 #include "fs/pipe.h"
 
@@ -18,6 +22,7 @@
 #include "abi/stat.h"
 #include "arch/usercopy.h"
 #include "fs/mount.h"
+#include "lib/string.h"
 #include "mem/slab.h"
 
 #include <linux/eventpoll.h>
@@ -38,6 +43,7 @@ struct pipe {
     u32 read_opens, write_opens; /* ever: open(2) of a FIFO waits for a change */
     u32 files;                   /* (FIFOs: inode.lock) the last one frees */
     bool packets;
+    bool taken;          /* see pipe_take */
     struct page **pages; /* size / PAGE_SIZE; NULL until used */
     struct list link;    /* all_pipes */
 };
@@ -151,64 +157,65 @@ u64 pipes_shrink(u64 want)
 
 /* ---- packets --------------------------------------------------------------------------------------------------------- */
 
-static void put_header(struct pipe *p, u32 n) /* into pages that are there */
+static inline struct page *packet_at(const struct pipe *p, u32 pos)
 {
-    for (u32 i = 0; i < sizeof(n); i++)
-        page_at(p, p->head + i)[(p->head + i) & ~PAGE_MASK] = (u8)(n >> (8 * i));
-    WRITE_ONCE(p->head, p->head + (u32)sizeof(n));
+    return p->pages[(pos & (p->size - 1)) >> PAGE_SHIFT];
 }
 
-static u32 get_header(struct pipe *p, u32 at)
-{
-    u32 n = 0;
-
-    for (u32 i = 0; i < sizeof(n); i++)
-        n |= (u32)page_at(p, at + i)[(at + i) & ~PAGE_MASK] << (8 * i);
-    return n;
-}
-
+/* At most a page; all or nothing. */
 static size_t packet_write(struct pipe *p, struct uio *u, size_t n, int *err)
 {
-    u32 start = p->head;
+    u8 *to = page_at(p, p->head);
 
-    if (!page_at(p, start) || !page_at(p, start + 4)) {
-        *err = -ENOMEM;
+    if (!to || uio_copy_from(u, to, n) < n) {
+        *err = to ? -EFAULT : -ENOMEM;
         return 0;
     }
-    put_header(p, (u32)n);
-    size_t done = ring_write(p, u, n, err);
-    if (done < n) { /* all or nothing */
-        WRITE_ONCE(p->head, start);
-        return 0;
-    }
-    return done;
+    packet_at(p, p->head)->private = (u32)n;
+    WRITE_ONCE(p->head, p->head + (u32)PAGE_SIZE);
+    return n;
 }
 
 static size_t packet_read(struct pipe *p, struct uio *u, int *err)
 {
-    u32 start = p->tail, n = get_header(p, start);
+    size_t n = MIN(packet_at(p, p->tail)->private, u->resid);
 
-    WRITE_ONCE(p->tail, start + (u32)sizeof(n));
-    size_t done = ring_read(p, u, MIN(n, u->resid), err);
-    WRITE_ONCE(p->tail, *err ? start : start + (u32)sizeof(n) + n);
-    return *err ? 0 : done;
+    if (uio_copy_to(u, page_at(p, p->tail), n) < n) {
+        *err = -EFAULT;
+        return 0;
+    }
+    WRITE_ONCE(p->tail, p->tail + (u32)PAGE_SIZE);
+    return n;
+}
+
+/* The first n bytes of the first packet are gone. */
+static void packet_drop(struct pipe *p, u32 n)
+{
+    struct page *packet = packet_at(p, p->tail);
+    u8 *bytes = page_addr(packet);
+
+    packet->private -= n;
+    if (packet->private)
+        memmove(bytes, bytes + n, packet->private);
+    else
+        WRITE_ONCE(p->tail, p->tail + (u32)PAGE_SIZE);
 }
 
 /* ---- read and write -------------------------------------------------------------------------------------------------- */
 
 static inline bool readable(const struct pipe *p)
 {
-    return used(p) || !READ_ONCE(p->writers);
+    return !READ_ONCE(p->taken) && (used(p) || !READ_ONCE(p->writers));
 }
 
 /* The lock is held on success, and there is something to read. 0: no writer is left (without the lock). */
 static int lock_readable(struct pipe *p, bool nonblock)
 {
     mutex_lock(&p->lock);
-    while (!used(p)) {
-        bool writers = p->writers;
+    while (!used(p) || p->taken) {
+        bool ended = !p->writers && !p->taken;
         mutex_unlock(&p->lock);
-        if (!writers)
+        if (ended)
             return 0;
         if (nonblock)
             return -EAGAIN;
@@ -249,9 +256,45 @@ static ssize_t pipe_read(struct file *f, struct uio *u, s64 *pos)
     return read_bytes(f, u, f->flags & O_NONBLOCK);
 }
 
-ssize_t pipe_read_now(struct file *f, struct uio *u)
+ssize_t pipe_take(struct file *f, void *buf, size_t n, bool nonblock)
 {
-    return read_bytes(f, u, true);
+    struct pipe *p = f->private;
+    struct uio u;
+    int err = 0, r = lock_readable(p, nonblock);
+
+    if (r <= 0)
+        return r;
+    u32 tail = p->tail;
+    uio_init_kernel(&u, buf, n);
+    size_t done = p->packets ? packet_read(p, &u, &err) : ring_read(p, &u, MIN(used(p), n), &err);
+    WRITE_ONCE(p->tail, tail);
+    WRITE_ONCE(p->taken, true);
+    mutex_unlock(&p->lock);
+    return (ssize_t)done;
+}
+
+void pipe_taken(struct file *f, size_t n)
+{
+    struct pipe *p = f->private;
+
+    mutex_lock(&p->lock);
+    if (n && p->packets)
+        packet_drop(p, (u32)n);
+    else
+        WRITE_ONCE(p->tail, p->tail + (u32)n);
+    if (!used(p))
+        ring_emptied(p);
+    WRITE_ONCE(p->taken, false);
+    bool wake = space(p) >= PIPE_BUF, writers = p->writers;
+    mutex_unlock(&p->lock);
+    if (wake)
+        waitq_wake_poll(&p->write_wait, EPOLLOUT | EPOLLWRNORM);
+    if (writers)
+        waitq_wake_poll(&p->read_wait, EPOLLIN | EPOLLRDNORM);
+    else
+        waitq_wake_all(&p->read_wait); /* the end is there for each of them */
+    if (n)
+        file_accessed(f);
 }
 
 ssize_t pipe_peek(struct file *f, void *buf, size_t n, bool nonblock)
@@ -275,7 +318,7 @@ ssize_t pipe_peek(struct file *f, void *buf, size_t n, bool nonblock)
 static u32 needed(const struct pipe *p, size_t left, size_t whole)
 {
     if (p->packets)
-        return (u32)MIN(left, (size_t)PIPE_BUF) + (u32)sizeof(u32);
+        return (u32)PAGE_SIZE;
     return whole <= PIPE_BUF ? (u32)left : 1;
 }
 
@@ -336,6 +379,23 @@ ssize_t pipe_write_now(struct file *f, struct uio *u)
     return write_bytes(f, u, true);
 }
 
+ssize_t pipe_wait_room(struct file *f, bool nonblock)
+{
+    struct pipe *p = f->private;
+
+    for (;;) {
+        if (!READ_ONCE(p->readers))
+            return -EPIPE;
+        u32 room = space(p);
+        if (room >= (p->packets ? PAGE_SIZE : 1))
+            return room;
+        if (nonblock || (f->flags & O_NONBLOCK))
+            return -EAGAIN;
+        if (wait_for_space(p, 1))
+            return -ERESTARTSYS;
+    }
+}
+
 static u32 pipe_poll(struct file *f, struct poll_table *pt)
 {
     struct pipe *p = f->private;
@@ -368,8 +428,8 @@ static long pipe_ioctl(struct file *f, u32 cmd, u64 arg)
     u32 n = used(p);
     if (p->packets) {
         n = 0;
-        for (u32 at = p->tail; at != p->head; at += (u32)sizeof(u32) + get_header(p, at))
-            n += get_header(p, at);
+        for (u32 at = p->tail; at != p->head; at += (u32)PAGE_SIZE)
+            n += packet_at(p, at)->private;
     }
     mutex_unlock(&p->lock);
     return put_user_u32(arg, n);

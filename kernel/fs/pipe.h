@@ -12,9 +12,13 @@ int pipe_create(u32 flags, struct file **read_end, struct file **write_end); /* 
 bool file_is_pipe(const struct file *f);
 int pipe_get_size(struct file *f);                           /* F_GETPIPE_SZ; -EBADF: no pipe */
 int pipe_set_size(struct file *f, u64 size, bool unlimited); /* F_SETPIPE_SZ: the new size, or an error */
-/* read and write with SPLICE_F_NONBLOCK. */
-ssize_t pipe_read_now(struct file *f, struct uio *u);
-ssize_t pipe_write_now(struct file *f, struct uio *u);
+ssize_t pipe_write_now(struct file *f, struct uio *u);       /* with SPLICE_F_NONBLOCK */
+/* Copies up to n bytes, which stay until pipe_taken() says how many are to go; it must follow when the result is not an
+ * error or 0 (no writer is left). Waits for the first byte unless nonblock. */
+ssize_t pipe_take(struct file *f, void *buf, size_t n, bool nonblock);
+void pipe_taken(struct file *f, size_t n);
+/* Bytes that may be written, after waiting for some. -EAGAIN, -EPIPE, -ERESTARTSYS. Other writers may take the room. */
+ssize_t pipe_wait_room(struct file *f, bool nonblock);
 /* Copies up to n bytes without taking them; waits for the first unless nonblock. 0: no writer is left. */
 ssize_t pipe_peek(struct file *f, void *buf, size_t n, bool nonblock);
 extern const struct file_ops fifo_ops; /* of FIFO inodes */

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 /*
  * Moving bytes between descriptors inside the kernel: sendfile, copy_file_range, splice, tee, vmsplice. Through a kernel
- * buffer: what was read and could not be written is given back to the source's position.
+ * buffer: what was read and could not be written is given back to the source's position, and stays in a pipe. From what
+ * is neither, no more is read than the pipe it goes to has room for.
  */
 #include "abi/stat.h"
 #include "fs/pipe.h"
 #include "mem/slab.h"
+#include "proc/cred.h"
 #include "proc/signal.h"
 #include "syscall/fd.h"
 #include "syscall/sys.h"
@@ -21,18 +23,14 @@ struct end {
     bool nonblock; /* SPLICE_F_NONBLOCK: a pipe at this end does not wait */
 };
 
-static ssize_t read_end(const struct end *e, struct uio *u)
-{
-    return e->nonblock && file_is_pipe(e->file) ? pipe_read_now(e->file, u) : file_read(e->file, u, e->pos);
-}
-
-/* All of it, unless the end refuses: what came out of a pipe cannot be put back. */
+/* All of it, unless the end refuses. */
 static ssize_t write_end(const struct end *e, char *buf, size_t n)
 {
     size_t done = 0;
     while (done < n) {
         struct uio u;
         uio_init_kernel(&u, buf + done, n - done);
+        u.writer = &current_cred()->fs;
         ssize_t w = e->nonblock && file_is_pipe(e->file)
                         ? pipe_write_now(e->file, &u)
                         : file_write_limited(e->file, &u, e->pos, rlimit(RLIMIT_FSIZE));
@@ -43,11 +41,29 @@ static ssize_t write_end(const struct end *e, char *buf, size_t n)
     return (ssize_t)done;
 }
 
+static ssize_t room_at(const struct end *out)
+{
+    return file_is_pipe(out->file) ? pipe_wait_room(out->file, out->nonblock) : (ssize_t)PIECE;
+}
+
+static ssize_t move_from_pipe(const struct end *in, const struct end *out, void *buf, size_t n)
+{
+    ssize_t got = pipe_take(in->file, buf, n, in->nonblock || in->file->flags & O_NONBLOCK);
+    if (got <= 0)
+        return got;
+    ssize_t room = room_at(out);
+    ssize_t put = room < 0 ? room : write_end(out, buf, (size_t)MIN(got, room));
+    pipe_taken(in->file, (size_t)MAX(put, (ssize_t)0));
+    return put;
+}
+
 static ssize_t move_piece(const struct end *in, const struct end *out, void *buf, size_t n)
 {
     struct uio u;
+    if (file_is_pipe(in->file))
+        return move_from_pipe(in, out, buf, n);
     uio_init_kernel(&u, buf, n);
-    ssize_t got = read_end(in, &u);
+    ssize_t got = file_read(in->file, &u, in->pos);
     if (got <= 0)
         return got;
     ssize_t put = write_end(out, buf, (size_t)got);
@@ -63,6 +79,7 @@ static ssize_t move_piece(const struct end *in, const struct end *out, void *buf
 
 static ssize_t move(const struct end *in, const struct end *out, size_t n)
 {
+    struct end from = *in, to = *out;
     void *buf = pages_alloc(PIECE_ORDER, MEM_WAIT);
     size_t piece = PIECE;
     ssize_t done = 0;
@@ -72,15 +89,21 @@ static ssize_t move(const struct end *in, const struct end *out, size_t n)
     }
     if (!buf)
         return -ENOMEM;
+    if (file_is_pipe(out->file) && !file_is_pipe(in->file)) {
+        ssize_t room = room_at(out);
+        done = MIN(room, 0l);
+        n = MIN(n, (size_t)MAX(room, 0l));
+    }
     while (n > 0) {
         size_t want = MIN(n, piece);
-        ssize_t r = move_piece(in, out, buf, want);
+        ssize_t r = move_piece(&from, &to, buf, want);
         if (r <= 0) {
             done = done ? done : r;
             break;
         }
         done += r;
         n -= (size_t)r;
+        from.nonblock = to.nonblock = true; /* a pipe is waited for once */
         if ((size_t)r < want || signal_pending())
             break;
         cond_resched();
@@ -208,12 +231,6 @@ static ssize_t check_splice(struct file *in, uaddr_t off_in, struct file *out, u
     return !pipe_out && out->flags & O_APPEND ? -EINVAL : 0;
 }
 
-/* From a pipe no more is taken than is there: what a failed write would lose cannot be given back. */
-static size_t splice_amount(struct file *out, size_t len)
-{
-    return file_is_pipe(out) ? MIN(len, (size_t)MAX(pipe_get_size(out), 0)) : len;
-}
-
 long sys_splice(fd_k in, ptr_k off_in, fd_k out, ptr_k off_out, size_t len, u32 flags)
 {
     struct fd_ref i = fd_take(in), o = fd_take(out);
@@ -221,7 +238,7 @@ long sys_splice(fd_k in, ptr_k off_in, fd_k out, ptr_k off_out, size_t len, u32 
     if (i.file && o.file) {
         n = check_splice(i.file, off_in, o.file, off_out, flags);
         if (!n && len)
-            n = move_between(i.file, off_in, o.file, off_out, splice_amount(o.file, len), flags & SPLICE_F_NONBLOCK);
+            n = move_between(i.file, off_in, o.file, off_out, len, flags & SPLICE_F_NONBLOCK);
     }
     fd_return(i);
     fd_return(o);

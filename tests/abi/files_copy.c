@@ -4,6 +4,8 @@
  */
 #include "tests/abi/util.h"
 
+#include <sys/resource.h>
+
 #include <sys/sendfile.h>
 
 enum { N = 100000 };
@@ -96,6 +98,41 @@ static void splicing(void)
     close(q[1]);
 }
 
+/* What the target does not take stays in the pipe. */
+static void splicing_in_part(void)
+{
+    char back[8192];
+    int p[2], q[2];
+    REQ(pipe(p) == 0 && pipe(q) == 0 && fcntl(q[0], F_SETPIPE_SZ, 4096) == 4096);
+    REQ(write(p[1], data, 3000) == 3000 && write(p[1], data + 3000, 3000) == 3000);
+    ssize_t n = splice(p[0], NULL, q[1], NULL, 6000, SPLICE_F_NONBLOCK);
+    CHECK(n > 0 && n < 6000, "splice into a pipe with less room");
+    REQ(read(q[0], back, n) == n && !memcmp(back, data, n));
+    CHECK(read(p[0], back, sizeof back) == 6000 - n && !memcmp(back, data + n, 6000 - n),
+          "the rest stays in the other");
+    REQ(write(q[1], data, 4096) == 4096 && write(p[1], "more", 4) == 4);
+    CHECK_ERRNO(splice(p[0], NULL, q[1], NULL, 4, SPLICE_F_NONBLOCK), EAGAIN, "splice into a full pipe");
+    CHECK(read(p[0], back, 4) == 4 && !memcmp(back, "more", 4), "takes nothing");
+    CHECK_CHILD("what RLIMIT_FSIZE leaves over stays in the pipe", {
+        struct rlimit fsize = {100, 100};
+        char rest[64];
+        int out = open("limited", O_RDWR | O_CREAT | O_TRUNC, 0644);
+        REQ(out >= 0 && setrlimit(RLIMIT_FSIZE, &fsize) == 0 && signal(SIGXFSZ, SIG_IGN) != SIG_ERR);
+        REQ(write(p[1], data, 130) == 130);
+        REQ(splice(p[0], NULL, out, NULL, 130, 0) == 100);
+        REQ(read(p[0], rest, sizeof rest) == 30 && !memcmp(rest, data + 100, 30));
+    });
+    close(p[1]);
+    REQ(read(q[0], back, sizeof back) == 4096);
+    CHECK(splice(p[0], NULL, q[1], NULL, 10, 0) == 0, "splice from a pipe that has ended into one with room");
+    REQ(pipe2(p, O_DIRECT) == 0 && write(p[1], "one", 3) == 3 && write(p[1], "second", 6) == 6);
+    CHECK(splice(p[0], NULL, q[1], NULL, 2, 0) == 2 && read(p[0], back, 64) == 1 && back[0] == 'e',
+          "splice takes the beginning of a packet");
+    CHECK(read(p[0], back, 64) == 6 && !memcmp(back, "second", 6), "and nothing of the next");
+    for (int i = 0; i < 2; i++)
+        close(p[i]), close(q[i]);
+}
+
 int main(void)
 {
     for (int i = 0; i < N; i++)
@@ -104,5 +141,6 @@ int main(void)
     sending();
     ranges();
     splicing();
+    splicing_in_part();
     return tap_end();
 }

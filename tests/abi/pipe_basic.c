@@ -201,6 +201,33 @@ static void counting(void)
     close(p[0]);
 }
 
+static void packets(void)
+{
+    static char page[4096], back[8192];
+    int p[2], n;
+    REQ(pipe2(p, O_DIRECT | O_NONBLOCK) == 0);
+    REQ(write(p[1], "first", 5) == 5 && write(p[1], "2nd", 3) == 3);
+    CHECK(ioctl(p[0], FIONREAD, &n) == 0 && n == 8, "FIONREAD counts the bytes of all packets");
+    CHECK(read(p[0], back, 100) == 5 && !memcmp(back, "first", 5), "O_DIRECT: a read takes one packet");
+    CHECK(read(p[0], back, 1) == 1 && back[0] == '2', "a short one the beginning");
+    CHECK_ERRNO(read(p[0], back, 100), EAGAIN, "and the rest of it is gone");
+    for (n = 0; write(p[1], "x", 1) == 1; n++)
+        ;
+    CHECK(n == 16, "as many packets fit as the pipe has pages");
+    while (read(p[0], back, 100) == 1)
+        ;
+    REQ(fcntl(p[1], F_SETPIPE_SZ, 4096) == 4096);
+    memset(page, 'P', sizeof page);
+    CHECK(write(p[1], page, 4096) == 4096, "a page goes into a pipe of one page");
+    CHECK_ERRNO(write(p[1], "x", 1), EAGAIN, "which is full then");
+    CHECK(read(p[0], back, sizeof back) == 4096 && !memcmp(back, page, 4096), "and comes out whole");
+    REQ(fcntl(p[1], F_SETPIPE_SZ, 65536) == 65536);
+    CHECK(write(p[1], back, 5000) == 5000 && read(p[0], back, 8192) == 4096 && read(p[0], back, 8192) == 904,
+          "what is longer than a page becomes several");
+    close(p[0]);
+    close(p[1]);
+}
+
 int main(void)
 {
     making();
@@ -210,5 +237,6 @@ int main(void)
     events_of_ends();
     waiting();
     counting();
+    packets();
     return tap_end();
 }
