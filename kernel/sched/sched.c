@@ -12,6 +12,9 @@
  *     schedule: lock runq                            lock runq of t->cpu
  *       state RUNNABLE: stays on_rq                    on_rq: done, the sleeper saw or will see RUNNABLE
  *       else on_rq = 0, switch away, unlock            else: unlock; wait for on_cpu == 0; enqueue
+ *     schedule returns: state = RUNNABLE
+ * A waker that stops for long between its two steps may wake the sleeper from a later sleep: sleeps may end early, and the
+ * sleeper looks at its condition again. thread_wake itself is the waker's barrier.
  * The run-queue lock is held across the switch and released by the next thread (finish_switch), so nobody sees a thread
  * in the middle of it. on_cpu is cleared there too, when the stack is no longer in use.
  *
@@ -219,13 +222,17 @@ static void activate(struct thread *t, u32 id)
  * (which decides about tree or list) or the CPU meanwhile. false: it is not off the queues. Interrupts off. */
 static bool claim(struct thread *t)
 {
-    struct runq *rq = &runqs[t->cpu]; /* stable: t is not queued, and only a waker would place it */
-    spin_lock(&rq->lock);
-    bool asleep = !t->on_rq;
-    if (asleep)
-        t->on_rq = MOVING;
-    spin_unlock(&rq->lock);
-    return asleep;
+    for (;;) {
+        u32 id = READ_ONCE(t->cpu); /* a thread that did not go to sleep after all may be moved meanwhile */
+        struct runq *rq = &runqs[id];
+        spin_lock(&rq->lock);
+        bool here = READ_ONCE(t->cpu) == id, asleep = here && !t->on_rq;
+        if (asleep)
+            t->on_rq = MOVING;
+        spin_unlock(&rq->lock);
+        if (here)
+            return asleep;
+    }
 }
 
 void thread_start(struct thread *t)
@@ -272,6 +279,8 @@ static bool reaches(u32 state, u32 kinds)
 
 bool thread_wake(struct thread *t, u32 kinds)
 {
+    /* The caller's condition before the look at the state; a lock taken before the condition was set is no barrier. */
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
     if (!reaches(READ_ONCE(t->state), kinds))
         return false;
     u64 flags = spin_lock_irqsave(&t->wake_lock);
@@ -377,8 +386,9 @@ static void switch_threads(struct runq *rq, struct thread *prev, struct thread *
         set_idle(id, is_idle(next));
     if (!is_idle(next))
         start_tick(rq, now);
-    next->on_cpu = 1;
     next->cpu = id;
+    /* Before its look at `work` on the way to user mode; signal_wake_thread writes `work` and then looks here. */
+    __atomic_store_n(&next->on_cpu, 1, __ATOMIC_SEQ_CST);
     next->time_stamp = now;
     next->slice_start = now;
     rq->current = next;
@@ -386,6 +396,8 @@ static void switch_threads(struct runq *rq, struct thread *prev, struct thread *
     ASSERT(is_idle(prev) || prev == &boot_thread || *(u64 *)prev->arch.kstack == STACK_CANARY);
     hook_switch_mm(prev->mm, next->mm);
     finish_switch(arch_switch(prev, next));
+    /* Who runs is runnable: a waker that was held up between its two stores may have found the next sleep. */
+    WRITE_ONCE(prev->state, THREAD_RUNNABLE);
 }
 
 void schedule(void)
@@ -489,8 +501,11 @@ int thread_sleep_interruptible(ns_t deadline)
 
 void thread_exit(void)
 {
+    struct thread *t = current_thread();
     irq_disable();
-    WRITE_ONCE(current_thread()->state, THREAD_DEAD);
+    spin_lock(&t->wake_lock); /* a waker of an earlier sleep has made its store, or makes none */
+    WRITE_ONCE(t->state, THREAD_DEAD);
+    spin_unlock(&t->wake_lock);
     schedule();
     panic("a dead thread ran");
 }
