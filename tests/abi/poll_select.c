@@ -69,7 +69,7 @@ static void timeouts(void)
     left = (struct timeval){100, 0};
     FD_SET(p[0], &r);
     REQ(write(p[1], "x", 1) == 1);
-    CHECK(select(p[0] + 1, &r, NULL, NULL, &left) == 1 && (left.tv_sec == 99 || left.tv_sec == 100),
+    CHECK(select(p[0] + 1, &r, NULL, NULL, &left) == 1 && left.tv_sec > 50 && left.tv_sec <= 100,
           "ready: the time left");
     left = (struct timeval){-1, 0};
     CHECK_ERRNO(select(0, NULL, NULL, NULL, &left), EINVAL, "select with a negative time");

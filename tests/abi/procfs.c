@@ -221,7 +221,7 @@ static void others(void)
             pause();
     msleep(10);
     snprintf(path, sizeof path, "/proc/%d/stat", pid);
-    for (int i = 0; i < 100 && slurp(path) > 0 && !strstr(text, ") S "); i++)
+    for (int i = 0; i < 2000 && slurp(path) > 0 && !strstr(text, ") S "); i++)
         msleep(10);
     CHECK(strstr(text, ") S ") != NULL, "a sleeping child is S");
     kill(pid, SIGSTOP);

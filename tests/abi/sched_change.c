@@ -20,7 +20,7 @@ static void *ping(void *arg)
     char c = 0;
     __atomic_store_n(&p->tids[0], gettid(), __ATOMIC_RELEASE);
     while (!over && write(p->there[1], &c, 1) == 1 && read(p->back[0], &c, 1) == 1)
-        p->rounds++;
+        __atomic_add_fetch(&p->rounds, 1, __ATOMIC_RELAXED);
     close(p->there[1]);
     return NULL;
 }
@@ -73,6 +73,9 @@ int main(void)
             usleep(100); /* with one processor they run now */
     }
     CHECK(good, "every change is made");
+    for (int i = 0; i < PAIRS; i++)
+        for (int k = 0; k < 20000 && !__atomic_load_n(&pairs[i].rounds, __ATOMIC_RELAXED); k++)
+            usleep(1000);
     over = 1;
     for (int i = 0; i < PAIRS; i++) {
         REQ(pthread_join(pairs[i].threads[0], NULL) == 0 && pthread_join(pairs[i].threads[1], NULL) == 0);

@@ -23,13 +23,12 @@ static void handle(int sig)
 
 static void alarms(void)
 {
-    CHECK(alarm(100) <= TAP_SECONDS && alarm(0) > 98 && alarm(0) == 0, "alarm returns the seconds that were left");
+    CHECK(alarm(1000) <= TAP_SECONDS && alarm(0) > 900 && alarm(0) == 0, "alarm returns the seconds that were left");
     handle(SIGALRM);
     struct itimerval it = {{0, 0}, {0, 30000}}, left;
     int64_t t = now_ns();
     setitimer(ITIMER_REAL, &it, NULL);
-    while (!count)
-        pause();
+    wait_counted(SIGALRM, &count, 1);
     CHECK(now_ns() - t >= 30000000 && last == SIGALRM, "ITIMER_REAL goes off in time");
     CHECK(getitimer(ITIMER_REAL, &left) == 0 && !left.it_value.tv_sec && !left.it_value.tv_usec,
           "once, without an interval");
@@ -37,8 +36,7 @@ static void alarms(void)
     setitimer(ITIMER_REAL, &it, NULL);
     count = 0;
     t = now_ns();
-    while (count < 5)
-        pause();
+    wait_counted(SIGALRM, &count, 5);
     CHECK(now_ns() - t >= 39000000, "with an interval again and again");
     CHECK(getitimer(ITIMER_REAL, &left) == 0 && left.it_interval.tv_usec == 10000 && left.it_value.tv_usec <= 10000,
           "getitimer");
@@ -49,7 +47,8 @@ static void alarms(void)
     CHECK(count == 0 && left.it_interval.tv_usec == 10000, "set to 0 it stops; the old one is returned");
     it.it_value = (struct timeval){1000, 0};
     setitimer(ITIMER_REAL, &it, NULL);
-    CHECK(alarm(0) == 1000, "alarm and ITIMER_REAL are one timer");
+    unsigned seconds = alarm(0);
+    CHECK(seconds > 900 && seconds <= 1000, "alarm and ITIMER_REAL are one timer");
     alarm(TAP_SECONDS);
 }
 
@@ -74,25 +73,30 @@ static void spin_until(int n)
 static void processor_time(void)
 {
     struct itimerval it = {{0, 20000}, {0, 20000}}, off = {{0, 0}, {0, 0}};
-    struct timespec a, b;
     handle(SIGVTALRM);
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &a);
+    int64_t used = cpu_ns();
     setitimer(ITIMER_VIRTUAL, &it, NULL);
     spin_until(2);
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &b);
+    used = cpu_ns() - used;
     setitimer(ITIMER_VIRTUAL, &off, NULL);
     CHECK(count >= 2 && last == SIGVTALRM, "ITIMER_VIRTUAL counts the program's own time");
-    CHECK((b.tv_sec - a.tv_sec) * 1000000000L + b.tv_nsec - a.tv_nsec >= 20000000, "which is processor time");
+    CHECK(used >= 20000000, "which is processor time");
     handle(SIGPROF);
     setitimer(ITIMER_PROF, &it, NULL);
     spin_until(2);
     setitimer(ITIMER_PROF, &off, NULL);
     CHECK(count >= 2 && last == SIGPROF, "ITIMER_PROF counts the kernel's too");
-    handle(SIGVTALRM);
-    setitimer(ITIMER_VIRTUAL, &it, NULL);
-    msleep(60);
-    CHECK(count == 0, "sleeping costs neither");
-    setitimer(ITIMER_VIRTUAL, &off, NULL);
+    for (int i = 0; i < 200; i++) { /* until one in which this process was not charged for somebody else's time */
+        handle(SIGVTALRM);
+        used = cpu_ns();
+        setitimer(ITIMER_VIRTUAL, &it, NULL);
+        msleep(60);
+        setitimer(ITIMER_VIRTUAL, &off, NULL);
+        used = cpu_ns() - used;
+        if (used < 5000000)
+            break;
+    }
+    CHECK(used < 5000000 && count == 0, "sleeping costs neither");
 }
 
 static volatile int value;
@@ -119,8 +123,7 @@ static void posix_timers(void)
         return;
     }
     timer_settime(t, 0, &it, NULL);
-    while (!count)
-        pause();
+    wait_counted(SIGUSR1, &count, 1);
     CHECK(last == SIGUSR1 && value == 55, "timer_create: a signal with its value");
     CHECK(timer_gettime(t, &it) == 0 && !it.it_value.tv_sec && !it.it_value.tv_nsec && timer_delete(t) == 0,
           "timer_gettime and timer_delete");

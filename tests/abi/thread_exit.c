@@ -196,7 +196,7 @@ static void raw(void)
     raw_thread(raw_moves_tid, &other, CLONE_CHILD_CLEARTID, NULL, &child_tid);
     wait_cleared(&other);
     CHECK(go == 1 && child_tid == 1, "set_tid_address moves the word and returns the tid");
-    for (int i = 0; i < 200 && syscall(SYS_tgkill, getpid(), tid, 0) == 0; i++)
+    for (int i = 0; i < 20000 && syscall(SYS_tgkill, getpid(), tid, 0) == 0; i++)
         msleep(1);
     CHECK_ERRNO(syscall(SYS_tgkill, getpid(), tid, 0), ESRCH, "an ended thread is gone");
 }

@@ -78,7 +78,7 @@ static void until_asleep(pid_t *tid)
     char path[64], buf[200];
     while (!__atomic_load_n(tid, __ATOMIC_SEQ_CST))
         sched_yield();
-    for (int i = 0; i < 500; i++) {
+    for (int i = 0; i < 20000; i++) {
         snprintf(path, sizeof path, "/proc/self/task/%d/stat", *tid);
         int fd = open(path, O_RDONLY);
         ssize_t n = fd < 0 ? -1 : read(fd, buf, sizeof buf - 1);
@@ -108,7 +108,7 @@ static void start(int n, uint32_t bits0)
 
 static int woken_reach(int n)
 {
-    for (int i = 0; i < 2000 && __atomic_load_n(&woken, __ATOMIC_SEQ_CST) < n; i++)
+    for (int i = 0; i < 20000 && __atomic_load_n(&woken, __ATOMIC_SEQ_CST) < n; i++)
         msleep(1);
     return __atomic_load_n(&woken, __ATOMIC_SEQ_CST) == n;
 }
@@ -188,7 +188,7 @@ static void *take_turns(void *arg)
 {
     uint32_t me = (long)arg;
     pin(me);
-    for (int i = 0; i < 500; i++) {
+    for (int i = 0; i < 20000; i++) {
         while (__atomic_load_n(&turn, __ATOMIC_SEQ_CST) != me)
             futex(&turn, FUTEX_WAIT_PRIVATE, !me, NULL, NULL, 0);
         __atomic_store_n(&turn, !me, __ATOMIC_SEQ_CST);
@@ -234,7 +234,7 @@ static void interrupted(void)
         sigaction(SIGALRM, &sa, NULL);
         struct itimerval it = {{0, 20000}, {0, 20000}};
         setitimer(ITIMER_REAL, &it, NULL);
-        struct timespec ts = {20, 0};
+        struct timespec ts = {1000, 0};
         REQ(futex(&word, FUTEX_WAIT, 0, &ts, NULL, 0) == -1 && errno == EINTR);
     });
     CHECK_CHILD("without one SA_RESTART looks at the word again", {

@@ -64,10 +64,10 @@ static void agreement(void)
     CHECK(llabs(c - r) < 5 * NS, "the coarse clock is near");
     CHECK(read_clock(CLOCK_BOOTTIME) >= m, "CLOCK_BOOTTIME is not behind CLOCK_MONOTONIC");
     CHECK(syscall(SYS_time, NULL) - r / NS <= 5, "time(2)");
-    int64_t m1 = read_clock(CLOCK_MONOTONIC), r1 = read_clock(CLOCK_REALTIME);
+    int64_t m1 = read_clock(CLOCK_MONOTONIC), r1 = read_clock(CLOCK_REALTIME), n1 = read_clock(CLOCK_MONOTONIC);
     msleep(50);
-    int64_t m2 = read_clock(CLOCK_MONOTONIC), r2 = read_clock(CLOCK_REALTIME);
-    CHECK(llabs((m2 - m1) - (r2 - r1)) < 40000000, "CLOCK_REALTIME and CLOCK_MONOTONIC run alike");
+    int64_t m2 = read_clock(CLOCK_MONOTONIC), r2 = read_clock(CLOCK_REALTIME), n2 = read_clock(CLOCK_MONOTONIC);
+    CHECK(r2 - r1 > m2 - n1 - 1000000 && r2 - r1 < n2 - m1 + 1000000, "CLOCK_REALTIME and CLOCK_MONOTONIC run alike");
     int64_t last = 0;
     int good = 1;
     for (int i = 0; i < 1000; i++) {
@@ -123,7 +123,7 @@ static void sleeping(void)
     struct timespec ts = {0, 20000000}, bad = {0, NS}, neg = {-1, 0}, zero = {0, 0}, at;
     int64_t t = now_ns();
     CHECK(nanosleep(&ts, NULL) == 0 && now_ns() - t >= 20000000, "nanosleep is not short");
-    CHECK(now_ns() - t < 5 * NS, "nor endless");
+    CHECK(now_ns() - t < 40 * NS, "nor endless");
     CHECK_ERRNO(nanosleep(&bad, NULL), EINVAL, "too many nanoseconds");
     CHECK_ERRNO(nanosleep(&neg, NULL), EINVAL, "negative seconds");
     CHECK(nanosleep(&zero, NULL) == 0, "no time");
@@ -157,11 +157,16 @@ static void sleeping(void)
 
 static void processor_time(void)
 {
-    int64_t a = read_clock(CLOCK_PROCESS_CPUTIME_ID), t = now_ns(), b;
-    msleep(50);
-    b = read_clock(CLOCK_PROCESS_CPUTIME_ID);
-    CHECK(b - a < 40000000, "a sleep takes no processor time");
+    int64_t a, t, b;
+    int tries = 0;
+    do { /* until one in which this process was not charged for somebody else's time */
+        a = read_clock(CLOCK_PROCESS_CPUTIME_ID);
+        msleep(50);
+        b = read_clock(CLOCK_PROCESS_CPUTIME_ID);
+    } while (b - a >= 25000000 && ++tries < 200);
+    CHECK(b - a < 25000000, "a sleep takes no processor time");
     t = read_clock(CLOCK_THREAD_CPUTIME_ID);
+    a = read_clock(CLOCK_PROCESS_CPUTIME_ID);
     do
         b = read_clock(CLOCK_PROCESS_CPUTIME_ID);
     while (b - a < 30000000);

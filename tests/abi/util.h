@@ -103,6 +103,29 @@ static inline int64_t now_ns(void)
     return ts.tv_sec * 1000000000LL + ts.tv_nsec;
 }
 
+/* Waits until the handler of `sig` has counted to n. The signal is let in only while this waits, so none comes unseen
+ * between the look and the wait, and a one-shot timer is enough. */
+static inline void wait_counted(int sig, const volatile sig_atomic_t *count, int n)
+{
+    sigset_t block, old, let_in;
+    sigemptyset(&block);
+    sigaddset(&block, sig);
+    sigprocmask(SIG_BLOCK, &block, &old);
+    let_in = old;
+    sigdelset(&let_in, sig);
+    while (*count < n)
+        sigsuspend(&let_in);
+    sigprocmask(SIG_SETMASK, &old, NULL);
+}
+
+/* Processor time of this process: what the kernel charges for, in which time taken by the machine below may be. */
+static inline int64_t cpu_ns(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
+    return ts.tv_sec * 1000000000LL + ts.tv_nsec;
+}
+
 /* Moves the calling thread to this CPU if there is one; without it the test merely races less. */
 static inline void pin(int cpu)
 {
