@@ -66,8 +66,11 @@ static int open_interp(struct exec_image *x, const struct fs_view *v, const Elf6
         return -ENOMEM;
     ssize_t n = file_read_kernel(x->file, name, ph->p_filesz, (s64)ph->p_offset);
     int err = n < 0 ? (int)n : n != (ssize_t)ph->p_filesz ? -EIO : name[n - 1] ? -ENOEXEC : 0;
-    if (!err)
+    if (!err) {
         err = exec_open(v, NULL, name, LOOKUP_FOLLOW, &x->interp);
+        if (err)
+            exec_note_unopened(x, name);
+    }
     kfree(name);
     if (err)
         return err;

@@ -34,6 +34,12 @@ int exec_open(const struct fs_view *v, const struct path *base, const char *name
     return file_open_exec(v, base, name, lookup, out);
 }
 
+void exec_note_unopened(const struct exec_image *x, const char *interp)
+{
+    if (x->what->unopened)
+        str_copy(x->what->unopened, interp, PATH_MAX);
+}
+
 static int read_head(struct exec_image *x)
 {
     memset(x->head, 0, sizeof(x->head));
@@ -226,7 +232,7 @@ static void switch_mm(struct exec_image *x)
     struct process *p = t->process;
     if (old)
         process_release_mm(t);
-    if (x->secure) /* before the new memory can be seen: the new credentials come later (process_mm_to_trace) */
+    if (x->secure || x->private) /* before the new memory can be seen: credentials come later (process_mm_to_trace) */
         WRITE_ONCE(p->dumpable, 0);
     mm_activate(x->mm);
     x->mm = NULL;
@@ -312,7 +318,7 @@ static void reset_thread(struct exec_image *x)
     t->clear_child_tid = 0;
     t->process->execed = true;
     t->process->exit_signal = SIGCHLD;
-    t->process->dumpable = x->secure ? 0 : 1;
+    t->process->dumpable = !x->secure && !x->private;
     set_comm(t, x->filename);
     set_exe(t->process, x->file);
     posix_timers_exec(t->process);
@@ -343,6 +349,8 @@ static void reset_registers(struct exec_image *x)
 static int replace(struct exec_image *x)
 {
     struct thread *t = current_thread();
+    if (x->secure) /* before the memory is laid out */
+        t->process->personality &= ~(u32)PER_CLEAR_ON_SETID;
     int err = build_mm(x);
     if (!err)
         err = process_kill_other_threads();
@@ -361,6 +369,19 @@ static int replace(struct exec_image *x)
     return 0;
 }
 
+static bool readable(struct file *f, const struct fs_cred *c)
+{
+    return inode_permission(f->inode, MAY_READ, c) == 0;
+}
+
+/* May the memory be shown to others of the user? Not what cannot be read as a file, nor what runs with borrowed ids. */
+static bool shows_memory(const struct exec_image *x)
+{
+    const struct cred *c = current_cred();
+    return c->uid == c->euid && c->gid == c->egid && readable(x->file, &c->fs) &&
+           (!x->interp || readable(x->interp, &c->fs));
+}
+
 static int prepare(struct exec_image *x, const struct fs_view *v, const struct path *base, const char *name, u32 lookup)
 {
     int err = exec_open(v, base, name, lookup, &x->file);
@@ -373,10 +394,8 @@ static int prepare(struct exec_image *x, const struct fs_view *v, const struct p
     err = find_program(x, v);
     if (err)
         return err;
-    err = cred_exec(x->cred, x->file->inode, x->file->path.mnt->flags & MS_NOSUID, &x->secure);
-    if (!err && x->secure) /* before the memory is laid out; stays so should the exec fail later */
-        current_process()->personality &= ~(u32)PER_CLEAR_ON_SETID;
-    return err;
+    x->private = !shows_memory(x);
+    return cred_exec(x->cred, x->file->inode, x->file->path.mnt->flags & MS_NOSUID, &x->secure);
 }
 
 static void release(struct exec_image *x)
@@ -399,6 +418,7 @@ int exec_run(const struct fs_view *v, const struct exec_what *what, struct exec_
     struct exec_image *x = kzalloc(sizeof(*x), MEM_WAIT);
     if (!x)
         return -ENOMEM;
+    x->what = what;
     x->args = args;
     x->filename = what->shown ? what->shown : what->name;
     x->fd_inaccessible = what->fd_inaccessible;

@@ -45,8 +45,10 @@ u64 exec_args_bytes(const struct exec_args *a);               /* of all strings,
 /* Writes the strings at `at` of mm. -EFAULT. */
 int exec_args_write(const struct exec_args *a, struct mm *mm, uaddr_t at);
 
+struct exec_what;
 /* What the steps share. */
 struct exec_image {
+    const struct exec_what *what;
     struct exec_args *args;
     struct file *file;    /* being looked at: script, then its interpreter */
     struct file *interp;  /* PT_INTERP's, or NULL */
@@ -56,7 +58,9 @@ struct exec_image {
     Elf64_Ehdr ehdr, interp_ehdr;
     Elf64_Phdr *phdrs, *interp_phdrs;
     struct cred *cred; /* prepared */
-    bool secure, exec_stack, fd_inaccessible;
+    bool secure;       /* AT_SECURE: the program gains rights */
+    bool private;      /* its memory is not for others' eyes: not dumpable */
+    bool exec_stack, fd_inaccessible;
     struct mm *mm;
     u64 entry, at_base, at_phdr, at_entry;
     u64 sp;
@@ -68,15 +72,17 @@ struct exec_what {
     u32 lookup;
     const char *shown;    /* execveat: "/dev/fd/N" for AT_EXECFN and scripts; NULL: name */
     bool fd_inaccessible; /* … which will be closed: no script can be read through it */
+    char *unopened; /* for PATH_MAX bytes, or NULL: the interpreter that could not be opened; "" when it was not that */
 };
 /* Replaces the calling thread's program. 0: return to user mode by its frame. */
 int exec_run(const struct fs_view *v, const struct exec_what *what, struct exec_args *args);
 int exec_open(const struct fs_view *v, const struct path *base, const char *name, u32 lookup, struct file **out);
 
 int script_load(struct exec_image *x, const struct fs_view *v); /* 1: not a script, 0: x->file is the interpreter now */
-int elf_check(struct exec_image *x, const struct fs_view *v);   /* headers and interpreter; errno */
-int elf_load(struct exec_image *x);                             /* into x->mm; any failure is fatal by now */
-u64 exec_random_pages(u64 count);                               /* 0 … count-1; 0 without ASLR */
+void exec_note_unopened(const struct exec_image *x, const char *interp);
+int elf_check(struct exec_image *x, const struct fs_view *v); /* headers and interpreter; errno */
+int elf_load(struct exec_image *x);                           /* into x->mm; any failure is fatal by now */
+u64 exec_random_pages(u64 count);                             /* 0 … count-1; 0 without ASLR */
 
 /* proc/vdso.c */
 void vdso_init(void);

@@ -117,6 +117,19 @@ static __noreturn void fail(const char *what, const char *name, int err, const c
     control_exit_error(err == -ENOENT ? 127 : 126, message);
 }
 
+/* interp: the interpreter that could not be opened, or "". */
+static __noreturn void fail_exec(const char *name, int err, const char *interp)
+{
+    char text[256];
+    if (!*interp)
+        fail("exec:", name, err, NULL);
+    if (err == -ENOENT)
+        snprintf(text, sizeof(text), "its interpreter %s is not in the image", interp);
+    else
+        snprintf(text, sizeof(text), "its interpreter %s: %s", interp, reason(err));
+    fail("exec:", name, err, text);
+}
+
 /* ---- credentials, directory, limits ---- */
 
 static struct cred *record_cred(void)
@@ -261,8 +274,8 @@ static void run_entrypoint(void *arg)
     (void)arg;
     struct exec_args a;
     const struct fs_view v = my_view();
-    char *name = argument(0), *found = kmalloc(PATH_MAX, MEM_WAIT);
-    if (!name || !found)
+    char *name = argument(0), *found = kmalloc(PATH_MAX, MEM_WAIT), *interp = kmalloc(PATH_MAX, MEM_WAIT);
+    if (!name || !found || !interp)
         panic("no memory to start PID 1");
     open_stdio(current_thread());
     str_copy(found, name, PATH_MAX);
@@ -274,15 +287,17 @@ static void run_entrypoint(void *arg)
         err = exec_args_end_argv(&a);
     if (!err)
         err = add_all(&a, SW_REC_ENV);
-    const struct exec_what what = {.name = found, .lookup = LOOKUP_FOLLOW};
+    const struct exec_what what = {.name = found, .lookup = LOOKUP_FOLLOW, .unopened = interp};
+    *interp = 0;
     if (!err)
         err = exec_run(&v, &what, &a);
     if (err)
-        fail("exec:", name, err, NULL);
+        fail_exec(name, err, interp);
     exec_args_free(&a);
     control_report_pid1(name);
     kfree(name);
     kfree(found);
+    kfree(interp);
 }
 
 /* ---- making it ---- */

@@ -17,11 +17,23 @@ struct victim {
     bool dying;
 };
 
+/* Of whichever thread still has it: the leader may have exited before the others (siglock). */
+static struct mm *mm_of(struct process *p)
+{
+    struct thread *t;
+    list_for_each (t, &p->threads, process_link) {
+        struct mm *mm = READ_ONCE(t->mm);
+        if (mm)
+            return mm;
+    }
+    return NULL;
+}
+
 /* Pages, moved by oom_score_adj: a thousandth of all memory a point. */
-static s64 score_of(struct process *p, struct thread *t, u64 total, u64 *pages, bool *dying)
+static s64 score_of(struct process *p, u64 total, u64 *pages, bool *dying)
 {
     u64 flags = spin_lock_irqsave(&p->siglock);
-    struct mm *mm = t->sig ? READ_ONCE(t->mm) : NULL;
+    struct mm *mm = mm_of(p);
     *pages = mm ? mm_rss(mm) : 0;
     *dying = mm && p->group_exit;
     if (mm && *dying)
@@ -32,6 +44,7 @@ static s64 score_of(struct process *p, struct thread *t, u64 total, u64 *pages, 
     return (s64)*pages + (s64)p->oom_score_adj * (s64)total / 1000;
 }
 
+/* Once a process: its leader stays in the list until the process is waited for. */
 static void consider(struct thread *t, u64 total, struct victim *v)
 {
     struct process *p = t->process;
@@ -39,7 +52,7 @@ static void consider(struct thread *t, u64 total, struct victim *v)
     bool dying;
     if (!p || p->leader != t || !ref_get_unless_zero(&p->refs))
         return;
-    s64 score = score_of(p, t, total, &pages, &dying);
+    s64 score = score_of(p, total, &pages, &dying);
     v->dying |= dying;
     if (score == INT64_MIN || (v->process && score <= v->score)) {
         process_put(p);

@@ -83,6 +83,7 @@ int script_load(struct exec_image *x, const struct fs_view *v)
         return -ENOMEM;
     err = exec_open(v, NULL, name, LOOKUP_FOLLOW, &interp);
     if (err) {
+        exec_note_unopened(x, name);
         kfree(name);
         return err;
     }

@@ -96,7 +96,12 @@ int tty_set_controlling(struct tty *t, bool steal)
     return err;
 }
 
-/* proc/: a session leader ends, or TIOCNOTTY. */
+/*
+ * A session leader ends, or gives its terminal up by TIOCNOTTY: the session has none any more, and the foreground group is
+ * told. It is not made to go on when the leader ends: stopped groups are orphaned by that, and hear of it as such. Open
+ * files stay good, for whoever holds them, as Linux has it for pseudo-terminals (which docker's terminal is) and for
+ * /dev/console.
+ */
 static void disassociate(struct process *leader, bool exiting)
 {
     rwsem_write_lock(&tasklist_lock);
@@ -112,9 +117,9 @@ static void disassociate(struct process *leader, bool exiting)
         return;
     if (pgid) {
         (void)signal_send_group(pgid, SIGHUP, NULL);
-        (void)signal_send_group(pgid, SIGCONT, NULL);
+        if (!exiting)
+            (void)signal_send_group(pgid, SIGCONT, NULL);
     }
-    (void)exiting;
     tty_put(t);
 }
 

@@ -5,6 +5,7 @@
  */
 #include "abi/errno.h"
 #include "arch/clock.h"
+#include "lib/string.h"
 #include "tty/tty.h"
 
 #define GATHER 256u
@@ -93,30 +94,56 @@ static ssize_t drive(struct tty *t, const u8 *buf, size_t n, bool nonblock)
     return r;
 }
 
-static ssize_t flush(struct tty *t, struct gather *g, bool nonblock)
+/* All of it, or an error; *taken bytes have gone. */
+static int drive_all(struct tty *t, const u8 *buf, u32 n, bool nonblock, u32 *taken)
 {
-    u32 at = 0;
-    while (at < g->n) {
-        ssize_t n = drive(t, g->buf + at, g->n - at, nonblock);
-        if (n < 0)
-            return n;
-        at += (u32)n;
+    *taken = 0;
+    while (*taken < n) {
+        ssize_t r = drive(t, buf + *taken, n - *taken, nonblock);
+        if (r < 0)
+            return (int)r;
+        *taken += (u32)r;
     }
-    g->n = 0;
     return 0;
+}
+
+static int pay_owed(struct tty *t, bool nonblock)
+{
+    u32 taken;
+    int err = drive_all(t, t->owed, t->owed_count, nonblock, &taken);
+    t->owed_count = (u8)(t->owed_count - taken);
+    memmove(t->owed, t->owed + taken, t->owed_count);
+    return err;
+}
+
+/* The driver stopped after `out` bytes of what buf became: goes the way again from that column, up to there. Returns the
+ * bytes of buf that this was; of the last one a part may be owed. */
+static size_t go_back(struct tty *t, const u8 *buf, u32 column, u32 oflag, u32 out)
+{
+    struct gather g = {.n = 0};
+    size_t done = 0;
+    t->column = column;
+    while (g.n < out)
+        process(t, &g, buf[done++], oflag);
+    t->owed_count = (u8)(g.n - out);
+    memcpy(t->owed, g.buf + out, t->owed_count);
+    return done;
 }
 
 static ssize_t output_processed(struct tty *t, const u8 *buf, size_t n, u32 oflag, bool nonblock)
 {
-    struct gather g = {.n = 0};
     size_t done = 0;
     while (done < n) {
+        struct gather g = {.n = 0};
         size_t from = done;
+        u32 column = t->column, taken;
         while (done < n && g.n + 8 <= GATHER)
             process(t, &g, buf[done++], oflag);
-        ssize_t err = flush(t, &g, nonblock);
-        if (err)
-            return from ? (ssize_t)from : err;
+        int err = drive_all(t, g.buf, g.n, nonblock, &taken);
+        if (err) {
+            done = from + go_back(t, buf + from, column, oflag, taken);
+            return done ? (ssize_t)done : err;
+        }
     }
     return (ssize_t)done;
 }
@@ -127,7 +154,9 @@ ssize_t tty_output(struct tty *t, const u8 *buf, size_t n, bool nonblock)
     if (err)
         return -ERESTARTSYS;
     u32 oflag = READ_ONCE(t->termios.c_oflag);
-    ssize_t r = oflag & OPOST ? output_processed(t, buf, n, oflag, nonblock) : drive(t, buf, n, nonblock);
+    ssize_t r = pay_owed(t, nonblock);
+    if (!r)
+        r = oflag & OPOST ? output_processed(t, buf, n, oflag, nonblock) : drive(t, buf, n, nonblock);
     mutex_unlock(&t->out_lock);
     return r;
 }
@@ -147,18 +176,20 @@ static bool lock_for_echo(struct tty *t)
 void tty_echo_raw(struct tty *t, const char *s, size_t n)
 {
     struct gather g = {.n = 0};
-    u32 oflag = t->termios.c_oflag;
+    u32 oflag = t->termios.c_oflag, taken;
     if (!lock_for_echo(t))
         return;
-    for (size_t i = 0; i < n; i++) {
+    int err = pay_owed(t, true); /* no room: echo is lost, input is not held up */
+    for (size_t i = 0; i < n && !err; i++) {
         if (oflag & OPOST)
             process(t, &g, (u8)s[i], oflag);
         else
             put(&g, (u8)s[i]);
-        if (g.n + 8 > GATHER)
-            (void)flush(t, &g, true);
+        if (g.n + 8 > GATHER || i + 1 == n) {
+            err = drive_all(t, g.buf, g.n, true, &taken);
+            g.n = 0;
+        }
     }
-    (void)flush(t, &g, true); /* no room: echo is lost, input is not held up */
     mutex_unlock(&t->out_lock);
 }
 

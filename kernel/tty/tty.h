@@ -3,8 +3,8 @@
  * Terminals: the N_TTY line discipline, termios, window size, job control. A driver (the console port; ptys) gives bytes
  * to tty_input() and takes them by ops->write.
  *
- * Life: made by its driver, counted by open files and the driver; a hang-up (driver gone, session leader's end) makes
- * reads return 0 and writes -EIO for files opened before it.
+ * Life: made by its driver, counted by open files and the driver; a hang-up (the driver is gone) makes reads return 0 and
+ * writes -EIO.
  *
  * Locks: tty.lock (LOCK_TTY, mutex): termios, input buffer, flow control. tty.out_lock (LOCK_TTY_OUT, mutex): column and the
  * order of output. session and pgrp are under tasklist_lock, which comes before tty.lock in the order; so signals that
@@ -52,6 +52,7 @@ struct tty {
     u32 erasing;            /* inside a \.../ of ECHOPRT */
     u32 column, line_start; /* (out_lock) output column; where the current input line began */
     bool out_stalled;       /* the holder of out_lock waits for the driver's room */
+    u8 owed[8], owed_count; /* (out_lock) the rest of a character that the driver took in part */
     u8 packet;
     struct waitq read_wait, write_wait;
 };

@@ -274,6 +274,42 @@ static void by_descriptor(void)
     close(dir);
 }
 
+/* Who may not read a program does not get at its memory either. */
+static int sees_dumpable(int wanted)
+{
+    struct stat st;
+    return prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) != wanted || stat("/proc/self/status", &st) < 0 ||
+           st.st_uid != (wanted ? geteuid() : 0);
+}
+
+static void dumpable(void)
+{
+    char *yes[] = {"prog", "dumpable", "1", NULL}, *no[] = {"prog", "dumpable", "0", NULL};
+    copy_file(self, "hidden");
+    REQ(chmod("hidden", 0711) == 0 && chmod(".", 0755) == 0);
+    CHECK(tap_exited(CHILD(execve("hidden", yes, no_env)), 0), "a program is dumpable, for root in any case");
+    CHECK_CHILD("for its user when it can be read", {
+        REQ(chmod("hidden", 0755) == 0);
+        drop_root();
+        execve("hidden", yes, no_env);
+    });
+    CHECK_CHILD("and not when it can only be run", {
+        REQ(chmod("hidden", 0711) == 0);
+        drop_root();
+        execve("hidden", no, no_env);
+    });
+    CHECK_CHILD("nor with two user ids", {
+        REQ(chmod("hidden", 0755) == 0 && setresuid(NOBODY, 0, 0) == 0);
+        execve("hidden", no, no_env);
+    });
+    CHECK_CHILD("the next program may be again", {
+        REQ(chmod("hidden", 0711) == 0);
+        drop_root();
+        char *next[] = {"prog", "next", NULL};
+        execve("hidden", next, no_env);
+    });
+}
+
 static int child_main(int argc, char **argv)
 {
     if (argc == 1)
@@ -297,6 +333,10 @@ static int child_main(int argc, char **argv)
         snprintf(num, sizeof num, "%d", atoi(argv[2]) - 1);
         execve(self, (char *[]){"prog", "again", num, NULL}, no_env);
     }
+    if (!strcmp(argv[1], "dumpable"))
+        return sees_dumpable(atoi(argv[2]));
+    if (!strcmp(argv[1], "next"))
+        execve("prog", (char *[]){"prog", "dumpable", "1", NULL}, no_env);
     if (!strcmp(argv[1], "alarm"))
         return tap_alarm_before < 900;
     return 0;
@@ -315,5 +355,6 @@ int main(int argc, char **argv)
     kept_and_reset();
     same_process();
     by_descriptor();
+    dumpable();
     return tap_end();
 }

@@ -15,8 +15,13 @@ like "and is named" "$err" '/etc/plain'
 gives "a directory: 126" 126 "" -- "$PROBE" /etc
 gives "not found: 127" 127 "" -- "$PROBE" /no/such
 like "and is named" "$err" '/no/such'
+gives "no interpreter: 127" 127 "" -- "$PROBE" /bin/dynamic
+like "which is named" "$err" '/bin/dynamic.*interpreter /lib64/ld-linux-x86-64.so.2 is not in the image'
+gives "nor a script's: 127" 127 "" -- "$PROBE" /bin/orphan
+like "which is named" "$err" '/bin/orphan.*interpreter /bin/nosuch is not in the image'
 gives "not in the PATH: 127" 127 "" -- "$PROBE" nosuch
 gives "a script" 0 "script /bin/script a b" -- "$PROBE" script a b
+gives "out of memory: a process whose leader has ended is not overlooked" 0 "signal 9" -- -m 96m "$PROBE" probe oom
 gives "processes left behind end with PID 1" 5 "" -- "$PROBE" sh -c 'sleep 1000 & sleep 1000 & exit 5'
 
 start=$SECONDS

@@ -62,6 +62,10 @@ terminal -t "$PROBE" sh -c 'echo to stderr >&2; printf "a\nb\n"'
 end
 check "newlines are CR LF on a terminal" grep -qE $'^b\r+$' "$W/screen"
 like "stderr is the terminal too" "$screen" 'to stderr'
+terminal -t "$PROBE" probe session
+end
+like "a session leader's end is told to the foreground" "$screen" '^hup 1 cont 0, /dev/tty: No such device or address'
+like "the terminal stays" "$screen" '^the terminal is still there'
 vm -it "$PROBE" true </dev/null
 is "-it without a terminal: 125" $code 125
 finish

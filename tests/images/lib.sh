@@ -34,7 +34,9 @@ probe_image() {
     printf '%s\n' 'root:x:0:' 'ann:x:2001:' 'wheel:x:10:ann,bob' 'video:x:44:ann' >$root/etc/group
     echo 'not a program' >$root/etc/plain
     printf '#!/bin/sh\necho script "$0" "$@"\n' >$root/bin/script
-    chmod 755 $root/bin/script
+    printf '#!/bin/nosuch\n' >$root/bin/orphan
+    chmod 755 $root/bin/script $root/bin/orphan
+    gcc -x c -o $root/bin/dynamic - <<<'int main(void) { return 0; }' || return
     tools/mkimage -z -c '{"Cmd":["/bin/sh"],"Env":["PATH=/bin"]}' $root $root-image &&
         tools/mkimage -c '{"Entrypoint":["/bin/echo","entry"],"Cmd":["default","words"],"Env":["PATH=/bin","COLOUR=blue","EMPTY="],
             "User":"ann","WorkingDir":"/srv/deep/made","StopSignal":"SIGUSR1","Hostname":"ignored"}' $root $root-configured &&

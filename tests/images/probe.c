@@ -5,11 +5,15 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -167,6 +171,81 @@ static int do_orphan(const char *arg)
     return 0;
 }
 
+/* In the foreground group of a terminal whose session leader ends: what it hears, and what is left of the terminal. */
+static void session_member(int ready)
+{
+    sigset_t all, old;
+    pid_t leader = getppid();
+
+    signal(SIGHUP, on_signal);
+    signal(SIGCONT, on_signal);
+    sigfillset(&all);
+    sigprocmask(SIG_BLOCK, &all, &old);
+    if (write(ready, "x", 1) != 1)
+        _exit(1);
+    while (!caught[SIGHUP])
+        sigsuspend(&old);
+    sigprocmask(SIG_SETMASK, &old, NULL);
+    while (getppid() == leader)
+        usleep(1000);
+    usleep(10000);
+    int fd = open("/dev/tty", O_RDWR);
+    printf("hup %d cont %d, /dev/tty: %s\n", caught[SIGHUP], caught[SIGCONT], fd < 0 ? strerror(errno) : "open");
+    printf("the terminal is still %s\n", isatty(0) ? "there" : "gone");
+    _exit(0);
+}
+
+/* This process, a leader, gives its terminal up; another takes it, and ends. */
+static int do_session(const char *arg)
+{
+    int fds[2];
+    char c;
+
+    (void)arg;
+    signal(SIGHUP, SIG_IGN);
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
+    if (pipe(fds) < 0 || ioctl(0, TIOCNOTTY) < 0)
+        return 1;
+    if (fork() == 0) {
+        if (setsid() < 0 || ioctl(0, TIOCSCTTY, 0) < 0)
+            _exit(2);
+        if (fork() == 0)
+            session_member(fds[1]);
+        _exit(read(fds[0], &c, 1) != 1);
+    }
+    for (int status; wait(&status) > 0;)
+        if (status)
+            printf("status %#x\n", status);
+    return 0;
+}
+
+static void *eat(void *arg)
+{
+    usleep(100000); /* the leader has gone by then */
+    for (size_t i = 0;; i++) {
+        char *p = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (p != MAP_FAILED)
+            memset(p, 1, 1 << 20);
+    }
+    return arg;
+}
+
+/* All memory is taken by a process whose first thread has ended: it is the one to be killed. */
+static int do_oom(const char *arg)
+{
+    int status = 0;
+
+    (void)arg;
+    if (fork() == 0) {
+        pthread_t t;
+        pthread_create(&t, NULL, eat, NULL);
+        pthread_exit(NULL);
+    }
+    wait(&status);
+    printf("signal %d\n", WIFSIGNALED(status) ? WTERMSIG(status) : 0);
+    return 0;
+}
+
 static int do_clock(const char *arg)
 {
     struct timespec t;
@@ -183,6 +262,7 @@ static const struct {
 } table[] = {
     {"exit", do_exit},       {"segv", do_segv},       {"deaths", do_deaths}, {"fill", do_fill},
     {"signals", do_signals}, {"winsize", do_winsize}, {"orphan", do_orphan}, {"clock", do_clock},
+    {"session", do_session}, {"oom", do_oom},
 };
 
 int main(int argc, char **argv)
