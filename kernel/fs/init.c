@@ -134,7 +134,7 @@ static void mount_the_root(const struct archive *a, u32 n)
     struct mount *m;
 
     must(tmpfs_make_root(n ? &a[0] : NULL, &sb), "the root file system");
-    must(mount_attach(sb, "rootfs", 0, NULL, &m), "the root mount");
+    must(mount_attach(sb, "tmpfs", 0, NULL, &m) /* df leaves a "rootfs" out */, "the root mount");
     root_path = (struct path){m, m->root};
 }
 

@@ -72,8 +72,8 @@ void file_accessed(struct file *f)
 {
     struct inode *i = f->inode;
 
-    if (likely(!not_later(&i->atime, &i->mtime) && !not_later(&i->atime, &i->ctime) &&
-               i->atime.sec + 86400 > (s64)READ_ONCE(recent_sec)))
+    if (likely(!(f->path.mnt->flags & MS_STRICTATIME) && !not_later(&i->atime, &i->mtime) &&
+               !not_later(&i->atime, &i->ctime) && i->atime.sec + 86400 > (s64)READ_ONCE(recent_sec)))
         return;
     if ((f->flags & O_NOATIME) || (f->path.mnt->flags & (MS_NOATIME | MS_RDONLY)))
         return;

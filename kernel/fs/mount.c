@@ -20,7 +20,7 @@
 #include <linux/mount.h>
 
 #define BUCKETS 32u
-#define MS_KEPT (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | MS_NODIRATIME | MS_RELATIME)
+#define MS_KEPT (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | MS_NODIRATIME | MS_STRICTATIME)
 
 struct mount *mount_root;
 static struct mutex mount_lock = MUTEX_INIT(mount_lock, LOCK_MOUNT);
@@ -143,38 +143,76 @@ static struct mount *mount_new(struct super *sb, struct dentry *root, const char
     return m;
 }
 
-/* Adds m on top of `on`, with its checks under mount_lock. */
-static int attach_locked(struct mount *m, const struct path *on)
+/*
+ * Where a mount on `on` goes: on top of what is mounted there. The place's inode is locked, so that it is not removed
+ * meanwhile (rmdir and unlink look for D_MOUNTED under that lock), and mount_lock behind it.
+ */
+static int lock_mountpoint(const struct path *on, struct path *at)
 {
-    struct path at = *on;
+    *at = *on;
+    path_get(at);
+    for (;;) {
+        path_follow_mounts(at);
+        mutex_lock(&at->dentry->inode->lock);
+        mutex_lock(&mount_lock);
+        if (!mount_lookup(at->mnt, at->dentry))
+            break;
+        mutex_unlock(&mount_lock);
+        mutex_unlock(&at->dentry->inode->lock);
+    }
+    if (!at->mnt->attached)
+        return -EINVAL;
+    return path_is_deleted(at) || (at->dentry->inode->flags & INODE_DEAD) ? -ENOENT : 0;
+}
 
-    if (S_ISDIR(m->root->inode->mode) != S_ISDIR(at.dentry->inode->mode))
-        return -ENOTDIR;
-    if (path_is_deleted(&at))
-        return -ENOENT;
-    path_get(&at);
-    path_follow_mounts(&at);
+static void unlock_mountpoint(struct path *at)
+{
+    mutex_unlock(&mount_lock);
+    mutex_unlock(&at->dentry->inode->lock);
+    path_put(at);
+}
+
+static bool same_shape(const struct mount *m, const struct path *at)
+{
+    return S_ISDIR(m->root->inode->mode) == S_ISDIR(at->dentry->inode->mode);
+}
+
+static void into_table(struct mount *m) /* (mount_lock) */
+{
+    m->id = ++next_id;
+    list_add_tail(&mounts, &m->link);
+}
+
+/* Attaches m to `at`, which it counts for itself (mount_lock). */
+static void attach_locked(struct mount *m, const struct path *at)
+{
+    path_get(at);
     walk_seq_write_begin();
-    link_mount(m, &at);
+    link_mount(m, at);
     walk_seq_write_end();
-    return 0;
+    into_table(m);
 }
 
 static int add_mount(struct mount *m, const struct path *on)
 {
-    int err = 0;
+    struct path at;
+    int err = lock_mountpoint(on, &at);
 
-    mutex_lock(&mount_lock);
-    if (on)
-        err = attach_locked(m, on);
-    else
-        m->attached = true;
-    if (!err) {
-        m->id = ++next_id;
-        list_add_tail(&mounts, &m->link);
-    }
-    mutex_unlock(&mount_lock);
+    if (!err && !same_shape(m, &at))
+        err = -ENOTDIR;
+    if (!err)
+        attach_locked(m, &at);
+    unlock_mountpoint(&at);
     return err;
+}
+
+static void add_first(struct mount *m)
+{
+    mutex_lock(&mount_lock);
+    m->attached = true;
+    into_table(m);
+    mutex_unlock(&mount_lock);
+    mount_root = m;
 }
 
 int mount_attach(struct super *sb, const char *source, u32 flags, const struct path *on, struct mount **out)
@@ -185,29 +223,18 @@ int mount_attach(struct super *sb, const char *source, u32 flags, const struct p
         super_put(sb);
         return -ENOMEM;
     }
-    int err = add_mount(m, on);
+    int err = 0;
+    if (on)
+        err = add_mount(m, on);
+    else
+        add_first(m);
     if (err) {
         mount_free(m);
         return err;
     }
-    if (!on)
-        mount_root = m;
     if (out)
         *out = m;
     return 0;
-}
-
-int mount_bind(const struct path *from, const struct path *on, u32 flags)
-{
-    struct mount *m = mount_new(from->mnt->sb, from->dentry, from->mnt->source, from->mnt->flags | (flags & MS_KEPT));
-
-    if (!m)
-        return -ENOMEM;
-    super_get(m->sb);
-    int err = add_mount(m, on);
-    if (err)
-        mount_free(m);
-    return err;
 }
 
 static bool is_below(const struct mount *m, const struct mount *top)
@@ -218,73 +245,198 @@ static bool is_below(const struct mount *m, const struct mount *top)
     return true;
 }
 
+static struct mount *mount_copy(const struct mount *of, struct dentry *root)
+{
+    struct mount *m = mount_new(of->sb, root, of->source, of->flags);
+
+    if (m)
+        super_get(m->sb);
+    return m;
+}
+
+/* Is c, a mount older than `limit`, mounted on what a bind of `from` shows? */
+static bool belongs_to_bind(const struct mount *c, const struct path *from, s32 limit)
+{
+    if (c->id >= limit || !c->parent->copy || c->copy || c->parent == c)
+        return false;
+    rcu_read_lock();
+    bool yes = c->parent != from->mnt || dentry_is_ancestor(from->dentry, c->mountpoint);
+    rcu_read_unlock();
+    return yes;
+}
+
+/* MS_REC: the mounts below `from` are copied to below m, its copy (mount_lock). */
+static int copy_below(struct mount *m, const struct path *from)
+{
+    struct mount *c, *n;
+    bool more = true;
+    int err = 0;
+
+    from->mnt->copy = m;
+    while (more && !err) { /* parents before children, in whatever order they stand */
+        more = false;
+        list_for_each (c, &mounts, link) {
+            if (!belongs_to_bind(c, from, m->id))
+                continue;
+            n = mount_copy(c, c->root);
+            if (!n) {
+                err = -ENOMEM;
+                break;
+            }
+            attach_locked(n, &(struct path){c->parent->copy, c->mountpoint});
+            c->copy = n;
+            more = true;
+        }
+    }
+    list_for_each (c, &mounts, link)
+        c->copy = NULL;
+    return err;
+}
+
+int mount_bind(const struct path *from, const struct path *on, bool recursive)
+{
+    struct mount *m = mount_copy(from->mnt, from->dentry);
+    struct path at;
+
+    if (!m)
+        return -ENOMEM;
+    int err = lock_mountpoint(on, &at);
+    if (!err && !from->mnt->attached)
+        err = -EINVAL;
+    if (!err && !same_shape(m, &at))
+        err = -ENOTDIR;
+    bool attached = !err;
+    if (attached)
+        attach_locked(m, &at);
+    if (attached && recursive)
+        err = copy_below(m, from);
+    if (attached)
+        mount_get(m);
+    unlock_mountpoint(&at);
+    if (attached && err)
+        (void)mount_detach(&(struct path){m, m->root}, MOUNT_LAZY);
+    mount_put(m);
+    return err;
+}
+
 int mount_move(const struct path *from, const struct path *on)
 {
     struct mount *m = from->mnt;
-    int err = 0;
+    struct path at, old = {NULL, NULL};
+    int err = lock_mountpoint(on, &at);
 
-    mutex_lock(&mount_lock);
-    struct path old = {m->parent, m->mountpoint};
-    if (from->dentry != m->root || m == mount_root || !m->attached)
+    if (err)
+        ;
+    else if (from->dentry != m->root || m == mount_root || !m->attached || !same_shape(m, &at))
         err = -EINVAL;
-    else if (is_below(on->mnt, m))
+    else if (is_below(at.mnt, m))
         err = -ELOOP;
-    else if (S_ISDIR(m->root->inode->mode) != S_ISDIR(on->dentry->inode->mode))
-        err = -ENOTDIR;
     if (!err) {
-        struct path at = *on;
+        old = (struct path){m->parent, m->mountpoint};
         path_get(&at);
-        path_follow_mounts(&at);
         walk_seq_write_begin();
         unlink_mount(m);
         link_mount(m, &at);
         walk_seq_write_end();
     }
-    mutex_unlock(&mount_lock);
-    if (!err)
+    unlock_mountpoint(&at);
+    if (!err) {
+        rcu_synchronize(); /* walkers that still stand in `old` without counting */
         path_put(&old);
+    }
     return err;
 }
 
+/* ---- detaching ------------------------------------------------------------------------------------------------------- */
+
 /* p counts the mount once; the table does; anyone else keeps it busy. */
-int mount_detach(const struct path *p, bool lazy)
+static int may_detach(const struct path *p, enum mount_detach_how how)
 {
     struct mount *m = p->mnt;
-    int err = 0;
 
-    mutex_lock(&mount_lock);
-    struct path old = {m->parent, m->mountpoint};
     if (p->dentry != m->root || !m->attached)
-        err = -EINVAL;
-    else if (m == mount_root)
-        err = -EBUSY;
-    else if (!lazy && ref_read(&m->refs) > 2)
-        err = -EBUSY;
-    if (!err) {
-        walk_seq_write_begin();
-        unlink_mount(m);
-        WRITE_ONCE(m->parent, m); /* who still stands in it must not climb out into what may be gone */
-        WRITE_ONCE(m->mountpoint, m->root);
-        walk_seq_write_end();
-        list_del(&m->link);
+        return -EINVAL;
+    if (m == mount_root)
+        return -EBUSY;
+    if (how != MOUNT_LAZY && ref_read(&m->refs) > 2)
+        return -EBUSY;
+    if (how == MOUNT_EXPIRE && !m->expired) {
+        m->expired = true;
+        return -EAGAIN;
     }
-    mutex_unlock(&mount_lock);
-    if (err)
-        return err;
-    rcu_synchronize(); /* walkers that still stand in `old` without counting */
-    path_put(&old);
-    mount_put(m);
     return 0;
 }
 
+/* Takes m and all mounts below it out of the table, each for itself: a lazy umount leaves no mount on another. */
+static void detach_locked(struct mount *m, struct list *gone)
+{
+    struct mount *c, *next;
+
+    list_for_each_safe (c, next, &mounts, link) {
+        if (!is_below(c, m))
+            continue;
+        list_del(&c->link);
+        list_add_tail(gone, &c->link);
+    }
+    walk_seq_write_begin();
+    list_for_each (c, gone, link)
+        unlink_mount(c);
+    list_for_each (c, gone, link) {
+        c->covered = (struct path){c->parent, c->mountpoint};
+        WRITE_ONCE(c->parent, c); /* who still stands in it must not climb out into what may be gone */
+        WRITE_ONCE(c->mountpoint, c->root);
+    }
+    walk_seq_write_end();
+}
+
+int mount_detach(const struct path *p, enum mount_detach_how how)
+{
+    struct list gone = LIST_INIT(gone);
+    struct mount *c, *next;
+
+    mutex_lock(&mount_lock);
+    int err = may_detach(p, how);
+    if (!err)
+        detach_locked(p->mnt, &gone);
+    mutex_unlock(&mount_lock);
+    if (err)
+        return err;
+    rcu_synchronize(); /* walkers that still stand in what was covered without counting */
+    list_for_each_safe (c, next, &gone, link) {
+        list_del(&c->link);
+        path_put(&c->covered);
+        mount_put(c);
+    }
+    return 0;
+}
+
+/* ---- options --------------------------------------------------------------------------------------------------------- */
+
+/* As Linux: without a word about access times, these stay as they are. */
 int mount_change_flags(const struct path *p, u32 flags)
 {
-    if (p->dentry != p->mnt->root)
+    const u32 atime = MS_NOATIME | MS_NODIRATIME | MS_STRICTATIME;
+    struct mount *m = p->mnt;
+
+    if (p->dentry != m->root)
         return -EINVAL;
     mutex_lock(&mount_lock);
-    WRITE_ONCE(p->mnt->flags, flags & MS_KEPT);
+    u32 kept = flags & (atime | MS_RELATIME) ? 0 : m->flags & atime;
+    int err = m->attached ? 0 : -EINVAL;
+    if (!err)
+        WRITE_ONCE(m->flags, (flags & MS_KEPT) | kept);
     mutex_unlock(&mount_lock);
-    return 0;
+    return err;
+}
+
+int mount_reconfigure(const struct path *p, u32 flags, const char *options)
+{
+    struct super *sb = p->mnt->sb;
+
+    if (p->dentry != p->mnt->root)
+        return -EINVAL;
+    int err = *options && sb->ops->remount ? sb->ops->remount(sb, options) : 0;
+    return err ? err : mount_change_flags(p, flags);
 }
 
 int mount_by_type(const char *type, const char *source, u32 flags, const char *options, const struct path *on)
@@ -316,7 +468,7 @@ static void show_flags(struct seq_buf *s, u32 flags)
     for (u32 i = 0; i < ARRAY_SIZE(names); i++)
         if (flags & names[i].flag)
             seq_puts(s, names[i].text);
-    if (!(flags & MS_NOATIME))
+    if (!(flags & (MS_NOATIME | MS_STRICTATIME)))
         seq_puts(s, ",relatime");
 }
 

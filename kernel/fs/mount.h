@@ -38,15 +38,18 @@ struct super {
 
 struct mount {
     refcount_t refs;
-    u32 flags; /* MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_NOATIME … (mount_lock; read freely) */
+    u32 flags; /* MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_NOATIME, MS_STRICTATIME … (mount_lock; read freely) */
     struct super *sb;
     struct dentry *root;
     struct mount *parent; /* itself: the first. (mount_lock; walk_seq) */
     struct dentry *mountpoint;
     struct mount *hash_next;
-    struct list link; /* in order of mounting (mount_lock) */
+    struct list link;    /* in order of mounting (mount_lock) */
+    struct mount *copy;  /* while a recursive bind is under way: its copy there (mount_lock) */
+    struct path covered; /* detached: what it was on */
     s32 id;
-    bool attached;
+    bool attached; /* (mount_lock) */
+    bool expired;  /* MNT_EXPIRE has found it unused once (mount_lock) */
     char *source;
     struct rcu_head rcu;
 };
@@ -81,10 +84,12 @@ static inline void mount_put(struct mount *m)
 
 /* Takes over the reference to sb (also on failure). on NULL: the first mount. */
 int mount_attach(struct super *sb, const char *source, u32 flags, const struct path *on, struct mount **out);
-int mount_bind(const struct path *from, const struct path *on, u32 flags);
+int mount_bind(const struct path *from, const struct path *on, bool recursive);
 int mount_move(const struct path *from, const struct path *on);
-int mount_detach(const struct path *p, bool lazy); /* p: root of a mount. -EBUSY, -EINVAL */
-int mount_change_flags(const struct path *p, u32 flags);
+enum mount_detach_how { MOUNT_UNUSED, MOUNT_LAZY, MOUNT_EXPIRE };
+int mount_detach(const struct path *p, enum mount_detach_how how); /* p: root of a mount. -EBUSY, -EINVAL, -EAGAIN */
+int mount_change_flags(const struct path *p, u32 flags);           /* this mount alone */
+int mount_reconfigure(const struct path *p, u32 flags, const char *options); /* its file system too */
 /* The mount that covers (m, d), topmost not included: one step. NULL: none. No reference (RCU). */
 struct mount *mount_lookup(const struct mount *m, const struct dentry *d);
 /* -EROFS: nothing may be written through this mount. */

@@ -210,14 +210,30 @@ static int begin_delete(const struct fs_view *v, const struct path *base, const 
     return err;
 }
 
-/* The inode is kept until the directory is unlocked: freeing a large file takes its time. */
-static int end_delete(struct parent_walk *pw, struct dentry *d, int err)
+/*
+ * The name goes while its inode is locked: what is mounted on it, or on what it was, is decided by that lock
+ * (fs/mount.c). i: what d names, counted by the caller.
+ */
+static int delete_locked(struct inode *dir, struct dentry *d, struct inode *i,
+                         int (*act)(struct inode *dir, struct dentry *d))
 {
-    struct inode *i = d->inode;
-
-    inode_get(i);
+    if (!act)
+        return -EPERM;
+    mutex_lock_nested(&i->lock);
+    int err = dentry_flags(d) & D_MOUNTED ? -EBUSY : act(dir, d);
+    if (!err && S_ISDIR(i->mode)) {
+        i->flags |= INODE_DEAD;
+        dentry_drop_children(d);
+    }
     if (!err)
         dentry_unlink(d);
+    mutex_unlock(&i->lock);
+    return err;
+}
+
+/* The inode is kept until the directory is unlocked: freeing a large file takes its time. */
+static int end_delete(struct parent_walk *pw, struct dentry *d, struct inode *i, int err)
+{
     mutex_unlock(&pw->dir.dentry->inode->lock);
     dentry_put(d);
     inode_put(i);
@@ -235,18 +251,14 @@ int vfs_unlink(const struct fs_view *v, const struct path *base, const char *nam
     if (err)
         return err;
     struct inode *dir = pw.dir.dentry->inode, *i = d->inode;
+    inode_get(i);
     if (pw.slash)
         err = S_ISDIR(i->mode) ? -EISDIR : -ENOTDIR;
     else
         err = may_delete(dir, d, false, v->cred);
-    if (!err && !dir->ops->unlink)
-        err = -EPERM;
-    if (!err) {
-        mutex_lock(&i->lock);
-        err = dir->ops->unlink(dir, d);
-        mutex_unlock(&i->lock);
-    }
-    return end_delete(&pw, d, err);
+    if (!err)
+        err = delete_locked(dir, d, i, dir->ops->unlink);
+    return end_delete(&pw, d, i, err);
 }
 
 int vfs_rmdir(const struct fs_view *v, const struct path *base, const char *name)
@@ -259,19 +271,11 @@ int vfs_rmdir(const struct fs_view *v, const struct path *base, const char *name
     if (err)
         return err;
     struct inode *dir = pw.dir.dentry->inode, *i = d->inode;
+    inode_get(i);
     err = may_delete(dir, d, true, v->cred);
-    if (!err && !dir->ops->rmdir)
-        err = -EPERM;
-    if (!err) {
-        mutex_lock_nested(&i->lock);
-        err = dir->ops->rmdir(dir, d);
-        if (!err) {
-            i->flags |= INODE_DEAD;
-            dentry_drop_children(d);
-        }
-        mutex_unlock(&i->lock);
-    }
-    return end_delete(&pw, d, err);
+    if (!err)
+        err = delete_locked(dir, d, i, dir->ops->rmdir);
+    return end_delete(&pw, d, i, err);
 }
 
 /* ---- rename ---------------------------------------------------------------------------------------------------------- */
@@ -398,12 +402,14 @@ static int rename_act(struct rename *r)
         return err;
     }
     lock_inodes(from, to);
-    err = odir->ops->rename(odir, r->od, ndir, r->nd, r->flags);
+    if (to && (dentry_flags(r->nd) & D_MOUNTED)) /* since check_rights */
+        err = -EBUSY;
+    else
+        err = odir->ops->rename(odir, r->od, ndir, r->nd, r->flags);
     if (!err && to && !exchange && S_ISDIR(to->mode)) {
         to->flags |= INODE_DEAD;
         dentry_drop_children(r->nd);
     }
-    unlock_inodes(from, to);
     if (err) {
         dentry_free_name(new_name);
         dentry_free_name(old_name);
@@ -412,6 +418,7 @@ static int rename_act(struct rename *r)
     } else {
         dentry_move(r->od, r->nd, new_name);
     }
+    unlock_inodes(from, to);
     return err;
 }
 

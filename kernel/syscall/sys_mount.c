@@ -6,6 +6,7 @@
 #include "syscall/sys.h"
 
 #define UMOUNT_FLAGS 0xf /* FORCE, DETACH, EXPIRE, NOFOLLOW */
+#define UMOUNT_FORCE 1
 #define UMOUNT_DETACH 2
 #define UMOUNT_EXPIRE 4
 #define UMOUNT_NOFOLLOW_ 8
@@ -27,8 +28,19 @@ static long bind(const struct fs_view *v, const char *source, const struct path 
     int err = path_lookup(v, NULL, source, LOOKUP_FOLLOW, &from);
     if (err)
         return err;
-    err = flags & MS_MOVE ? mount_move(&from, on) : mount_bind(&from, on, (u32)flags & MS_REC);
+    err = flags & MS_MOVE ? mount_move(&from, on) : mount_bind(&from, on, flags & MS_REC);
     path_put(&from);
+    return err;
+}
+
+static long reconfigure(const struct path *on, u32 flags, uaddr_t udata)
+{
+    struct name data;
+    int err = optional_name(&data, udata);
+    if (err)
+        return err;
+    err = mount_reconfigure(on, flags, data.s);
+    name_put(&data);
     return err;
 }
 
@@ -36,8 +48,10 @@ static long do_mount(const struct fs_view *v, const char *source, const struct p
                      uaddr_t udata)
 {
     struct name type, data;
-    if (flags & MS_REMOUNT)
+    if ((flags & MS_REMOUNT) && (flags & MS_BIND))
         return mount_change_flags(on, (u32)flags & FLAGS_OF_MOUNT);
+    if (flags & MS_REMOUNT)
+        return reconfigure(on, (u32)flags & FLAGS_OF_MOUNT, udata);
     if (flags & PROPAGATION)
         return 0;
     if (flags & (MS_BIND | MS_MOVE))
@@ -75,11 +89,31 @@ long sys_mount(path_k source, path_k target, str_k type, hex64_k flags, ptr_k da
     return r;
 }
 
-/* The root is the container's and stays. */
+static int look_up_dir(uaddr_t name, struct path *out)
+{
+    struct at a;
+    int err = at_lookup(&a, AT_FDCWD, name, LOOKUP_FOLLOW | LOOKUP_DIRECTORY, out);
+    if (!err)
+        at_end(&a);
+    return err;
+}
+
+/* The root is the container's and stays: what would change it fails as if new_root were not suitable. */
 long sys_pivot_root(path_k new_root, path_k put_old)
 {
-    (void)new_root, (void)put_old;
-    return capable(CAP_SYS_ADMIN) ? -EINVAL : -EPERM;
+    struct path new, old;
+    if (!capable(CAP_SYS_ADMIN))
+        return -EPERM;
+    int err = look_up_dir(new_root, &new);
+    if (err)
+        return err;
+    err = look_up_dir(put_old, &old);
+    if (!err) {
+        err = new.mnt == mount_root || old.mnt == mount_root ? -EBUSY : -EINVAL;
+        path_put(&old);
+    }
+    path_put(&new);
+    return err;
 }
 
 long sys_umount2(path_k target, int flags)
@@ -91,13 +125,14 @@ long sys_umount2(path_k target, int flags)
     int err = at_lookup(&a, AT_FDCWD, target, flags & UMOUNT_NOFOLLOW_ ? 0 : LOOKUP_FOLLOW, &p);
     if (err)
         return err;
-    bool is_root = p.dentry == p.mnt->root;
-    if (!is_root)
-        err = -EINVAL;
-    else if (!capable(CAP_SYS_ADMIN))
+    if (!capable(CAP_SYS_ADMIN))
         err = -EPERM;
-    struct path held = p;
-    err = err ? err : mount_detach(&held, flags & UMOUNT_DETACH);
+    else if (p.dentry != p.mnt->root || ((flags & UMOUNT_EXPIRE) && (flags & (UMOUNT_FORCE | UMOUNT_DETACH))))
+        err = -EINVAL;
+    else
+        err = mount_detach(&p, flags & UMOUNT_DETACH   ? MOUNT_LAZY
+                               : flags & UMOUNT_EXPIRE ? MOUNT_EXPIRE
+                                                       : MOUNT_UNUSED);
     path_put(&p);
     at_end(&a);
     return err;

@@ -143,7 +143,10 @@ static u32 abi_mount_flags(u32 ms)
 {
     return ABI_ST_VALID | (ms & MS_RDONLY ? ABI_ST_RDONLY : 0) | (ms & MS_NOSUID ? ABI_ST_NOSUID : 0) |
            (ms & MS_NODEV ? ABI_ST_NODEV : 0) | (ms & MS_NOEXEC ? ABI_ST_NOEXEC : 0) |
-           (ms & MS_NOATIME ? ABI_ST_NOATIME : 0) | (ms & MS_RELATIME ? ABI_ST_RELATIME : 0);
+           (ms & MS_NODIRATIME ? ABI_ST_NODIRATIME : 0) |
+           (ms & MS_NOATIME       ? ABI_ST_NOATIME
+            : ms & MS_STRICTATIME ? 0
+                                  : ABI_ST_RELATIME);
 }
 
 static int put_statfs(uaddr_t to, const struct path *p)

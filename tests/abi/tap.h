@@ -30,14 +30,15 @@
 static int tap_count, tap_failures;
 static unsigned tap_alarm_before; /* seconds of an alarm that this program's exec was to keep */
 
-/* Root of a container has these capabilities and no others; the facts are stated with them on the host too. */
+/* Root of a container has these capabilities and no others; the facts are stated with them, on the host and in a machine
+ * started with `privileged`. What mounts needs more, and defines TAP_KEEP_CAPABILITIES before it includes this. */
 #define TAP_CAP(cap) (1ull << (cap))
 #define TAP_CAPS                                                                                                       \
     (TAP_CAP(CAP_CHOWN) | TAP_CAP(CAP_DAC_OVERRIDE) | TAP_CAP(CAP_FSETID) | TAP_CAP(CAP_FOWNER) | TAP_CAP(CAP_MKNOD) | \
      TAP_CAP(CAP_NET_RAW) | TAP_CAP(CAP_SETGID) | TAP_CAP(CAP_SETUID) | TAP_CAP(CAP_SETFCAP) | TAP_CAP(CAP_SETPCAP) |  \
      TAP_CAP(CAP_NET_BIND_SERVICE) | TAP_CAP(CAP_SYS_CHROOT) | TAP_CAP(CAP_KILL) | TAP_CAP(CAP_AUDIT_WRITE))
 
-static void tap_drop_capabilities(void)
+static inline void tap_drop_capabilities(void)
 {
     struct __user_cap_header_struct head = {_LINUX_CAPABILITY_VERSION_3, 0};
     struct __user_cap_data_struct data[2] = {{0}};
@@ -58,7 +59,9 @@ static void tap_drop_capabilities(void)
 
 __attribute__((constructor)) static void tap_begin(void)
 {
+#ifndef TAP_KEEP_CAPABILITIES
     tap_drop_capabilities();
+#endif
     tap_alarm_before = alarm(TAP_SECONDS);
     (void)tap_failures;
 }
