@@ -42,6 +42,8 @@ UNIT := $(patsubst tests/unit/%.c,$B/unit/%,$(wildcard tests/unit/*.c))
 ABI := $(patsubst tests/abi/%.c,$B/abi/%,$(wildcard tests/abi/*.c))
 BENCH := $(patsubst tests/bench/%.c,$B/bench/%,$(wildcard tests/bench/*.c))
 FUZZ := $(patsubst tests/fuzz/%.c,$B/fuzz/%,$(wildcard tests/fuzz/*.c))
+TEST_SRC := $(wildcard tests/unit/*.c tests/fuzz/*.c)
+PROGRAM_SRC := $(wildcard tests/bench/*.c)
 SCRIPTS := .ci/run $(shell grep -lsE "^.!/bin/(ba)?sh" tools/* tools/*/* tests/*/* examples/*/* imgtool/*)
 
 # ---- flags -----------------------------------------------------------------------------------------------------------
@@ -189,10 +191,11 @@ lint: compile_commands.json
 
 # One line a source: directory, file, command. clang's spelling, for clang-tidy and editors.
 compile_commands.json: CC := clang
-compile_commands.json: $(KERNEL_SRC) $(LIB_SRC) $(TOOL_SRC) Makefile | $(UAPI)
+compile_commands.json: $(KERNEL_SRC) $(LIB_SRC) $(TOOL_SRC) $(TEST_SRC) $(PROGRAM_SRC) Makefile | $(UAPI)
 	$(call say,GEN,$@)
 	$(file >$B/cc.list)$(foreach f,$(filter %.c,$(KERNEL_SRC)),$(file >>$B/cc.list,$f clang $(KERNEL_CFLAGS) $(DEBUG_CFLAGS) -c $f))
-	$(foreach f,$(LIB_SRC) $(TOOL_SRC) $(wildcard tests/unit/*.c tests/bench/*.c),$(file >>$B/cc.list,$f clang $(HOST_CFLAGS) -Ikernel -c $f))
+	$(foreach f,$(LIB_SRC) $(TOOL_SRC) $(TEST_SRC),$(file >>$B/cc.list,$f clang $(HOST_CFLAGS) -Ikernel $(call cflags,$f) -c $f))
+	$(foreach f,$(PROGRAM_SRC),$(file >>$B/cc.list,$f clang $(filter-out -static -no-pie,$(STATIC_CFLAGS)) $(call cflags,$f) -c $f))
 	$(Q)sed 's/["\\]/\\&/g;s|^\([^ ]*\) \(.*\)|{"directory":"$(CURDIR)","file":"\1","command":"\2"},|;1s/^/[/;$$s/,$$/]/' $B/cc.list >$@
 
 clean:

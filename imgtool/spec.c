@@ -48,18 +48,17 @@ static int add_env_file(struct oci_list *env, const char *path, struct oci_error
 /* "80", "8000-8010": false when that is no range of ports. */
 static bool is_port_range(const char *text, size_t len)
 {
-    unsigned first = 0, last = 0;
-    char copy[16], rest;
-    int fields;
+    unsigned long first, last;
+    char copy[16], *end;
 
     if (len == 0 || len >= sizeof(copy) || !isdigit((unsigned char)text[0]))
         return false;
     memcpy(copy, text, len);
     copy[len] = 0;
-    fields = sscanf(copy, "%5u-%5u%c", &first, &last, &rest);
-    if (fields == 1)
-        return strspn(copy, "0123456789") == len && first >= 1 && first <= 65535;
-    return fields == 2 && strspn(copy, "0123456789-") == len && first >= 1 && first <= last && last <= 65535;
+    first = last = strtoul(copy, &end, 10);
+    if (*end == '-' && isdigit((unsigned char)end[1]))
+        last = strtoul(end + 1, &end, 10);
+    return end == copy + len && first >= 1 && first <= last && last <= 65535;
 }
 
 /* [[IP:]HOST:]PORT[/PROTO], ranges allowed; the host's port may be empty after an address. */

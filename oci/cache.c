@@ -431,7 +431,7 @@ int cache_recall(const struct oci_cache *cache, const char *ref, const char *val
     if (!digest || digest_check(digest) || size <= 0 || strcmp(source ? source : "", validator) != 0)
         return 0;
     *out = (struct descriptor){.media_type = strdup(""), .size = (uint64_t)size};
-    strcpy(out->digest, digest);
+    snprintf(out->digest, sizeof(out->digest), "%s", digest);
     return out->media_type ? 1 : 0;
 }
 

@@ -14,6 +14,6 @@ struct merge {
 };
 
 /* Lays one layer over the tree. source: the tree's source that its tar is. ctx names the layer in messages. */
-int merge_layer(struct merge *m, const struct table *layer, uint32_t source, const struct table_context *ctx);
+int merge_layer(struct merge *m, const struct table *table, uint32_t source, const struct table_context *ctx);
 
 #endif

@@ -32,7 +32,7 @@ void hook_timer_interrupt(bool from_user);   /* the one-shot timer fired; interr
 void hook_resched_ipi(void);
 void hook_irq_exit(void); /* end of the outermost interrupt */
 u64 hook_prepare_cpu(
-    u32 cpu); /* before a CPU is started: makes its idle thread, sets percpu current and idle; stack top, 0: no memory */
+    u32 id); /* before a CPU is started: makes its idle thread, sets percpu current and idle; stack top, 0: no memory */
 void hook_secondary_cpu(void) __noreturn; /* a CPU came up, on that stack: becomes its idle thread */
 void hook_yield(void);                    /* a kernel thread of arch/ waits for hardware: let others run */
 /* vm/mm.c: loads next's address space (NULL: a kernel thread; keep prev's lazily). Interrupts off. */

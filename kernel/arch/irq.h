@@ -16,7 +16,7 @@ int irq_register_msi(irq_handler fn, void *arg, const char *name, u64 *addr, u32
 /* /proc/interrupts: the idx-th registered source: 0, -ENOENT. counts[MAX_CPUS]. */
 int irq_describe(u32 idx, u32 *vector, const char **name, u64 *counts);
 
-void irq_send_resched(u32 cpu); /* its current thread gets WORK_RESCHED; wakes it from idle */
+void irq_send_resched(u32 id); /* the CPU's current thread gets WORK_RESCHED; wakes it from idle */
 void smp_call(u64 cpumask, void (*fn)(void *), void *arg, bool wait); /* not from interrupts; fn in interrupt context */
 
 /* One-shot timer of this CPU at absolute monotonic time; past: at once; NS_FOREVER: off. Interrupts off. */

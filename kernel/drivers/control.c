@@ -69,8 +69,8 @@ void control_report_boot(void)
     char line[LINE_BYTES];
     struct mem_stats s;
     mem_get_stats(&s);
-    int n = snprintf(line, sizeof(line), "{\"event\":\"boot\",\"version\":\"%s\",\"cpus\":%u,\"memory\":%llu}",
-                     SLIPWAY_VERSION, cpu_count, (unsigned long long)(s.total_pages << PAGE_SHIFT));
+    int n = snprintf(line, sizeof(line), "{\"event\":\"boot\",\"version\":\"%s\",\"cpus\":%u,\"memory\":%lu}",
+                     SLIPWAY_VERSION, cpu_count, s.total_pages << PAGE_SHIFT);
     send_line(line, (size_t)n);
 }
 

@@ -420,8 +420,11 @@ static int fill_input(struct vport *v)
     for (u32 i = 0; i < (reads(v->nr) ? RX_BUFFERS : 0u); i++) {
         struct buffer *b = kmalloc(sizeof(*b), MEM_WAIT);
         u8 *page = pages_alloc(0, MEM_WAIT);
-        if (!b || !page)
+        if (!b || !page) {
+            kfree(b);
+            pages_free(page, 0);
             return -ENOMEM;
+        }
         b->data = page;
         post_input(v, b);
     }

@@ -29,7 +29,7 @@ static int read_header(const u8 *h, u64 room, struct cpio_entry *e, u32 *name_si
 {
     u32 f[FIELDS];
 
-    if (room < CPIO_HEADER || memcmp(h, "07070", 5) || (h[5] != '1' && h[5] != '2'))
+    if (room < CPIO_HEADER || memcmp(h, "07070", 5) != 0 || (h[5] != '1' && h[5] != '2'))
         return -EINVAL;
     for (u32 i = 0; i < FIELDS; i++)
         if (hex_field(h + 6 + 8 * i, &f[i]))

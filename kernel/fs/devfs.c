@@ -137,7 +137,7 @@ void device_unregister(const char *name)
     struct device **p = &devices, *d;
 
     spin_lock(&devices_lock);
-    while (*p && strcmp((*p)->name, name))
+    while (*p && strcmp((*p)->name, name) != 0)
         p = &(*p)->next;
     d = *p;
     if (d)

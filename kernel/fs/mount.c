@@ -443,7 +443,7 @@ int mount_by_type(const char *type, const char *source, u32 flags, const char *o
 {
     for (const struct fs_type *t = fs_types; t->name; t++) {
         struct super *sb;
-        if (strcmp(t->name, type))
+        if (strcmp(t->name, type) != 0)
             continue;
         int err = t->make(options ? options : "", &sb);
         return err ? err : mount_attach(sb, source && *source ? source : type, flags, on, NULL);

@@ -213,7 +213,7 @@ static int find_or_create(struct opening *o, const struct parent_walk *pw, struc
     return 0;
 }
 
-/* One round of O_CREAT. -ECHILD: *link is to be opened from pw->dir, which stays counted. */
+/* One round of O_CREAT. *link is NULL before; else, after it, *link is to be opened from pw->dir, which stays counted. */
 static int open_create_step(struct opening *o, const struct path *base, const char *name, struct parent_walk *pw,
                             char **link, struct file **out)
 {
@@ -233,14 +233,14 @@ static int open_create_step(struct opening *o, const struct path *base, const ch
         else if (i->ops->follow)
             err = -ENXIO; /* not a name: look it up as a whole */
         else if (i->link)
-            err = (*link = kstrdup(i->link, MEM_WAIT)) ? -ECHILD : -ENOMEM;
-        else if (!(err = link_text(i, link)))
-            err = -ECHILD;
+            err = (*link = kstrdup(i->link, MEM_WAIT)) ? 0 : -ENOMEM;
+        else
+            err = link_text(i, link);
         path_put(&p);
     } else if (!err) {
         err = open_path(o, &p, out);
     }
-    if (err != -ECHILD)
+    if (!*link)
         path_put(&pw->dir);
     return err;
 }
@@ -257,17 +257,18 @@ static int open_create(struct opening *o, const struct path *base, const char *n
 {
     struct parent_walk pw;
     struct path dir = {0};
-    char *link = NULL, *text = NULL;
+    char *text = NULL;
     int err;
 
     for (u32 links = 0;; links++) {
+        char *link = NULL;
         err = open_create_step(o, base, name, &pw, &link, out);
         if (err == -ENXIO && !*out)
             err = open_magic(o, base, name, out);
         if (dir.mnt)
             path_put(&dir);
         kfree(text);
-        if (err != -ECHILD)
+        if (!link)
             return err;
         dir = pw.dir;
         base = &dir;

@@ -218,6 +218,7 @@ static int walk_start(struct walk *w, const char *name)
     if (*name == '/' && !(w->flags & LOOKUP_IN_ROOT))
         return jump_to_root(w);
     if (*name == '/') {
+        need_root(w);
         stand_on(w, &w->root);
     } else if (w->base) {
         stand_on(w, w->base);

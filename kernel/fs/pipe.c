@@ -573,7 +573,7 @@ static int fifo_open_ends(struct pipe *p, struct file *f, bool named)
     if (f->fmode & FMODE_READ) {
         p->readers++;
         p->read_opens++;
-        f->pos = has_writers ? -1l : (s64)write_opens; /* poll: no EPOLLHUP before the first writer */
+        f->pos = has_writers ? -1L : (s64)write_opens; /* poll: no EPOLLHUP before the first writer */
     }
     if (f->fmode & FMODE_WRITE) {
         p->writers++;

@@ -32,17 +32,21 @@ static void pad(struct out *o, char c, int n)
         put(o, c);
 }
 
-static void put_string(struct out *o, const struct spec *s, const char *str)
+static void put_chars(struct out *o, const struct spec *s, const char *str, size_t n)
 {
-    if (!str)
-        str = "(null)";
-    size_t n = s->precision >= 0 ? strnlen(str, (size_t)s->precision) : strlen(str);
     if (!s->left)
         pad(o, ' ', s->width - (int)n);
     for (size_t i = 0; i < n; i++)
         put(o, str[i]);
     if (s->left)
         pad(o, ' ', s->width - (int)n);
+}
+
+static void put_string(struct out *o, const struct spec *s, const char *str)
+{
+    if (!str)
+        str = "(null)";
+    put_chars(o, s, str, s->precision >= 0 ? strnlen(str, (size_t)s->precision) : strlen(str));
 }
 
 static void put_number(struct out *o, const struct spec *s, u64 v, u32 base, bool negative)
@@ -165,12 +169,8 @@ static void convert(struct out *o, struct spec *s, char c, va_list *ap)
         put_string(o, s, va_arg(*ap, const char *));
         return;
     case 'c': {
-        char one[2] = {(char)va_arg(*ap, int), 0};
-        s->precision = -1;
-        if (one[0])
-            put_string(o, s, one);
-        else
-            put(o, 0);
+        char one = (char)va_arg(*ap, int);
+        put_chars(o, s, &one, 1);
         return;
     }
     case '%':

@@ -119,6 +119,8 @@ static void erase_fixup(struct rb_root *root, struct rb_node *n, struct rb_node 
             rotate(root, parent, left, augment);
             s = left ? parent->right : parent->left;
         }
+        if (!s) /* n's side lacks a black, so the other has one at least */
+            __builtin_unreachable();
         if (is_black(s->left) && is_black(s->right)) {
             set_red(s);
             n = parent;

@@ -10,8 +10,6 @@
 #include "mem/internal.h"
 #include "mem/page.h"
 
-extern struct sw_archive_slot archive_slot; /* arch/boot.S */
-
 struct mem_range mem_early_ranges[MEM_MAX_RANGES];
 u32 mem_early_count;
 

@@ -115,7 +115,7 @@ void page_put_run(struct page *p,
 
 /* Pages for struct-less use: direct-map addresses. */
 void *pages_alloc(u32 order, u32 mem_flags);
-void pages_free(void *p, u32 order);
+void pages_free(void *v, u32 order);
 
 struct mem_stats {
     u64 total_pages, free_pages, reserved_pages, slab_pages, pgtable_pages, kstack_pages, archive_pages;

@@ -32,7 +32,7 @@ struct slab_cache {
 #define SLAB_CACHE(var, nm, type) struct slab_cache var = {.name = (nm), .size = sizeof(type), .align = _Alignof(type)}
 /* Initialised on first use. MEM_ZERO is honoured. */
 void *slab_alloc(struct slab_cache *c, u32 mem_flags) __attribute__((malloc));
-void slab_free(struct slab_cache *c, void *p);
+void slab_free(struct slab_cache *c, void *obj);
 
 /* Statistics of the idx-th cache: false when there is none. */
 struct slab_info {
@@ -42,11 +42,11 @@ struct slab_info {
 };
 bool slab_describe(u32 idx, struct slab_info *out);
 
-void *kmalloc(size_t size, u32 mem_flags) __attribute__((malloc, alloc_size(1)));
-void *kzalloc(size_t size, u32 mem_flags) __attribute__((malloc, alloc_size(1)));
+void *kmalloc(size_t n, u32 mem_flags) __attribute__((malloc, alloc_size(1)));
+void *kzalloc(size_t n, u32 mem_flags) __attribute__((malloc, alloc_size(1)));
 void *kcalloc(size_t n, size_t size, u32 mem_flags); /* overflow: NULL */
-void *krealloc(void *p, size_t size, u32 mem_flags);
-void kfree(const void *p); /* NULL is fine */
+void *krealloc(void *old, size_t n, u32 mem_flags);
+void kfree(const void *v); /* NULL is fine */
 char *kstrdup(const char *s, u32 mem_flags);
 void *kmemdup(const void *p, size_t n, u32 mem_flags);
 

@@ -43,7 +43,7 @@ void exec_args_drop_first(struct exec_args *a);               /* removes argv[0]
 u64 exec_args_next(const struct exec_args *a, u64 off);       /* offset behind the string at off */
 u64 exec_args_bytes(const struct exec_args *a);               /* of all strings, prefix and file name excluded */
 /* Writes the strings at `at` of mm. -EFAULT. */
-int exec_args_write(const struct exec_args *a, struct mm *mm, uaddr_t at);
+int exec_args_write(const struct exec_args *a, struct mm *mm, uaddr_t to);
 
 struct exec_what;
 /* What the steps share. */

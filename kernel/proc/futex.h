@@ -15,7 +15,7 @@
 long futex_wait(uaddr_t addr, u32 flags, u32 val, u32 bitset, ns_t deadline); /* deadline: absolute, monotonic */
 long futex_wake(uaddr_t addr, u32 flags, u32 count, u32 bitset);
 long futex_requeue(uaddr_t from, uaddr_t to, u32 flags, u32 wake, u32 requeue, const u32 *cmp);
-long futex_wake_op(uaddr_t a, uaddr_t b, u32 flags, u32 wake_a, u32 wake_b, u32 op);
+long futex_wake_op(uaddr_t a, uaddr_t b, u32 flags, u32 wake_a, u32 wake_b, u32 code);
 struct thread;
 void futex_exit_robust(struct thread *t); /* current: walks its robust list, marks FUTEX_OWNER_DIED */
 void futex_init(void);

@@ -92,12 +92,12 @@ int process_setpgid(s32 pid, s32 pgid)
     return err;
 }
 
-/* No living member but `except` has a parent of another group in the same session. */
-static bool orphaned_without(struct pid *group, const struct process *except)
+/* No living member but process `except` (0: none) has a parent of another group in the same session. */
+static bool orphaned_without(struct pid *group, s32 except)
 {
     struct process *p;
     list_for_each (p, &group->group, group_link) {
-        if (p == except || p->zombie || !p->parent)
+        if (p->pid == except || p->zombie || !p->parent)
             continue;
         if (p->parent->pgrp != group && p->parent->session == p->session)
             return false;
@@ -107,7 +107,7 @@ static bool orphaned_without(struct pid *group, const struct process *except)
 
 bool process_group_orphaned(struct pid *group)
 {
-    return orphaned_without(group, NULL);
+    return orphaned_without(group, 0);
 }
 
 static bool has_stopped_member(struct pid *group)
@@ -124,7 +124,7 @@ static bool has_stopped_member(struct pid *group)
 void process_group_exit_check(struct process *p, struct process *parent)
 {
     struct pid *g = p->pgrp;
-    const struct process *except = parent ? NULL : p;
+    s32 except = parent ? 0 : p->pid;
     if (!parent)
         parent = p->parent;
     if (!parent || parent->pgrp == g || parent->session != p->session)

@@ -112,9 +112,9 @@ static inline struct process *current_process(void)
 {
     return current_thread()->process;
 }
-struct process *process_find(s32 pid);                           /* reference; NULL: none (zombies are found) */
-struct thread *thread_find(s32 tid);                             /* reference; NULL: none */
-struct thread *thread_find_process(s32 tid, struct process **p); /* references to both; NULL: none */
+struct process *process_find(s32 pid);                             /* reference; NULL: none (zombies are found) */
+struct thread *thread_find(s32 tid);                               /* reference; NULL: none */
+struct thread *thread_find_process(s32 tid, struct process **out); /* references to both; NULL: none */
 static inline void process_get(struct process *p)
 {
     ref_get(&p->refs);

@@ -408,7 +408,7 @@ static int show_oom_score(struct seq_buf *s, void *task, u64 key)
         score = (s64)(mm_rss(mm) * 1000 / MAX(m.total_pages, 1ul)) + k->process->oom_score_adj;
         mm_put_user(mm);
     }
-    seq_printf(s, "%ld\n", MAX(score, 0l));
+    seq_printf(s, "%ld\n", MAX(score, 0L));
     return 0;
 }
 

@@ -40,7 +40,7 @@ void thread_times(const struct thread *t, ns_t *user, ns_t *sys); /* includes th
 extern void (*sched_tick)(struct thread *t, bool from_user);      /* set by proc/: interval timers; interrupts off */
 #define SCHED_TICK_NS 4000000ull                                  /* while a CPU is busy; an idle CPU has no tick */
 u64 sched_load_avg(u32 i);                                        /* 16.16 fixed, i 0..2: 1, 5, 15 min */
-void cpu_times(u32 cpu, ns_t *user, ns_t *sys, ns_t *idle);
+void cpu_times(u32 id, ns_t *user, ns_t *sys, ns_t *idle);
 u64 sched_context_switches(void);
 u32 sched_runnable_count(void);
 

@@ -136,10 +136,11 @@ static struct rcu_head *rcu_take_all(void)
 static void wait_for_grace_period(void)
 {
     u64 before[MAX_CPUS];
+    const u32 count = cpu_count;
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    for (u32 i = 0; i < cpu_count; i++)
+    for (u32 i = 0; i < count; i++)
         before[i] = READ_ONCE(rcu_cpus[i].quiescent);
-    for (u32 i = 0; i < cpu_count; i++) {
+    for (u32 i = 0; i < count; i++) {
         while (percpu_area[i].online && READ_ONCE(rcu_cpus[i].quiescent) == before[i]) {
             if (sched_idle_mask() >> i & 1)
                 break;

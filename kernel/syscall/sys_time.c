@@ -143,7 +143,7 @@ static long adjust(uaddr_t p)
     t.maxerror = t.esterror = 16000000;
     t.status = STA_UNSYNC;
     t.precision = 1;
-    t.tolerance = 500l << 16;
+    t.tolerance = 500L << 16;
     t.constant = 2;
     t.time.tv_sec = now.tv_sec;
     t.time.tv_usec = now.tv_usec;

@@ -15,6 +15,7 @@
 #include "arch/clock.h"
 #include "arch/hooks.h"
 #include "arch/copy.h"
+#include "lib/printf.h"
 #include "sched/sched.h"
 #include "vm/internal.h"
 
@@ -306,6 +307,7 @@ static int shared_write(struct fault *f)
 {
     struct mapping *m = f->area->mapping;
     struct page *p;
+    ASSERT(m); /* shared memory without a file has one too */
     int err = object_page(f, true, &p);
     if (err)
         return err;

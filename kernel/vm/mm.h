@@ -126,7 +126,7 @@ struct vm_map_args {
 /* The checks that mmap(2) makes before it looks at the file: length, fixed address, MAP_FIXED_NOREPLACE. */
 int vm_map_check(struct mm *mm, const struct vm_map_args *args);
 /* mmap(2)'s errors. *out: the address. */
-int vm_map(struct mm *mm, const struct vm_map_args *args, uaddr_t *out);
+int vm_map(struct mm *mm, const struct vm_map_args *given, uaddr_t *out);
 int vm_unmap(struct mm *mm, uaddr_t addr, size_t len);
 int vm_protect(struct mm *mm, uaddr_t addr, size_t len, u32 prot);
 int vm_remap(struct mm *mm, uaddr_t old, size_t old_len, size_t new_len, u32 flags, uaddr_t new_addr, bool cap_lock,

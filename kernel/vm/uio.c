@@ -137,7 +137,7 @@ static inline __attribute__((always_inline)) size_t copy(struct uio *u, enum cop
     while (done < n) {
         size_t part = MIN(MIN(u->segs->len - u->off, n - done), CHUNK), left = 0;
         u64 at = u->segs->base + u->off;
-        void *here = buf ? (char *)buf + done : NULL;
+        void *here = kind == COPY_ZERO ? NULL : (char *)buf + done;
         if (u->user)
             left = copy_user(u, kind, at, here, part);
         else

@@ -318,9 +318,10 @@ static void measure(const struct bench *b)
         per_op[i] = (double)(__rdtsc() - start) / n;
     }
     qsort(per_op, SLICES, sizeof(per_op[0]), by_value);
-    for (int i = 0; i < SLICES / 3; i++)
+    const int best = SLICES / 3;
+    for (int i = 0; i < best; i++)
         sum += per_op[i];
-    dprintf(1, "BENCH %s %.1f\n", b->name, sum / (SLICES / 3) / b->batch);
+    dprintf(1, "BENCH %s %.1f\n", b->name, sum / best / b->batch);
 }
 
 static int wanted(const char *name, int argc, char **argv)

@@ -96,7 +96,7 @@ static void repeat_commands(int to, const char *last)
     FILE *control = fdopen(dup(ports.control), "r");
     char line[4096];
 
-    while (fgets(line, sizeof(line), control)) {
+    while (control && fgets(line, sizeof(line), control)) {
         say(to, line);
         if (strstr(line, last))
             break;
@@ -125,7 +125,7 @@ static void play_endings(const char *scenario)
     } else if (!strcmp(scenario, "garbage")) {
         char line[9000];
         memset(line, '{', sizeof(line));
-        strcpy(line + sizeof(line) - 2, "\n");
+        memcpy(line + sizeof(line) - 2, "\n", 2);
         say(ports.control, line);
         say(ports.control,
             "hello\n[1]\n{\"event\":5}\n{\"event\":\"exit\",\"code\":\"x\"}\n{\"event\":\"exit\",\"code\":999}\n");
@@ -185,7 +185,8 @@ static int fake_guest(int argc, char **argv)
 {
     for (int n = 1; n < argc; n++)
         find_port(argv[n]);
-    play(getenv("FAKE_GUEST"));
+    const char *scenario = getenv("FAKE_GUEST");
+    play(scenario ? scenario : "");
     return 0;
 }
 
@@ -481,7 +482,7 @@ static void qemu_dies_with_us(void **state)
 
     (void)state;
     assert_true(read(s.out, line, sizeof(line) - 1) > 0);
-    qemu = atoi(line);
+    qemu = (pid_t)strtol(line, NULL, 10);
     assert_true(qemu > 1 && kill(qemu, 0) == 0);
     kill(s.pid, SIGKILL);
     waitpid(s.pid, &status, 0);
@@ -503,7 +504,8 @@ static void qemu_dies_with_us(void **state)
 
 static void missing_qemu_is_named(void **state)
 {
-    char out[4096], err[4096], *self = strdup(getenv("SLIPWAY_QEMU"));
+    const char *qemu = getenv("SLIPWAY_QEMU");
+    char out[4096], err[4096], *self = strdup(qemu ? qemu : "");
 
     (void)state;
     setenv("SLIPWAY_QEMU", "/nonexistent/qemu", 1);

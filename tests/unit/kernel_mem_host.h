@@ -24,6 +24,7 @@
 
 #include "arch/boot.h"
 #include "lib/lock_order.h"
+#include "lib/printf.h"
 
 #define MAX_CPUS 64
 #define KERNEL_BASE 0xffffffff80000000ul

@@ -722,7 +722,7 @@ static unsigned calls(const char *pattern)
 
     snprintf(command, sizeof(command), "grep -c -e '%s' %s/calls", pattern, root);
     p = popen(command, "r");
-    unsigned n = fgets(text, sizeof(text), p) ? (unsigned)atoi(text) : 0;
+    unsigned n = fgets(text, sizeof(text), p) ? (unsigned)strtoul(text, NULL, 10) : 0;
     pclose(p);
     return n;
 }

@@ -758,7 +758,7 @@ static void test_attributes(void **state)
     pax_text(&pax, "mtime", "-1.5");
     tar_pax(&b, &pax);
     TAR(&b, .name = "ping", .mode = 06755, .data = "x", .len = 1);
-    TAR(&b, .name = "base256", .uid = 3000000, .gid = 4000000000, .mtime = 1ll << 34);
+    TAR(&b, .name = "base256", .uid = 3000000, .gid = 4000000000, .mtime = 1LL << 34);
     struct tree *t = merge_one(&b);
     const struct tree_inode *i = get(t, "ping")->inode;
     assert_int_equal(i->mode, S_IFREG | 06755);
@@ -774,7 +774,7 @@ static void test_attributes(void **state)
     i = get(t, "base256")->inode;
     assert_int_equal(i->uid, 3000000);
     assert_int_equal(i->gid, 4000000000u);
-    assert_int_equal(i->mtime_sec, 1ll << 34);
+    assert_int_equal(i->mtime_sec, 1LL << 34);
     tree_free(t);
 }
 

@@ -132,7 +132,7 @@ static void test_limits(void **state)
     check_limit("17", 17);
     check_limit("4k", 4096);
     check_limit("4M", 4 << 20);
-    check_limit("2g", 2ll << 30);
+    check_limit("2g", 2LL << 30);
     check_limit("7b", 7);
     check_limit("", -1);
     check_limit("k", -1);

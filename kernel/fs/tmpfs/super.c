@@ -85,6 +85,7 @@ u64 tmpfs_shrink(u64 want)
 /* Decimal or octal with k, m, g, or % of memory; in pages when `bytes`. */
 static int parse_amount(const char *s, size_t len, bool bytes, u64 *out)
 {
+    static const char units[] = "kmg";
     char text[24];
     const char *end;
     struct mem_stats st;
@@ -101,13 +102,9 @@ static int parse_amount(const char *s, size_t len, bool bytes, u64 *out)
         *out = st.total_pages * MIN(v, 100ul) / 100;
         return end[1] ? -EINVAL : 0;
     }
-    switch (*end | 32) {
-    case 'g':
-        v <<= 10; /* fallthrough */
-    case 'm':
-        v <<= 10; /* fallthrough */
-    case 'k':
-        v <<= 10;
+    const char *unit = strchr(units, *end | 32);
+    if (unit) {
+        v <<= 10 * (unit - units + 1);
         end++;
     }
     *out = bytes ? (v + PAGE_SIZE - 1) >> PAGE_SHIFT : v;
@@ -118,7 +115,7 @@ static bool is_option(const char *s, size_t len, const char *name, const char **
 {
     size_t n = strlen(name);
 
-    if (len < n || memcmp(s, name, n))
+    if (len < n || memcmp(s, name, n) != 0)
         return false;
     *value = s + n;
     *value_len = len - n;
@@ -207,7 +204,7 @@ static void show_options(struct super *sb, struct seq_buf *s)
 {
     struct tmpfs_super *ts = tmpfs_s(sb);
 
-    if (strcmp(sb->type, "tmpfs")) { /* what borrows the implementation shows what its original would */
+    if (strcmp(sb->type, "tmpfs") != 0) { /* what borrows the implementation shows what its original would */
         seq_puts(s, strcmp(sb->type, "devpts") ? "" : ",gid=5,mode=620,ptmxmode=666");
         return;
     }

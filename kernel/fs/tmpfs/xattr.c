@@ -28,7 +28,7 @@ static struct tmpfs_xattr **find(struct tmpfs_inode *ti, const char *name)
 {
     struct tmpfs_xattr **p = &ti->xattrs;
 
-    while (*p && strcmp((*p)->name, name))
+    while (*p && strcmp((*p)->name, name) != 0)
         p = &(*p)->next;
     return p;
 }
