@@ -67,7 +67,7 @@ VDSO_CFLAGS = -std=gnu17 $(WARN) -O2 -ffreestanding -nostdinc -isystem $(cc_incl
 HOST_CFLAGS := -std=gnu17 $(WARN) -I. -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DSLIPWAY_VERSION='"$(VERSION)"' -pthread
 HOST_LIBS := -ljansson -larchive -lcrypto -lzstd -lisal
 SANITIZE := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
-STATIC_CFLAGS := -std=gnu17 $(WARN) -I. -O1 -static -pthread -fno-pie -no-pie
+STATIC_CFLAGS := -std=gnu17 $(WARN) -I. -O1 -static -pthread -fno-pie
 sources = $(shell sed -n 's,^// sources: *,,p' $(1))
 cflags = $(shell sed -n 's,^// cflags: *,,p' $(1))
 
@@ -158,15 +158,15 @@ $B/abi/%_musl: tests/abi/%_musl.c $(wildcard tests/abi/*.h) Makefile | $(UAPI)
 	$(Q)mkdir -p $(@D) && musl-gcc $(STATIC_CFLAGS) $(call cflags,$<) -idirafter $B/uapi -o $@ $<
 $B/abi/%_pie: tests/abi/%_pie.c $(wildcard tests/abi/*.h) Makefile | $(READY)
 	$(call say,ABI,$@)
-	$(Q)mkdir -p $(@D) && gcc $(filter-out -static -fno-pie -no-pie,$(STATIC_CFLAGS)) -fPIE -static-pie $(call cflags,$<) -o $@ $<
+	$(Q)mkdir -p $(@D) && $(CC) $(filter-out -static -fno-pie,$(STATIC_CFLAGS)) -fPIE -static-pie $(call cflags,$<) -o $@ $<
 $B/abi/%: tests/abi/%.c $(wildcard tests/abi/*.h) Makefile | $(READY)
 	$(call say,ABI,$@)
-	$(Q)mkdir -p $(@D) && gcc $(STATIC_CFLAGS) $(call cflags,$<) -o $@ $<
+	$(Q)mkdir -p $(@D) && $(CC) $(STATIC_CFLAGS) $(call cflags,$<) -o $@ $<
 $B/bench/%: tests/bench/%.c $(wildcard tests/bench/*.h) Makefile | $(READY)
 	$(call say,BENCH,$@)
-	$(Q)mkdir -p $(@D) && gcc $(STATIC_CFLAGS) -O2 $(call cflags,$<) -o $@ $<
+	$(Q)mkdir -p $(@D) && $(CC) $(STATIC_CFLAGS) -O2 $(call cflags,$<) -o $@ $<
 
-RUN_TEST := tools/test $(if $(TEST),-t '$(TEST)')
+RUN_TEST := B=$B tools/test $(if $(TEST),-t '$(TEST)')
 test: build $(UNIT) $(ABI)
 	@$(RUN_TEST) unit abi images
 test-quick: build $(UNIT) $(ABI)
@@ -195,7 +195,7 @@ compile_commands.json: $(KERNEL_SRC) $(LIB_SRC) $(TOOL_SRC) $(TEST_SRC) $(PROGRA
 	$(call say,GEN,$@)
 	$(file >$B/cc.list)$(foreach f,$(filter %.c,$(KERNEL_SRC)),$(file >>$B/cc.list,$f clang $(KERNEL_CFLAGS) $(DEBUG_CFLAGS) -c $f))
 	$(foreach f,$(LIB_SRC) $(TOOL_SRC) $(TEST_SRC),$(file >>$B/cc.list,$f clang $(HOST_CFLAGS) -Ikernel $(call cflags,$f) -c $f))
-	$(foreach f,$(PROGRAM_SRC),$(file >>$B/cc.list,$f clang $(filter-out -static -no-pie,$(STATIC_CFLAGS)) $(call cflags,$f) -c $f))
+	$(foreach f,$(PROGRAM_SRC),$(file >>$B/cc.list,$f clang $(filter-out -static,$(STATIC_CFLAGS)) $(call cflags,$f) -c $f))
 	$(Q)sed 's/["\\]/\\&/g;s|^\([^ ]*\) \(.*\)|{"directory":"$(CURDIR)","file":"\1","command":"\2"},|;1s/^/[/;$$s/,$$/]/' $B/cc.list >$@
 
 clean:
