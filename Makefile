@@ -162,6 +162,9 @@ $B/abi/%_pie: tests/abi/%_pie.c $(wildcard tests/abi/*.h) Makefile | $(READY)
 $B/abi/%: tests/abi/%.c $(wildcard tests/abi/*.h) Makefile | $(READY)
 	$(call say,ABI,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(STATIC_CFLAGS) $(call cflags,$<) -o $@ $<
+$B/bench/first: tests/bench/first.c Makefile | $(UAPI)
+	$(call say,BENCH,$@)
+	$(Q)mkdir -p $(@D) && musl-gcc $(STATIC_CFLAGS) -O2 -s -idirafter $B/uapi -o $@ $<
 $B/bench/%: tests/bench/%.c $(wildcard tests/bench/*.h) Makefile | $(READY)
 	$(call say,BENCH,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(STATIC_CFLAGS) -O2 $(call cflags,$<) -o $@ $<

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Boot as a list. kernel_main runs on the boot stack, cannot sleep, and becomes CPU 0's idle thread; what may sleep runs in
- * the thread "boot", which ends when PID 1 is on its way.
+ * the thread "kworker", which does deferred work once PID 1 is on its way.
  *
  * Under emulation each basic block that runs for the first time costs microseconds, so nothing is here that PID 1 does
  * not need; the other CPUs come up beside it.
@@ -45,7 +45,8 @@ static void boot_thread(void *arg)
     paging_drop_init();    /* code and data of boot: unmapped, ... */
     mem_free_init();       /* ... then free memory */
     smp_start_others();    /* the other CPUs, while PID 1 runs on this one */
-    thread_exit();
+    rcu_start_thread();    /* grace periods end from now on */
+    work_run_forever();
 }
 
 void kernel_main(void)
@@ -61,10 +62,10 @@ void kernel_main(void)
     paging_map_high_ram();          /* beyond 4 GiB; needs pages for tables */
     mem_init();                     /* the page allocator */
     sched_init();                   /* threads */
-    timer_module_init();            /* timers, deferred work, grace periods */
+    timer_module_init();            /* timers, grace periods */
     vm_init();                      /* address spaces */
     drivers_early_init();           /* random numbers, for hash seeds and ASLR */
-    if (!kthread_start(boot_thread, NULL, "boot"))
+    if (!kthread_start(boot_thread, NULL, "kworker"))
         panic("not enough memory to boot");
     irq_enable();
     sched_idle_loop();

@@ -56,6 +56,8 @@ static void send_line(char *line, size_t n)
 
 static void send_event(const char *name, const char *member, const char *text)
 {
+    if (!control_port())
+        return; /* nobody reads it */
     char line[LINE_BYTES];
     size_t n = (size_t)snprintf(line, sizeof(line) - 2, "{\"event\":\"%s\",\"%s\":", name, member);
     json_put_string(line, sizeof(line) - 2, &n, text);

@@ -6,6 +6,7 @@
 #include "drivers/port.h"
 #include "drivers/random.h"
 #include "drivers/virtio.h"
+#include "fs/vfs.h"
 #include "lib/string.h"
 
 void drivers_early_init(void)
@@ -22,5 +23,5 @@ void drivers_init(void)
     if (uart || !port_devices_present())
         port_uart_init();
     control_init();
-    sysrq_init();
+    vfs_at_mounts(sysrq_init);
 }

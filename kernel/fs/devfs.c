@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * Devices: a list of numbers and their operations, nodes in devtmpfs (a tmpfs), and opening of device nodes, which may
- * lie in any file system.
+ * lie in any file system. devtmpfs is made by the first walk of a program (fs/init.c); devices registered before get their
+ * nodes then.
  */
 #include "fs/devfs.h"
 
@@ -17,18 +18,22 @@
 
 #include <linux/mount.h>
 
+#define DEVICE_NAME_MAX 32
+
 struct device {
     struct device *next;
     u32 type; /* S_IFCHR, S_IFBLK */
     u64 rdev;
     const struct file_ops *ops;
     void *private;
-    char name[];
+    u32 mode, uid, gid; /* of the node */
+    bool has_node;      /* (devices_lock) or it is just being made */
+    char name[DEVICE_NAME_MAX];
 };
 
 static struct spinlock devices_lock = SPINLOCK_INIT(LOCK_DEVICE);
 static struct device *devices;         /* (devices_lock) */
-static struct fs_context *dev_context; /* root: /dev; umask 0 */
+static struct fs_context *dev_context; /* (devices_lock) root: /dev; umask 0. NULL: there is no /dev yet */
 static struct super *dev_super;
 
 /* ---- opening --------------------------------------------------------------------------------------------------------- */
@@ -78,7 +83,7 @@ const struct file_ops *special_inode_ops(u32 mode)
 
 static struct fs_view dev_view(void)
 {
-    return (struct fs_view){.ctx = dev_context, .cred = &kernel_cred, .fsize_limit = ~0ul};
+    return (struct fs_view){.ctx = dev_context, .cred = &kernel_cred, .fsize_limit = ~0ul, .stage = WALK_MOUNTING};
 }
 
 static int make_node(const char *name, u32 mode, u32 uid, u32 gid, u64 rdev)
@@ -100,18 +105,23 @@ static int make_node(const char *name, u32 mode, u32 uid, u32 gid, u64 rdev)
 int device_register_owned(const char *name, u32 mode, u32 uid, u32 gid, u32 major, u32 minor,
                           const struct file_ops *ops, void *private)
 {
-    struct device *d = kmalloc(sizeof(*d) + strlen(name) + 1, MEM_WAIT);
+    struct device *d = kmalloc(sizeof(*d), MEM_WAIT);
 
     if (!d)
         return -ENOMEM;
-    d->type = mode & S_IFMT;
-    d->rdev = makedev_k(major, minor);
-    d->ops = ops;
-    d->private = private;
-    memcpy(d->name, name, strlen(name) + 1);
+    *d = (struct device){.type = mode & S_IFMT,
+                         .rdev = makedev_k(major, minor),
+                         .ops = ops,
+                         .private = private,
+                         .mode = mode,
+                         .uid = uid,
+                         .gid = gid};
+    str_copy(d->name, name, sizeof(d->name));
     spin_lock(&devices_lock);
     bool taken = find_locked(mode, d->rdev);
+    bool dev_is_there = dev_context != NULL;
     if (!taken) {
+        d->has_node = dev_is_there;
         d->next = devices;
         devices = d;
     }
@@ -120,7 +130,7 @@ int device_register_owned(const char *name, u32 mode, u32 uid, u32 gid, u32 majo
         kfree(d);
         return -EBUSY;
     }
-    int err = make_node(name, mode, uid, gid, makedev_k(major, minor));
+    int err = !dev_is_there ? 0 : make_node(name, mode, uid, gid, makedev_k(major, minor));
     if (err)
         device_unregister(name);
     return err;
@@ -145,7 +155,8 @@ void device_unregister(const char *name)
     spin_unlock(&devices_lock);
     if (!d)
         return;
-    (void)vfs_unlink(&v, NULL, name); /* somebody may have removed the node */
+    if (d->has_node)
+        (void)vfs_unlink(&v, NULL, name); /* somebody may have removed the node */
     kfree(d);
 }
 
@@ -171,6 +182,21 @@ static void must(int err, const char *what)
         panic("/dev/%s: error %d", what, -err);
 }
 
+/* One that has no node yet; *out is a copy. */
+static bool take_nodeless(struct device *out)
+{
+    spin_lock(&devices_lock);
+    struct device *d = devices;
+    while (d && d->has_node)
+        d = d->next;
+    if (d) {
+        d->has_node = true;
+        *out = *d;
+    }
+    spin_unlock(&devices_lock);
+    return d != NULL;
+}
+
 void devfs_populate(const struct path *dev)
 {
     static const char *const links[][2] = {{"fd", "/proc/self/fd"},       {"stdin", "/proc/self/fd/0"},
@@ -178,9 +204,13 @@ void devfs_populate(const struct path *dev)
                                            {"core", "/proc/kcore"},       {"ptmx", "pts/ptmx"}};
     static const char *const dirs[] = {"pts", "shm", "mqueue"};
 
-    dev_context = fs_context_create(dev, dev, 0);
-    if (!dev_context)
+    struct fs_context *ctx = fs_context_create(dev, dev, 0);
+    struct device d;
+    if (!ctx)
         panic("no memory for /dev");
+    spin_lock(&devices_lock);
+    dev_context = ctx;
+    spin_unlock(&devices_lock);
     struct fs_view v = dev_view();
     for (u32 i = 0; i < ARRAY_SIZE(links); i++)
         must(vfs_symlink(&v, links[i][1], NULL, links[i][0]), links[i][0]);
@@ -188,4 +218,6 @@ void devfs_populate(const struct path *dev)
         must(vfs_mkdir(&v, NULL, dirs[i], 0755), dirs[i]);
     for (const struct memdev *m = memdevs; m->name; m++)
         must(device_register(m->name, S_IFCHR | 0666, 1, m->minor, m->ops, NULL), m->name);
+    while (take_nodeless(&d))
+        must(make_node(d.name, d.mode, d.uid, d.gid, d.rdev), d.name);
 }

@@ -4,6 +4,9 @@
  *
  * The base is the embedded archive, or the boot loader's initrd when none is embedded. An initrd beside an embedded
  * archive is laid over it. Both are checked for being whole: a loader that had too little memory says nothing.
+ *
+ * What a container finds mounted on the root (/proc, /dev, /sys, ...) is mounted by the first walk of a program, under
+ * mounts_lock; whoever walks meanwhile waits. A static PID 1 writes its first byte without any of it.
  */
 #include "abi/errno.h"
 #include "abi/stat.h"
@@ -28,6 +31,8 @@
 
 struct boot_record boot_record;
 static struct path root_path;
+static struct mutex mounts_lock = MUTEX_INIT(mounts_lock, LOCK_STANDARD_MOUNTS);
+static void (*mounts_hooks[4])(void);
 
 const struct path *vfs_root(void)
 {
@@ -138,12 +143,19 @@ static void mount_the_root(const struct archive *a, u32 n)
     root_path = (struct path){m, m->root};
 }
 
-static void lay_over(const struct fs_view *v, const struct archive *a, u32 n)
+static void lay_over(const struct archive *a, u32 n)
 {
-    if (n && !a[0].indexed)
-        must(tmpfs_overlay(v, &a[0]), "the initrd's files");
+    if (!n || (n == 1 && a[0].indexed))
+        return;
+    struct fs_context *ctx = fs_context_create(&root_path, &root_path, 0);
+    if (!ctx)
+        panic("no memory for the root");
+    struct fs_view v = {.ctx = ctx, .cred = &kernel_cred, .fsize_limit = ~0ul, .stage = WALK_MOUNTING};
+    if (!a[0].indexed)
+        must(tmpfs_overlay(&v, &a[0]), "the initrd's files");
     if (n > 1)
-        must(tmpfs_overlay(v, &a[1]), "the files of the second archive");
+        must(tmpfs_overlay(&v, &a[1]), "the files of the second archive");
+    fs_context_put(ctx);
 }
 
 /* Mount points that the image lacks are made. */
@@ -188,6 +200,34 @@ static void mount_the_rest(const struct fs_view *v)
     mount_on(v, "/dev/shm", "tmpfs", safe, "size=65536k");
 }
 
+static void make_mounts(void)
+{
+    mutex_lock(&mounts_lock);
+    if (READ_ONCE(path_mounts_pending)) {
+        struct fs_context *ctx = fs_context_create(&root_path, &root_path, 0);
+        if (!ctx)
+            panic("no memory for the standard mounts");
+        struct fs_view v = {.ctx = ctx, .cred = &kernel_cred, .fsize_limit = ~0ul, .stage = WALK_MOUNTING};
+        procfs_init();
+        procfs_populate();
+        for (u32 i = 0; i < ARRAY_SIZE(mounts_hooks) && mounts_hooks[i]; i++)
+            mounts_hooks[i]();
+        mount_the_rest(&v);
+        fs_context_put(ctx);
+        store_release(&path_mounts_pending, NULL);
+    }
+    mutex_unlock(&mounts_lock);
+}
+
+void vfs_at_mounts(void (*fn)(void))
+{
+    u32 i = 0;
+
+    while (mounts_hooks[i])
+        i++;
+    mounts_hooks[i] = fn;
+}
+
 /* Names and inodes that nobody uses. Their memory comes back after a grace period, and as pages only when whole slabs are
  * empty, so many are dropped at once. */
 static u64 shrink_names(u64 want)
@@ -211,15 +251,8 @@ void vfs_init(void)
     anon_init();
     u32 n = find_archives(a); /* also the boot record */
     mount_the_root(a, n);
-    struct fs_context *ctx = fs_context_create(&root_path, &root_path, 0);
-    if (!ctx)
-        panic("no memory for the root");
-    struct fs_view v = {.ctx = ctx, .cred = &kernel_cred, .fsize_limit = ~0ul};
-    lay_over(&v, a, n);
-    procfs_init();
-    procfs_populate();
-    mount_the_rest(&v);
-    fs_context_put(ctx);
+    lay_over(a, n);
+    path_mounts_pending = make_mounts;
     mem_register_reclaim(tmpfs_shrink);
     mem_register_reclaim(pipes_shrink);
     mem_register_reclaim(shrink_names);

@@ -19,6 +19,9 @@ struct parent_walk {
     enum last_type type;
     bool slash; /* the name ended in '/' */
 };
+/* What mounts the standard mounts, until that is done; then NULL. */
+extern void (*path_mounts_pending)(void);
+
 int path_parent(const struct fs_view *v, const struct path *base, const char *name, u32 flags, struct parent_walk *out);
 
 /* Under dir's inode.lock: the entry, positive or negative, with a reference. */

@@ -231,6 +231,35 @@ static int walk_start(struct walk *w, const char *name)
     return S_ISDIR(w->inode->mode) || !*name ? 0 : -ENOTDIR;
 }
 
+/* ---- the standard mounts ---------------------------------------------------------------------------------------------- */
+
+void (*path_mounts_pending)(void);
+
+static void mount_pending(void)
+{
+    void (*make)(void) = load_acquire(&path_mounts_pending);
+
+    if (make)
+        make();
+}
+
+/* Is the next name, below the root of all, one that something will be mounted on? */
+static bool leads_to_pending(const struct walk *w, const char *s, u32 len)
+{
+    return w->v->stage == WALK_EXEC_1 && READ_ONCE(path_mounts_pending) && w->dentry == w->mnt->root &&
+           w->mnt->parent == w->mnt && len <= 4 &&
+           (!memcmp(s, "proc", len) || !memcmp(s, "dev", len) || !memcmp(s, "sys", len));
+}
+
+static int mount_and_retry(struct walk *w)
+{
+    int err = anchor_here(w);
+
+    if (!err)
+        mount_pending();
+    return err ? err : RETRY;
+}
+
 /* ---- steps ----------------------------------------------------------------------------------------------------------- */
 
 /* Enters mounts on top of the current dentry. */
@@ -532,6 +561,8 @@ static int walk_component(struct walk *w)
     }
     if (unlikely(len > NAME_MAX))
         return -ENAMETOOLONG;
+    if (unlikely(w->v->stage) && leads_to_pending(w, s, len))
+        return mount_and_retry(w);
     struct path dir = {w->mnt, w->dentry};
     struct inode *dir_inode = w->inode;
     err = step_child(w, s, len, hash);
@@ -591,6 +622,8 @@ static int walk_try(struct walk *w, const char *name)
 static int walk_run(struct walk *w, const struct fs_view *v, const struct path *base, const char *name, u32 flags,
                     struct path *out)
 {
+    if (unlikely(READ_ONCE(path_mounts_pending)) && v->stage == WALK_NORMAL)
+        mount_pending();
     for (u32 attempt = 0;; attempt++) {
         walk_init(w, v, base, flags);
         w->slow = attempt >= MAX_FAST_ATTEMPTS;

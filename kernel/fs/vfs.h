@@ -58,6 +58,16 @@ struct fs_view {
     const struct fs_cred *cred;
     u64 fsize_limit; /* RLIMIT_FSIZE */
     bool no_follow_proc_magic;
+    u8 stage; /* enum walk_stage: how the walk meets the standard mounts */
+};
+/*
+ * /proc, /dev, /sys and what lies on them are mounted by the first walk that could see them (fs/init.c), so that a PID 1
+ * which asks for no name does not wait for them.
+ */
+enum walk_stage {
+    WALK_NORMAL,  /* every walk of a program: they are there before it starts */
+    WALK_EXEC_1,  /* PID 1's own exec and working directory: they are there once a step leads to them */
+    WALK_MOUNTING /* the walks that mount them */
 };
 
 struct kstat {
@@ -392,5 +402,6 @@ int sysfs_register(const char *path, u32 mode, int (*show)(struct seq_buf *s, vo
 void vfs_init(
     void); /* caches, root tmpfs over the archive(s), /dev, /proc, /sys, /dev/shm … mounted as docker has them */
 extern const struct path *vfs_root(void);
+void vfs_at_mounts(void (*fn)(void)); /* at boot. fn is called once, when /proc and /sys are made */
 
 #endif

@@ -198,7 +198,7 @@ static struct fs_context *record_fs(const struct cred *c)
         panic("no memory to start PID 1");
     if (!boot_record.cwd.s)
         return fs;
-    const struct fs_view v = {.ctx = fs, .cred = &c->fs};
+    const struct fs_view v = {.ctx = fs, .cred = &c->fs, .stage = WALK_EXEC_1};
     char *name = copy_string(boot_record.cwd);
     int err = path_lookup(&v, NULL, name, LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &cwd);
     if (!err)
@@ -215,7 +215,7 @@ static struct fs_context *record_fs(const struct cred *c)
 static struct fs_view my_view(void)
 {
     const struct thread *t = current_thread();
-    return (struct fs_view){.ctx = t->fs, .cred = &t->cred->fs, .fsize_limit = RLIM64_INFINITY};
+    return (struct fs_view){.ctx = t->fs, .cred = &t->cred->fs, .fsize_limit = RLIM64_INFINITY, .stage = WALK_EXEC_1};
 }
 
 static int executable(const struct fs_view *v, const char *name)
@@ -446,5 +446,5 @@ void proc_init(void)
     if (boot_option("strace", 0, option, sizeof(option)))
         klog_set_level(LOG_INFO);
     procfs_pid_init();
-    procfs_sys_init();
+    vfs_at_mounts(procfs_sys_init);
 }

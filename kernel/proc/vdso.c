@@ -38,39 +38,32 @@ void vdso_init(void)
     mapping_init(&vdso_mapping, &vdso_ops);
 }
 
-static int map_part(struct mm *mm, uaddr_t at, u64 index, u64 pages, u32 prot, const char *name)
+static int map_part(struct mm *mm, u32 fixed, uaddr_t *at, u64 index, u64 pages, u32 prot, const char *name)
 {
     struct vm_map_args a = {
-        .addr = at,
+        .addr = *at,
         .len = pages * PAGE_SIZE,
         .prot = prot,
-        .flags = MAP_PRIVATE | MAP_FIXED,
+        .flags = MAP_PRIVATE | fixed,
         .mapping = &vdso_mapping,
         .pgoff = index,
         .may = VM_MAYREAD | VM_MAYEXEC,
         .name = name,
         .vm_flags = VM_SPECIAL,
     };
-    return vm_map(mm, &a, &at);
+    return vm_map(mm, &a, at);
 }
 
+/* The code finds its data in the page before it; placement is top-down, so in a fresh address space that page is free. */
 int vdso_map(struct mm *mm)
 {
-    uaddr_t at;
+    uaddr_t at = 0;
     if (!image_pages)
         return 0;
-    struct vm_map_args a = {
-        .len = (image_pages + 1) * PAGE_SIZE,
-        .prot = PROT_NONE,
-        .flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-        .may = VM_MAYREAD,
-    };
-    int err = vm_map(mm, &a, &at);
-    if (!err)
-        err = map_part(mm, at, 0, 1, PROT_READ, "[vvar]");
-    if (!err)
-        err = map_part(mm, at + PAGE_SIZE, 1, image_pages, PROT_READ | PROT_EXEC, "[vdso]");
-    if (!err)
-        mm->vdso = at + PAGE_SIZE;
-    return err;
+    int err = map_part(mm, 0, &at, 1, image_pages, PROT_READ | PROT_EXEC, "[vdso]");
+    if (err)
+        return err;
+    mm->vdso = at;
+    at -= PAGE_SIZE;
+    return map_part(mm, MAP_FIXED_NOREPLACE, &at, 0, 1, PROT_READ, "[vvar]");
 }

@@ -47,6 +47,9 @@ void rcu_call(struct rcu_head *h,
 void rcu_synchronize(void);
 void rcu_note_quiescent(void); /* the switch and idle call it */
 
-void timer_module_init(void); /* after sched_init; starts the work and RCU threads lazily */
+void timer_module_init(void); /* after sched_init */
+/* Boot: the thread that calls it becomes the work thread. Work queued and callbacks given earlier are done from then on. */
+void __noreturn work_run_forever(void);
+void rcu_start_thread(void);
 
 #endif

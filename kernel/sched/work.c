@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * Deferred work and grace periods, each with one kernel thread.
+ * Deferred work and grace periods, each with one kernel thread. The work thread is the one that has booted the machine.
  *
  * RCU: a CPU notes a quiescent state by counting (at every schedule, in idle, at a tick out of user mode). The thread
- * takes the callbacks of all CPUs, snapshots the counters, and waits until each CPU's has moved or the CPU is idle; a
+ * is woken by a timer, RCU_BATCH_NS after the first callback, or at once when many wait or somebody waits for a grace
+ * period. It takes the callbacks of all CPUs, snapshots the counters, and waits until each CPU's has moved or the CPU is idle; a
  * CPU that does not move by itself is asked to reschedule. Interrupt handlers are not RCU readers.
  * Locks: per-CPU list lock with interrupts off (LOCK_RCU); work_lock (LOCK_WORK).
  */
@@ -45,9 +46,8 @@ static struct work *work_take(void)
     return w;
 }
 
-static void work_thread(void *arg)
+void work_run_forever(void)
 {
-    (void)arg;
     for (;;) {
         struct work *w;
         wait_event(&work_wait, !list_empty(&work_list));
@@ -75,8 +75,8 @@ void work_flush(struct work *w)
 
 /* ---- grace periods ---- */
 
-#define RCU_BATCH_NS 4000000ull /* callbacks are gathered this long */
-#define RCU_URGENT 2000u        /* more waiting than this: at once */
+#define RCU_BATCH_NS 20000000ull /* callbacks are gathered this long */
+#define RCU_URGENT 2000u         /* more waiting than this: at once */
 
 static struct rcu_cpu {
     struct spinlock lock;
@@ -86,7 +86,20 @@ static struct rcu_cpu {
 } __cacheline rcu_cpus[MAX_CPUS];
 
 static struct waitq rcu_wait = WAITQ_INIT(rcu_wait);
-static u32 rcu_pending; /* 0 nothing, 1 some, 2 urgent */
+static u32 rcu_pending; /* 0 nothing, 1 some: the timer is set, 2 at once */
+static struct timer rcu_timer;
+
+static void rcu_hurry(void)
+{
+    WRITE_ONCE(rcu_pending, 2);
+    waitq_wake_all(&rcu_wait);
+}
+
+static void rcu_timer_expired(struct timer *t)
+{
+    (void)t;
+    rcu_hurry();
+}
 
 void rcu_note_quiescent(void)
 {
@@ -105,14 +118,15 @@ void rcu_call(struct rcu_head *h, void (*fn)(struct rcu_head *h))
         c->tail = &c->head;
     *c->tail = h;
     c->tail = &h->next;
-    u32 level = ++c->count > RCU_URGENT ? 2 : 1;
+    bool many = ++c->count > RCU_URGENT;
     spin_unlock(&c->lock);
-    bool wake = READ_ONCE(rcu_pending) < level;
-    if (wake)
-        WRITE_ONCE(rcu_pending, level);
     irq_restore(flags);
-    if (wake)
-        waitq_wake_all(&rcu_wait);
+    u32 none = 0;
+    if (many && READ_ONCE(rcu_pending) != 2)
+        rcu_hurry();
+    else if (!READ_ONCE(rcu_pending) &&
+             __atomic_compare_exchange_n(&rcu_pending, &none, 1, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+        timer_set(&rcu_timer, clock_monotonic() + RCU_BATCH_NS);
 }
 
 static struct rcu_head *rcu_take_all(void)
@@ -159,8 +173,7 @@ static void rcu_thread(void *arg)
 {
     (void)arg;
     for (;;) {
-        wait_event(&rcu_wait, READ_ONCE(rcu_pending) != 0);
-        (void)wait_event_deadline(&rcu_wait, READ_ONCE(rcu_pending) == 2, clock_monotonic() + RCU_BATCH_NS);
+        wait_event(&rcu_wait, READ_ONCE(rcu_pending) == 2);
         WRITE_ONCE(rcu_pending, 0);
         __atomic_thread_fence(__ATOMIC_SEQ_CST);
         struct rcu_head *h = rcu_take_all();
@@ -191,8 +204,7 @@ void rcu_synchronize(void)
     struct rcu_waiter w;
     completion_init(&w.done);
     rcu_call(&w.head, rcu_waiter_done);
-    WRITE_ONCE(rcu_pending, 2);
-    waitq_wake_all(&rcu_wait);
+    rcu_hurry();
     wait_for_completion(&w.done);
 }
 
@@ -200,6 +212,11 @@ void timer_module_init(void)
 {
     for (u32 i = 0; i < MAX_CPUS; i++)
         spin_init(&rcu_cpus[i].lock, LOCK_RCU);
-    if (!kthread_start(work_thread, NULL, "kworker") || !kthread_start(rcu_thread, NULL, "rcu"))
+    timer_init(&rcu_timer, rcu_timer_expired);
+}
+
+void rcu_start_thread(void)
+{
+    if (!kthread_start(rcu_thread, NULL, "rcu"))
         panic("no memory for the first kernel threads");
 }

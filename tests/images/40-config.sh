@@ -24,6 +24,10 @@ like "is named" "$err" mallory
 sh "WorkingDir is made" "/srv/deep/made" 'pwd'
 sh "-w" "/tmp" 'pwd' -w /tmp
 sh "-w of a new folder" "/new/folder" 'pwd' -w /new/folder
+sh "-w below a mount" "/dev null" 'echo $PWD $(ls null)' -w /dev
+sh "what is mounted is there at the first look" "/dev /dev/mqueue /dev/pts /dev/shm /proc /sys /sys/fs/cgroup" \
+    'echo $(awk "\$2 != \"/\" { print \$2 }" /proc/mounts | sort)'
+gives "an entrypoint by way of /proc" 0 "x" -- --entrypoint /proc/self/root/bin/echo "$CONFIGURED" x
 sh "-h" "elsewhere elsewhere elsewhere" 'echo $(hostname) $HOSTNAME $(cat /etc/hostname)' -h elsewhere
 sh "/etc/hosts has localhost" "127.0.0.1" 'while read a n r; do [ "$n" != localhost ] || { echo $a; break; }; done </etc/hosts'
 sh "--cpus is seen" "$CPUS" 'grep -c "^processor" /proc/cpuinfo'
