@@ -26,7 +26,7 @@ void *hook_alloc(size_t size);
 void hook_free(void *p);
 void *hook_vector_state_alloc(void); /* cpu.xstate_size bytes, 64-byte aligned, not cleared */
 void hook_vector_state_free(void *p);
-/* sched/sched.c */
+/* sched/{sched,idle,tick}.c */
 void hook_thread_first(struct thread *prev); /* the first thing a new thread does: finishes the switch */
 void hook_timer_interrupt(bool from_user);   /* the one-shot timer fired; interrupts off */
 void hook_resched_ipi(void);

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+/* Going to sleep, until a wake-up or a time. The protocol is drawn in sched.c. */
+#include "abi/errno.h"
+#include "arch/clock.h"
+#include "sched/sched.h"
+#include "sched/timer.h"
+
+void sleep_prepare(enum thread_state state)
+{
+    __atomic_store_n(&current_thread()->state, (u32)state, __ATOMIC_SEQ_CST);
+}
+
+void sleep_cancel(void)
+{
+    WRITE_ONCE(current_thread()->state, THREAD_RUNNABLE);
+}
+
+struct sleep_timer {
+    struct timer timer;
+    struct thread *thread;
+    bool expired;
+};
+
+static void sleep_expired(struct timer *t)
+{
+    struct sleep_timer *s = container_of(t, struct sleep_timer, timer);
+    WRITE_ONCE(s->expired, true);
+    thread_wake(s->thread, WAKE_NORMAL);
+}
+
+int sleep_until(ns_t deadline)
+{
+    if (deadline == NS_FOREVER) {
+        schedule();
+        return 0;
+    }
+    if (deadline <= clock_monotonic()) {
+        sleep_cancel();
+        return -ETIMEDOUT;
+    }
+    struct sleep_timer s = {.thread = current_thread()};
+    timer_init(&s.timer, sleep_expired);
+    timer_set(&s.timer, deadline);
+    schedule();
+    timer_cancel_sync(&s.timer);
+    return READ_ONCE(s.expired) ? -ETIMEDOUT : 0;
+}
+
+int thread_sleep_interruptible(ns_t deadline)
+{
+    for (;;) {
+        sleep_prepare(THREAD_SLEEP_INT);
+        if (signal_wakes(current_thread(), THREAD_SLEEP_INT)) {
+            sleep_cancel();
+            return -EINTR;
+        }
+        if (sleep_until(deadline) == -ETIMEDOUT)
+            return 0;
+    }
+}
