@@ -62,15 +62,15 @@ struct thread {
     s8 nice;                   /* -20..19 */
     u8 rt_priority;            /* 1..99 for FIFO and RR */
     u8 reset_on_fork;
-    u64 vruntime;              /* weighted ns */
-    ns_t slice_start;          /* when put on the CPU */
-    ns_t slice_used;           /* in this slice (RR) */
-    struct rb_node rq_node;    /* fair tree */
-    struct list rq_link;       /* RT list */
-    ns_t run_ns;               /* CPU time, exact; written by the switch and the tick */
-    u32 ticks_user, ticks_sys; /* how it splits, sampled by the tick */
-    ns_t time_stamp;           /* last accounting point */
-    u8 migrate;                /* switched out on a CPU that it may no longer use */
+    u64 vruntime;           /* weighted ns */
+    ns_t slice_start;       /* when put on the CPU */
+    ns_t slice_used;        /* in this slice (RR) */
+    struct rb_node rq_node; /* fair tree */
+    struct list rq_link;    /* RT list */
+    ns_t run_ns;            /* CPU time, exact; written by the switch and the tick */
+    ns_t user_ns, sys_ns;   /* how it splits: each tick gives all since the last one to what it interrupts */
+    ns_t time_stamp;        /* last accounting point */
+    u8 migrate;             /* switched out on a CPU that it may no longer use */
     ns_t start_time;
     u64 switches_vol, switches_invol;
 

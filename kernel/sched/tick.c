@@ -48,10 +48,10 @@ static void tick(struct runq *rq, ns_t now, bool from_user)
     spin_lock(&rq->lock);
     runq_charge(rq, t, now);
     if (from_user) {
-        t->ticks_user++;
+        t->user_ns = t->run_ns - t->sys_ns;
         rq->user_ns += SCHED_TICK_NS;
     } else {
-        t->ticks_sys++;
+        t->sys_ns = t->run_ns - t->user_ns;
         rq->sys_ns += SCHED_TICK_NS;
     }
     struct thread *other = runq_first(rq);
@@ -92,16 +92,36 @@ void hook_irq_exit(void) {}
 
 /* ---- figures ---- */
 
+/* What of `rest`, which no tick has seen, was user time: in the proportion so far, all of it at first. */
+static ns_t user_part(ns_t user, ns_t sys, ns_t rest)
+{
+    u64 u = user, all = user + sys;
+    if (!all)
+        return rest;
+    for (; all >> 40; all >>= 1)
+        u >>= 1;
+    u64 ratio = (u << 16) / all;
+    return (rest >> 16) * ratio + ((rest & 0xffff) * ratio >> 16);
+}
+
+/* Who asks for itself makes the guess a fact: neither time steps back. */
 void thread_times(const struct thread *t, ns_t *user, ns_t *sys)
 {
-    u64 flags = irq_save(); /* the tick moves run_ns and time_stamp together */
+    struct thread *me = current_thread();
+    u64 flags = irq_save(); /* the tick moves them together */
     ns_t total = READ_ONCE(t->run_ns);
-    if (t == current_thread())
+    *user = READ_ONCE(t->user_ns);
+    *sys = READ_ONCE(t->sys_ns);
+    if (t == me)
         total += clock_monotonic() - t->time_stamp;
+    ns_t seen = *user + *sys, rest = total > seen ? total - seen : 0; /* another CPU may be at it */
+    *user += user_part(*user, *sys, rest);
+    *sys = MAX(total, seen) - *user;
+    if (t == me) {
+        me->user_ns = *user;
+        me->sys_ns = *sys;
+    }
     irq_restore(flags);
-    u64 u = t->ticks_user, s = t->ticks_sys;
-    *user = s == 0 ? total : u == 0 ? 0 : total / (u + s) * u;
-    *sys = total - *user;
 }
 
 void cpu_times(u32 id, ns_t *user, ns_t *sys, ns_t *idle)

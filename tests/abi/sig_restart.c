@@ -263,7 +263,7 @@ static void storm(void)
         char buf[64];
         make_pipe(p);
         setitimer(ITIMER_REAL, &it, NULL);
-        for (int i = 0; i < 1000; i++) {
+        for (int i = 0; i < 1000 || (storms < 20 && i < 1000000); i++) {
             REQ(write(p[1], "abcd", 4) == 4 && read(p[0], buf, 64) == 4 && !memcmp(buf, "abcd", 4));
             REQ(pwrite(fd, &i, sizeof i, i * 4) == 4 && pread(fd, buf, 4, i * 4) == 4 && *(int *)buf == i);
             REQ(getpid() > 0 && dup2(fd, 50) == 50);
