@@ -80,7 +80,7 @@ static long refused(REGS)
     u32 nr = (u32)user_frame()->orig_rax;
     u64 bit = 1ull << nr % 64;
     if (!(__atomic_fetch_or(&named[nr / 64], bit, __ATOMIC_RELAXED) & bit))
-        kinfo("%s: system call %s (%u) is not implemented", current_thread()->comm, syscall_name(nr), nr);
+        kinfo("%s: no system call %s (%u): %s", current_thread()->comm, syscall_name(nr), nr, syscall_refusal(nr));
     return -ENOSYS;
 }
 

@@ -8,6 +8,7 @@
 
 void strace_enter(u32 nr, const struct trapframe *f);
 void strace_exit(u32 nr, const struct trapframe *f, long ret);
-const char *syscall_name(u32 nr); /* "?": no such number */
+const char *syscall_name(u32 nr);    /* "?": no such number */
+const char *syscall_refusal(u32 nr); /* of a call that is refused: why */
 
 #endif

@@ -35,6 +35,8 @@ sh "the date is right" "right" "n=\$(probe clock); [ \$n -ge $(($(date +%s) - 5)
 
 gives "--strace decodes calls" 0 "hi" -- --strace "$PROBE" echo hi
 like "on the log" "$err" 'write\(1, "hi'
+like "as strace(1) prints them" "$err" 'brk\(NULL\) = 0x'
+like "with names for numbers" "$err" 'arch_prctl\(ARCH_SET_FS, 0x'
 gives "--append reaches the kernel" 0 "1" -- --append slipway.word=there "$PROBE" grep -c slipway.word=there /proc/cmdline
 gives "the log is silent otherwise" 0 "x" -- "$PROBE" echo x
 is "nothing on stderr" "$err" ""
