@@ -56,15 +56,20 @@ const void *firmware_map(paddr_t p, size_t len)
     return p ? mmio_map(p, len) : NULL;
 }
 
-/* A structure by its signature on a 16-byte boundary in [start, start + size). */
+/* A structure by its signature, of 4 bytes at least, on a 16-byte boundary in [start, start + size). */
 const void *firmware_scan(paddr_t start, size_t size, const char *signature, size_t n)
 {
-    for (size_t off = 0; off + 32 <= size; off += 16) {
-        const char *p = phys_to_virt(start + off);
-        if (*p == *signature && memcmp(p, signature, n) == 0)
+    const char *p = phys_to_virt(start), *end = p + size - 32;
+    u32 head;
+    memcpy(&head, signature, sizeof(head));
+    for (;; p += 16) {
+        while (p <= end && *(const u32 *)(const void *)p != head)
+            p += 16;
+        if (p > end)
+            return NULL;
+        if (memcmp(p, signature, n) == 0)
             return p;
     }
-    return NULL;
 }
 
 /* The extended BIOS data area's first KiB, and the BIOS. */
