@@ -14,7 +14,8 @@
  *   epoll.lock     the tree, events, and calls of poll() on items (sleeping; nests outer → inner epoll)
  *   links_lock     file.epoll_links of every file, and so whether an item of a dying file still exists
  *   ready_lock     the ready list and item.ready, from wake-ups; interrupts off
- *   nest_lock      only for adding an epoll to an epoll: the check for loops must not race with another
+ *   nest_lock      only for adding an epoll to an epoll, or to one that is in another: the checks for loops and for the
+ *                  number of ways up must not race with another
  */
 #include "fs/epoll.h"
 
@@ -54,7 +55,7 @@ struct epoll_item {
     struct epoll *ep;
     struct file *file;
     u32 fd;
-    struct epoll_event_k event; /* (lock) */
+    struct epoll_event_k event; /* (lock) EPOLLERR and EPOLLHUP are in it, but for one that is disarmed */
     struct epoll_entry *entries;
     bool no_memory; /* an entry could not be made */
 };
@@ -139,7 +140,7 @@ static bool item_woken(struct waiter *w, u32 key)
 {
     struct epoll_item *item = container_of(w, struct epoll_entry, waiter)->item;
     u32 events = READ_ONCE(item->event.events);
-    if (!(events & ~PRIVATE_BITS) || (key && !(key & (events | EPOLLERR | EPOLLHUP))))
+    if (!(events & ~PRIVATE_BITS) || (key && !(key & events)))
         return false;
     bool woken = mark_ready(item, true);
     return events & EPOLLEXCLUSIVE ? woken : true;
@@ -171,7 +172,7 @@ static u32 poll_item(struct epoll_item *item, struct poll_table *pt)
 {
     if (!(item->event.events & ~PRIVATE_BITS))
         return 0; /* disarmed */
-    return file_poll(item->file, pt) & (item->event.events | EPOLLERR | EPOLLHUP) & ~PRIVATE_BITS;
+    return file_poll(item->file, pt) & item->event.events & ~PRIVATE_BITS;
 }
 
 /* ---- adding, changing, removing (lock) ---- */
@@ -216,7 +217,7 @@ static int add_item(struct epoll *ep, struct file *f, u32 fd, const struct epoll
     spin_lock(&links_lock);
     list_add_tail(&f->epoll_links, &item->file_link);
     spin_unlock(&links_lock);
-    struct item_poll_table pt = {.pt = {.queue = queue_item, .key = ev->events | EPOLLERR | EPOLLHUP}, .item = item};
+    struct item_poll_table pt = {.pt = {.queue = queue_item, .key = ev->events}, .item = item};
     u32 ready = poll_item(item, &pt.pt);
     if (item->no_memory) {
         remove_item(item);
@@ -312,12 +313,91 @@ static int check_nesting(struct epoll *ep, struct file *f)
     return below + above >= MAX_NESTS ? -ELOOP : 0;
 }
 
+/*
+ * A wake-up walks every way from the file up to an epoll that is in no other. How many there may be, by the number of
+ * epolls between: as on Linux (path_limits), where those without any between are not counted.
+ */
+#define WAYS_UNCOUNTED ~0u
+static const u32 way_limits[MAX_NESTS + 1] = {WAYS_UNCOUNTED, 500, 100, 50, 10};
+
+/* (nest_lock, links_lock) */
+static bool ways_allowed(const struct file *f, u32 between, u32 *counts)
+{
+    struct epoll_item *i;
+    list_for_each (i, &f->epoll_links, file_link) {
+        const struct file *up = i->ep->file;
+        if (!list_empty(&up->epoll_links)) {
+            if (between == MAX_NESTS || !ways_allowed(up, between + 1, counts))
+                return false;
+        } else if (between && ++counts[between] > way_limits[between]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool file_ways_allowed(const struct file *f)
+{
+    u32 counts[MAX_NESTS + 1] = {0};
+    spin_lock(&links_lock);
+    bool ok = ways_allowed(f, 0, counts);
+    spin_unlock(&links_lock);
+    return ok;
+}
+
+/* Of f, or of all files in the epolls at and below it; each epoll is looked at once in a check (nest_lock). */
+static bool ways_below_allowed(struct file *f)
+{
+    bool ok = true;
+    if (!file_is_epoll(f))
+        return file_ways_allowed(f);
+    struct epoll *ep = f->private;
+    if (ep->checked == check_nr)
+        return true;
+    ep->checked = check_nr;
+    mutex_lock_nested(&ep->lock);
+    for (struct rb_node *n = rb_first(&ep->items); n && ok; n = rb_next(n))
+        ok = ways_below_allowed(rb_entry(n, struct epoll_item, node)->file);
+    mutex_unlock(&ep->lock);
+    return ok;
+}
+
 static int check_event(const struct file *f, int op, const struct epoll_event_k *ev)
 {
     if (!(ev->events & EPOLLEXCLUSIVE))
         return 0;
     bool bad = op == EPOLL_CTL_MOD || file_is_epoll(f) || (ev->events & ~EXCLUSIVE_OK);
     return bad ? -EINVAL : 0;
+}
+
+static int control(struct epoll *ep, int op, struct file *f, u32 fd, const struct epoll_event_k *ev)
+{
+    int err = -EINVAL;
+    mutex_lock(&ep->lock);
+    if (op == EPOLL_CTL_ADD)
+        err = add_item(ep, f, fd, ev);
+    else if (op == EPOLL_CTL_MOD)
+        err = change_item(ep, f, fd, ev);
+    else if (op == EPOLL_CTL_DEL)
+        err = delete_item(ep, f, fd);
+    mutex_unlock(&ep->lock);
+    return err;
+}
+
+/* An epoll is added, or to one that others watch: what rises through them stays bounded. */
+static int add_nested(struct epoll *ep, struct file *f, u32 fd, const struct epoll_event_k *ev)
+{
+    mutex_lock(&nest_lock);
+    int err = file_is_epoll(f) ? check_nesting(ep, f) : 0;
+    if (!err)
+        err = control(ep, EPOLL_CTL_ADD, f, fd, ev);
+    check_nr++;
+    if (!err && !ways_below_allowed(f)) {
+        (void)control(ep, EPOLL_CTL_DEL, f, fd, NULL);
+        err = -EINVAL;
+    }
+    mutex_unlock(&nest_lock);
+    return err;
 }
 
 int epoll_control(struct file *epf, int op, struct file *f, u32 fd, const struct epoll_event_k *ev)
@@ -330,31 +410,10 @@ int epoll_control(struct file *epf, int op, struct file *f, u32 fd, const struct
     int err = op == EPOLL_CTL_DEL ? 0 : check_event(f, op, ev);
     if (err)
         return err;
-    bool nests = op == EPOLL_CTL_ADD && file_is_epoll(f);
-    if (nests) {
-        mutex_lock(&nest_lock);
-        err = check_nesting(ep, f);
-    }
-    if (!err) {
-        mutex_lock(&ep->lock);
-        switch (op) {
-        case EPOLL_CTL_ADD:
-            err = add_item(ep, f, fd, ev);
-            break;
-        case EPOLL_CTL_MOD:
-            err = change_item(ep, f, fd, ev);
-            break;
-        case EPOLL_CTL_DEL:
-            err = delete_item(ep, f, fd);
-            break;
-        default:
-            err = -EINVAL;
-        }
-        mutex_unlock(&ep->lock);
-    }
-    if (nests)
-        mutex_unlock(&nest_lock);
-    return err;
+    const struct epoll_event_k all = {ev->events | EPOLLERR | EPOLLHUP, ev->data};
+    if (op == EPOLL_CTL_ADD && (file_is_epoll(f) || !list_empty(&epf->epoll_links)))
+        return add_nested(ep, f, fd, &all);
+    return control(ep, op, f, fd, &all);
 }
 
 /* ---- waiting ---- */
