@@ -307,6 +307,13 @@ static void set_id_bits(void)
         drop_root();
         REQ(mode_after_write() == 0777);
     });
+    struct stat st;
+    REQ(chmod("suid", 04755) == 0);
+    CHECK_CHILD("a chown of nothing by a stranger changes nothing", {
+        drop_root();
+        (void)!chown("suid", -1, -1);
+        REQ(stat("suid", &st) == 0 && (st.st_mode & 07777) == 04755);
+    });
     REQ(chown("suid", 0, NOBODY) == 0 && chmod("suid", 02767) == 0);
     CHECK_CHILD("but for set-group-ID without execution by the group, of a group of one's own", {
         drop_root();

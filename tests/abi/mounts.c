@@ -209,6 +209,15 @@ static void roots(void)
     CHECK_ERRNO(PIVOT("/", "/"), EBUSY, "to where we are");
 }
 
+/* A tree deeper than any path, which an umount must not take apart by recursion. */
+static void deep(void)
+{
+    REQ(new_tmpfs("deep") && mkdir("deep/a", 0755) == 0);
+    for (int i = 0; i < 2000; i++)
+        REQ(mkdir("deep/b", 0755) == 0 && rename("deep/a", "deep/b/a") == 0 && rename("deep/b", "deep/a") == 0);
+    CHECK(umount2("deep", 0) == 0, "umount of a tree of two thousand levels");
+}
+
 /* ---- a mount and a removal of the same folder at once: one of them succeeds ---- */
 
 static pthread_barrier_t gate;
@@ -267,6 +276,7 @@ int main(void)
     detaching();
     moving();
     roots();
+    deep();
     racing();
     return tap_end();
 }
