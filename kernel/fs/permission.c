@@ -47,10 +47,13 @@ static int capable_instead(const struct inode *i, int mask, const struct fs_cred
 
 int inode_permission(struct inode *i, int mask, const struct fs_cred *c)
 {
+    return i->ops->permission ? i->ops->permission(i, mask, c) : generic_permission(i, mask, c);
+}
+
+int generic_permission(struct inode *i, int mask, const struct fs_cred *c)
+{
     u32 mode = i->mode;
 
-    if (i->ops->permission)
-        return i->ops->permission(i, mask, c);
     if ((mask & MAY_WRITE) && (i->flags & INODE_IMMUTABLE))
         return -EPERM;
     if (c->fsuid == i->uid)

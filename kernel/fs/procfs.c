@@ -147,7 +147,7 @@ static const struct inode_ops link_ops = {COMMON, .readlink = entry_readlink};
 
 /* ---- folders --------------------------------------------------------------------------------------------------------- */
 
-static const struct inode_ops folder_ops;
+static const struct inode_ops folder_ops, numbered_ops;
 static const struct file_ops folder_file_ops;
 
 /* The folder "task" of a process. */
@@ -156,7 +156,7 @@ static const struct proc_entry task_folder = {.name = "task", .mode = S_IFDIR | 
 static const struct inode_ops *ops_of(const struct proc_entry *e, u32 mode)
 {
     if (S_ISDIR(mode))
-        return &folder_ops;
+        return e && e->each ? &numbered_ops : &folder_ops;
     if (!S_ISLNK(mode))
         return &entry_ops;
     return !e->follow ? &link_ops : e->readlink ? &magic_text_ops : &magic_ops;
@@ -310,7 +310,16 @@ static s64 folder_seek(struct file *f, s64 off, int whence)
     return whence == SEEK_SET || whence == SEEK_CUR ? generic_seek(f, off, whence, 0) : -EINVAL;
 }
 
+/* fd and fdinfo: a process may look at its own, whoever the folder belongs to since it changed its IDs. */
+static int numbered_permission(struct inode *i, int mask, const struct fs_cred *c)
+{
+    int err = generic_permission(i, mask, c);
+
+    return err && pid_ops->is_caller(pi_of(i)->task) ? 0 : err;
+}
+
 static const struct inode_ops folder_ops = {COMMON, .lookup = folder_lookup};
+static const struct inode_ops numbered_ops = {COMMON, .lookup = folder_lookup, .permission = numbered_permission};
 static const struct file_ops folder_file_ops = {.iterate = folder_iterate, .seek = folder_seek};
 
 /* ---- the root: processes by number ----------------------------------------------------------------------------------- */

@@ -35,6 +35,7 @@ struct proc_pid_ops {
     u32 (*next_thread)(void *process, u32 from);
     bool (*alive)(void *task);                     /* false: reaped */
     void (*owner)(void *task, u32 *uid, u32 *gid); /* of its inodes */
+    bool (*is_caller)(void *task);                 /* of the calling process */
     u32 (*self)(bool thread);                      /* number of the calling process, or thread; 0: a kernel thread */
     const struct proc_entry *process, *thread;     /* tables; the folder "task" is added to `process` here */
 };

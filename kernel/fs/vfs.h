@@ -373,6 +373,7 @@ u32 file_poll(struct file *f, struct poll_table *pt);
 #define MAY_WRITE 2
 #define MAY_READ 4
 int inode_permission(struct inode *i, int mask, const struct fs_cred *c);
+int generic_permission(struct inode *i, int mask, const struct fs_cred *c); /* by mode and owner */
 bool inode_owner_or_capable(const struct inode *i, const struct fs_cred *c);
 bool cred_in_group(const struct fs_cred *c, u32 gid);
 static inline bool fs_capable(const struct fs_cred *c, u32 cap)

@@ -118,6 +118,11 @@ static void task_owner(void *task, u32 *uid, u32 *gid)
     cred_put(c);
 }
 
+static bool task_is_caller(void *task)
+{
+    return ((struct task *)task)->process == current_thread()->process;
+}
+
 static u32 task_self(bool thread)
 {
     struct thread *t = current_thread();
@@ -540,6 +545,7 @@ static const struct proc_pid_ops pid_ops = {
     .next_thread = task_next_thread,
     .alive = task_alive,
     .owner = task_owner,
+    .is_caller = task_is_caller,
     .self = task_self,
     .process = process_entries,
     .thread = thread_entries,
