@@ -25,35 +25,38 @@ end() {
     screen=$(tr -d '\r' <"$W/screen")
 }
 
-terminal -it "$PROBE" probe winsize 2
+terminal -it "$PROBE" probe winsize 120
 check "the size is the host's" await "$W/screen" 'size 33 101'
 like "all three are the terminal" "$(cat "$W/screen")" 'ttys 111'
+# stty tells rows and columns one after the other.
 stty -F "$(cat "$W/tty")" rows 44 cols 120
-check "the size follows" await "$W/screen" 'size 44 120' 20
+check "the size follows" await "$W/screen" 'size 44 120' 60
 end
 is "the exit code" "$code" 0
 
 terminal -it "$PROBE" sh
 check "a prompt" await "$W/screen" '[#$] ' 60
 keys 'echo "x$((6*7))y"\r'
-check "what is typed is run" await "$W/screen" '^x42y' 20
+check "what is typed is run" await "$W/screen" '^x42y' 60
 keys 'cat\r'
 sleep 1
 keys 'typo\177\177\177\177line\r'
-check "erase edits the line" await "$W/screen" '^line' 20
+check "erase edits the line" await "$W/screen" '^line' 60
 keys '\004'
-keys 'sleep 1000\r'
+keys 'echo "now$((1))"; sleep 1000\r'
+check "a program is begun" await "$W/screen" '^now1' 60
 sleep 1
 keys '\003'
 keys 'echo "code $?"\r'
-check "^C interrupts the foreground" await "$W/screen" '^code 130' 20
-keys 'sleep 1000\r'
+check "^C interrupts the foreground" await "$W/screen" '^code 130' 60
+keys 'echo "now$((2))"; sleep 1000\r'
+check "and another" await "$W/screen" '^now2' 60
 sleep 1
 keys '\032'
 keys 'jobs; kill %%1; fg; echo "after $?"\r'
-check "^Z stops it" await "$W/screen" 'Stopped' 20
+check "^Z stops it" await "$W/screen" 'Stopped' 60
 keys 'stty -a | grep -o "rows [0-9]*; columns [0-9]*"\r'
-check "stty knows the size" await "$W/screen" 'rows 33; columns 101' 20
+check "stty knows the size" await "$W/screen" 'rows 33; columns 101' 60
 keys 'exit 9\r'
 end
 is "the shell's exit code" "$code" 9

@@ -102,22 +102,23 @@ static int do_signals(const char *arg)
     }
 }
 
+/* The columns, or -1. */
 static int print_size(void)
 {
     struct winsize w;
 
     if (ioctl(0, TIOCGWINSZ, &w) < 0) {
         printf("no size: %s\n", strerror(errno));
-        return 1;
+        return -1;
     }
     printf("size %d %d\n", w.ws_row, w.ws_col);
-    return 0;
+    return w.ws_col;
 }
 
-/* The terminal's size, and again after each SIGWINCH; ARG times in all. */
+/* The terminal's size, and again after each SIGWINCH, until it has ARG columns. */
 static int do_winsize(const char *arg)
 {
-    int times = atoi(arg);
+    int wanted = atoi(arg);
     sigset_t winch, old;
 
     sigemptyset(&winch);
@@ -125,13 +126,12 @@ static int do_winsize(const char *arg)
     sigprocmask(SIG_BLOCK, &winch, &old);
     signal(SIGWINCH, on_signal);
     printf("ttys %d%d%d\n", isatty(0), isatty(1), isatty(2));
-    if (print_size())
-        return 1;
-    for (int i = 1; i < times; i++) {
+    for (int columns; (columns = print_size()) != wanted;) {
+        if (columns < 0)
+            return 1;
         while (!caught[SIGWINCH])
             sigsuspend(&old);
         caught[SIGWINCH] = 0;
-        print_size();
     }
     return 0;
 }
