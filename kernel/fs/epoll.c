@@ -17,54 +17,25 @@
  *   nest_lock      only for adding an epoll to an epoll, or to one that is in another: the checks for loops and for the
  *                  number of ways up must not race with another
  */
-#include "fs/epoll.h"
+#include "fs/epoll_nest.h"
 
 #include "abi/errno.h"
 #include "abi/fcntl.h"
 #include "abi/poll.h"
 #include "mem/slab.h"
-#include "sched/mutex.h"
 
-#define MAX_NESTS 4
 #define PRIVATE_BITS (EPOLLWAKEUP | EPOLLONESHOT | EPOLLET | EPOLLEXCLUSIVE)
 #define EXCLUSIVE_OK (EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLWAKEUP | EPOLLET | EPOLLEXCLUSIVE)
 
-struct epoll {
-    refcount_t refs;
-    struct mutex lock;
-    struct rb_root items; /* (lock) */
-    struct spinlock ready_lock;
-    struct list ready;      /* (ready_lock) */
-    struct waitq wait;      /* epoll_wait */
-    struct waitq poll_wait; /* who polls the epoll itself */
-    struct file *file;
-    u64 checked;                      /* (nest_lock) number of the check for loops that looked at it last, ... */
-    int checked_level, checked_depth; /* ... from where, and what it found */
-};
-
-struct epoll_item;
 struct epoll_entry { /* an item on one wait queue */
     struct waiter waiter;
     struct epoll_item *item;
     struct epoll_entry *next;
 };
-struct epoll_item {
-    struct rb_node node;    /* epoll.items */
-    struct list ready_link; /* epoll.ready, or a list of epoll_collect; self-linked: neither (ready_lock) */
-    struct list file_link;  /* file.epoll_links (links_lock) */
-    struct epoll *ep;
-    struct file *file;
-    u32 fd;
-    struct epoll_event_k event; /* (lock) EPOLLERR and EPOLLHUP are in it, but for one that is disarmed */
-    struct epoll_entry *entries;
-    bool no_memory; /* an entry could not be made */
-};
 
 static SLAB_CACHE(item_cache, "epoll_item", struct epoll_item);
 static SLAB_CACHE(entry_cache, "epoll_entry", struct epoll_entry);
-static struct spinlock links_lock = SPINLOCK_INIT(LOCK_EPOLL_LINKS);
-static struct mutex nest_lock = MUTEX_INIT(nest_lock, LOCK_EPOLL_TREE);
-static u64 check_nr; /* (nest_lock) */
+struct spinlock epoll_links_lock = SPINLOCK_INIT(LOCK_EPOLL_LINKS);
 static const struct file_ops epoll_file_ops;
 
 bool file_is_epoll(const struct file *f)
@@ -195,9 +166,9 @@ static void remove_item(struct epoll_item *item)
     list_del_init(&item->ready_link);
     spin_unlock_irqrestore(&ep->ready_lock, flags);
     rb_erase(&ep->items, &item->node, NULL);
-    spin_lock(&links_lock);
+    spin_lock(&epoll_links_lock);
     list_del(&item->file_link);
-    spin_unlock(&links_lock);
+    spin_unlock(&epoll_links_lock);
     slab_free(&item_cache, item);
 }
 
@@ -214,9 +185,9 @@ static int add_item(struct epoll *ep, struct file *f, u32 fd, const struct epoll
     item->event = *ev;
     list_init(&item->ready_link);
     insert(ep, item);
-    spin_lock(&links_lock);
+    spin_lock(&epoll_links_lock);
     list_add_tail(&f->epoll_links, &item->file_link);
-    spin_unlock(&links_lock);
+    spin_unlock(&epoll_links_lock);
     struct item_poll_table pt = {.pt = {.queue = queue_item, .key = ev->events}, .item = item};
     u32 ready = poll_item(item, &pt.pt);
     if (item->no_memory) {
@@ -252,115 +223,7 @@ static int delete_item(struct epoll *ep, struct file *f, u32 fd)
     return 0;
 }
 
-/* ---- nesting ---- */
-
-/* Levels of epolls below ep, or -1 when `target` is among them or there are too many (nest_lock). An epoll that was looked
- * at in this check is not looked at again: the number of ways through a net of them is exponential. */
-static int depth_below(struct epoll *ep, const struct epoll *target, int level)
-{
-    int deepest = 0;
-    if (ep == target || level > MAX_NESTS)
-        return -1;
-    if (ep->checked == check_nr && ep->checked_level >= level)
-        return ep->checked_depth;
-    mutex_lock_nested(&ep->lock);
-    for (struct rb_node *n = rb_first(&ep->items); n && deepest >= 0; n = rb_next(n)) {
-        struct file *f = rb_entry(n, struct epoll_item, node)->file;
-        int d = file_is_epoll(f) ? depth_below(f->private, target, level + 1) : -2;
-        if (d == -1)
-            deepest = -1;
-        else if (d >= 0)
-            deepest = MAX(deepest, d + 1);
-    }
-    mutex_unlock(&ep->lock);
-    ep->checked = check_nr;
-    ep->checked_level = level;
-    ep->checked_depth = deepest;
-    return deepest;
-}
-
-/* Levels of epolls above f, at most MAX_NESTS (links_lock, nest_lock): wake-ups climb them on one stack. */
-static int levels_above(const struct file *f, int level)
-{
-    int highest = 0;
-    struct epoll_item *i;
-    if (level >= MAX_NESTS)
-        return 0;
-    list_for_each (i, &f->epoll_links, file_link) {
-        struct epoll *ep = i->ep;
-        if (ep->checked != check_nr || ep->checked_level > level) {
-            ep->checked = check_nr;
-            ep->checked_level = level;
-            ep->checked_depth = levels_above(ep->file, level + 1);
-        }
-        highest = MAX(highest, ep->checked_depth + 1);
-        if (highest + level >= MAX_NESTS)
-            break;
-    }
-    return highest;
-}
-
-static int check_nesting(struct epoll *ep, struct file *f)
-{
-    check_nr++;
-    int below = depth_below(f->private, ep, 0);
-    if (below < 0)
-        return -ELOOP;
-    check_nr++;
-    spin_lock(&links_lock);
-    int above = levels_above(ep->file, 0);
-    spin_unlock(&links_lock);
-    return below + above >= MAX_NESTS ? -ELOOP : 0;
-}
-
-/*
- * A wake-up walks every way from the file up to an epoll that is in no other. How many there may be, by the number of
- * epolls between: as on Linux (path_limits), where those without any between are not counted.
- */
-#define WAYS_UNCOUNTED ~0u
-static const u32 way_limits[MAX_NESTS + 1] = {WAYS_UNCOUNTED, 500, 100, 50, 10};
-
-/* (nest_lock, links_lock) */
-static bool ways_allowed(const struct file *f, u32 between, u32 *counts)
-{
-    struct epoll_item *i;
-    list_for_each (i, &f->epoll_links, file_link) {
-        const struct file *up = i->ep->file;
-        if (!list_empty(&up->epoll_links)) {
-            if (between == MAX_NESTS || !ways_allowed(up, between + 1, counts))
-                return false;
-        } else if (between && ++counts[between] > way_limits[between]) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool file_ways_allowed(const struct file *f)
-{
-    u32 counts[MAX_NESTS + 1] = {0};
-    spin_lock(&links_lock);
-    bool ok = ways_allowed(f, 0, counts);
-    spin_unlock(&links_lock);
-    return ok;
-}
-
-/* Of f, or of all files in the epolls at and below it; each epoll is looked at once in a check (nest_lock). */
-static bool ways_below_allowed(struct file *f)
-{
-    bool ok = true;
-    if (!file_is_epoll(f))
-        return file_ways_allowed(f);
-    struct epoll *ep = f->private;
-    if (ep->checked == check_nr)
-        return true;
-    ep->checked = check_nr;
-    mutex_lock_nested(&ep->lock);
-    for (struct rb_node *n = rb_first(&ep->items); n && ok; n = rb_next(n))
-        ok = ways_below_allowed(rb_entry(n, struct epoll_item, node)->file);
-    mutex_unlock(&ep->lock);
-    return ok;
-}
+/* ---- control ---- */
 
 static int check_event(const struct file *f, int op, const struct epoll_event_k *ev)
 {
@@ -387,16 +250,15 @@ static int control(struct epoll *ep, int op, struct file *f, u32 fd, const struc
 /* An epoll is added, or to one that others watch: what rises through them stays bounded. */
 static int add_nested(struct epoll *ep, struct file *f, u32 fd, const struct epoll_event_k *ev)
 {
-    mutex_lock(&nest_lock);
-    int err = file_is_epoll(f) ? check_nesting(ep, f) : 0;
+    mutex_lock(&epoll_nest_lock);
+    int err = file_is_epoll(f) ? epoll_check_nesting(ep, f) : 0;
     if (!err)
         err = control(ep, EPOLL_CTL_ADD, f, fd, ev);
-    check_nr++;
-    if (!err && !ways_below_allowed(f)) {
+    if (!err && !epoll_ways_allowed(f)) {
         (void)control(ep, EPOLL_CTL_DEL, f, fd, NULL);
         err = -EINVAL;
     }
-    mutex_unlock(&nest_lock);
+    mutex_unlock(&epoll_nest_lock);
     return err;
 }
 
@@ -566,21 +428,21 @@ int epoll_create_file(u32 flags, struct file **out)
 static struct epoll *first_watcher(struct file *f, struct epoll_item **item)
 {
     struct epoll *ep = NULL;
-    spin_lock(&links_lock);
+    spin_lock(&epoll_links_lock);
     if (!list_empty(&f->epoll_links)) {
         *item = list_first(&f->epoll_links, struct epoll_item, file_link);
         ep = (*item)->ep;
         ref_get(&ep->refs);
     }
-    spin_unlock(&links_lock);
+    spin_unlock(&epoll_links_lock);
     return ep;
 }
 
 static bool still_first(struct file *f, const struct epoll_item *item)
 {
-    spin_lock(&links_lock);
+    spin_lock(&epoll_links_lock);
     bool yes = f->epoll_links.next == &item->file_link;
-    spin_unlock(&links_lock);
+    spin_unlock(&epoll_links_lock);
     return yes;
 }
 

@@ -13,7 +13,7 @@
  * Splice takes bytes out in two steps (pipe_take, pipe_taken), so that those which could not be written stay in the pipe.
  * Between the two the pipe is `taken`: other readers wait, writers go on.
  */
-#include "fs/pipe.h"
+#include "fs/pipe_ring.h"
 
 #include "abi/errno.h"
 #include "abi/fcntl.h"
@@ -22,114 +22,13 @@
 #include "abi/stat.h"
 #include "arch/usercopy.h"
 #include "fs/mount.h"
-#include "lib/string.h"
 #include "mem/slab.h"
 
 #include <linux/eventpoll.h>
 
-#define KEPT_PAGES 16u
-
-struct pipe {
-    struct mutex lock; /* LOCK_PIPE: all but the queues */
-    struct waitq read_wait, write_wait;
-    u32 size; /* bytes, a power of two */
-    union {   /* read together, so that sleepers see a consistent pair */
-        struct {
-            u32 head, tail; /* head - tail bytes are in the ring */
-        };
-        u64 ends;
-    };
-    u32 readers, writers;        /* open ends */
-    u32 read_opens, write_opens; /* ever: open(2) of a FIFO waits for a change */
-    u32 files;                   /* (FIFOs: inode.lock) the last one frees */
-    bool packets;
-    bool taken;          /* see pipe_take */
-    struct page **pages; /* size / PAGE_SIZE; NULL until used */
-    struct list link;    /* all_pipes */
-};
-
 static SLAB_CACHE(pipe_cache, "pipe", struct pipe);
 static struct spinlock pipes_lock = SPINLOCK_INIT(LOCK_LRU);
 static struct list all_pipes = LIST_INIT(all_pipes);
-
-/* ---- the ring -------------------------------------------------------------------------------------------------------- */
-
-static inline u32 used(const struct pipe *p)
-{
-    u64 ends = READ_ONCE(p->ends);
-    return (u32)ends - (u32)(ends >> 32);
-}
-
-static inline u32 space(const struct pipe *p)
-{
-    return READ_ONCE(p->size) - used(p);
-}
-
-static inline u32 chunk_at(const struct pipe *p, u32 pos, size_t n)
-{
-    (void)p;
-    return (u32)MIN(n, PAGE_SIZE - (pos & ~PAGE_MASK));
-}
-
-static u8 *page_at(struct pipe *p, u32 pos)
-{
-    struct page **slot = &p->pages[(pos & (p->size - 1)) >> PAGE_SHIFT];
-
-    if (unlikely(!*slot))
-        *slot = page_alloc(0, MEM_USER);
-    return *slot ? page_addr(*slot) : NULL;
-}
-
-/* Bytes moved; *err is set when fewer than n. As on Linux, the part inside a page goes whole or not at all. */
-static size_t ring_write(struct pipe *p, struct uio *u, size_t n, int *err)
-{
-    size_t total = 0;
-
-    while (total < n) {
-        u32 len = chunk_at(p, p->head, n - total);
-        u8 *to = page_at(p, p->head);
-        size_t done = to ? uio_copy_from(u, to + (p->head & ~PAGE_MASK), len) : 0;
-        if (done < len) {
-            *err = to ? -EFAULT : -ENOMEM;
-            break;
-        }
-        WRITE_ONCE(p->head, p->head + len);
-        total += len;
-    }
-    return total;
-}
-
-static size_t ring_read(struct pipe *p, struct uio *u, size_t n, int *err)
-{
-    size_t total = 0;
-
-    while (total < n) {
-        u32 len = chunk_at(p, p->tail, n - total);
-        if (uio_copy_to(u, page_at(p, p->tail) + (p->tail & ~PAGE_MASK), len) < len) {
-            *err = -EFAULT;
-            break;
-        }
-        WRITE_ONCE(p->tail, p->tail + len);
-        total += len;
-    }
-    return total;
-}
-
-static void drop_pages(struct pipe *p, u32 from)
-{
-    for (u32 i = from; i < p->size >> PAGE_SHIFT; i++) {
-        if (p->pages[i])
-            page_put(p->pages[i]);
-        p->pages[i] = NULL;
-    }
-}
-
-static void ring_emptied(struct pipe *p)
-{
-    WRITE_ONCE(p->ends, 0);
-    if (unlikely(p->size >> PAGE_SHIFT > KEPT_PAGES))
-        drop_pages(p, KEPT_PAGES);
-}
 
 u64 pipes_shrink(u64 want)
 {
@@ -153,52 +52,6 @@ u64 pipes_shrink(u64 want)
     }
     spin_unlock(&pipes_lock);
     return done;
-}
-
-/* ---- packets --------------------------------------------------------------------------------------------------------- */
-
-static inline struct page *packet_at(const struct pipe *p, u32 pos)
-{
-    return p->pages[(pos & (p->size - 1)) >> PAGE_SHIFT];
-}
-
-/* At most a page; all or nothing. */
-static size_t packet_write(struct pipe *p, struct uio *u, size_t n, int *err)
-{
-    u8 *to = page_at(p, p->head);
-
-    if (!to || uio_copy_from(u, to, n) < n) {
-        *err = to ? -EFAULT : -ENOMEM;
-        return 0;
-    }
-    packet_at(p, p->head)->private = (u32)n;
-    WRITE_ONCE(p->head, p->head + (u32)PAGE_SIZE);
-    return n;
-}
-
-static size_t packet_read(struct pipe *p, struct uio *u, int *err)
-{
-    size_t n = MIN(packet_at(p, p->tail)->private, u->resid);
-
-    if (uio_copy_to(u, page_at(p, p->tail), n) < n) {
-        *err = -EFAULT;
-        return 0;
-    }
-    WRITE_ONCE(p->tail, p->tail + (u32)PAGE_SIZE);
-    return n;
-}
-
-/* The first n bytes of the first packet are gone. */
-static void packet_drop(struct pipe *p, u32 n)
-{
-    struct page *packet = packet_at(p, p->tail);
-    u8 *bytes = page_addr(packet);
-
-    packet->private -= n;
-    if (packet->private)
-        memmove(bytes, bytes + n, packet->private);
-    else
-        WRITE_ONCE(p->tail, p->tail + (u32)PAGE_SIZE);
 }
 
 /* ---- read and write -------------------------------------------------------------------------------------------------- */
@@ -236,10 +89,10 @@ static ssize_t read_bytes(struct file *f, struct uio *u, bool nonblock)
     int r = lock_readable(p, nonblock);
     if (r <= 0)
         return r;
-    size_t done = p->packets ? packet_read(p, u, &err) : ring_read(p, u, MIN(used(p), u->resid), &err);
+    size_t done = p->packets ? pipe_packet_read(p, u, &err) : pipe_ring_read(p, u, MIN(used(p), u->resid), &err);
     bool more = used(p);
     if (!more)
-        ring_emptied(p);
+        pipe_ring_emptied(p);
     bool wake = space(p) >= PIPE_BUF;
     mutex_unlock(&p->lock);
     if (wake)
@@ -266,7 +119,7 @@ ssize_t pipe_take(struct file *f, void *buf, size_t n, bool nonblock)
         return r;
     u32 tail = p->tail;
     uio_init_kernel(&u, buf, n);
-    size_t done = p->packets ? packet_read(p, &u, &err) : ring_read(p, &u, MIN(used(p), n), &err);
+    size_t done = p->packets ? pipe_packet_read(p, &u, &err) : pipe_ring_read(p, &u, MIN(used(p), n), &err);
     WRITE_ONCE(p->tail, tail);
     WRITE_ONCE(p->taken, true);
     mutex_unlock(&p->lock);
@@ -279,11 +132,11 @@ void pipe_taken(struct file *f, size_t n)
 
     mutex_lock(&p->lock);
     if (n && p->packets)
-        packet_drop(p, (u32)n);
+        pipe_packet_drop(p, (u32)n);
     else
         WRITE_ONCE(p->tail, p->tail + (u32)n);
     if (!used(p))
-        ring_emptied(p);
+        pipe_ring_emptied(p);
     WRITE_ONCE(p->taken, false);
     bool wake = space(p) >= PIPE_BUF, writers = p->writers;
     mutex_unlock(&p->lock);
@@ -307,7 +160,7 @@ ssize_t pipe_peek(struct file *f, void *buf, size_t n, bool nonblock)
         return r;
     u32 tail = p->tail;
     uio_init_kernel(&u, buf, n);
-    size_t done = p->packets ? packet_read(p, &u, &err) : ring_read(p, &u, MIN(used(p), n), &err);
+    size_t done = p->packets ? pipe_packet_read(p, &u, &err) : pipe_ring_read(p, &u, MIN(used(p), n), &err);
     WRITE_ONCE(p->tail, tail);
     mutex_unlock(&p->lock);
     waitq_wake_poll(&p->read_wait, EPOLLIN | EPOLLRDNORM); /* another reader's turn */
@@ -345,9 +198,9 @@ static ssize_t write_bytes(struct file *f, struct uio *u, bool nonblock)
             err = -EPIPE;
         } else if (space(p) >= need) {
             if (p->packets)
-                total += packet_write(p, u, MIN(u->resid, (size_t)PIPE_BUF), &err);
+                total += pipe_packet_write(p, u, MIN(u->resid, (size_t)PIPE_BUF), &err);
             else
-                total += ring_write(p, u, MIN(u->resid, space(p)), &err);
+                total += pipe_ring_write(p, u, MIN(u->resid, space(p)), &err);
         } else if (nonblock) {
             err = -EAGAIN;
         } else {
@@ -437,7 +290,7 @@ static long pipe_ioctl(struct file *f, u32 cmd, u64 arg)
 
 /* ---- life ------------------------------------------------------------------------------------------------------------ */
 
-static struct pipe *pipe_alloc(void)
+struct pipe *pipe_alloc(void)
 {
     struct pipe *p = slab_alloc(&pipe_cache, MEM_WAIT);
 
@@ -459,17 +312,17 @@ static struct pipe *pipe_alloc(void)
     return p;
 }
 
-static void pipe_free(struct pipe *p)
+void pipe_free(struct pipe *p)
 {
     spin_lock(&pipes_lock);
     list_del(&p->link);
     spin_unlock(&pipes_lock);
-    drop_pages(p, 0);
+    pipe_drop_pages(p, 0);
     kfree(p->pages);
     slab_free(&pipe_cache, p);
 }
 
-static void close_ends(struct pipe *p, u32 fmode)
+void pipe_close_ends(struct pipe *p, u32 fmode)
 {
     mutex_lock(&p->lock);
     if (fmode & FMODE_READ)
@@ -489,7 +342,7 @@ static void pipe_release(struct file *f)
     struct pipe *p = f->private;
     struct inode *i = f->inode;
 
-    close_ends(p, f->fmode);
+    pipe_close_ends(p, f->fmode);
     mutex_lock(&i->lock);
     bool last = --p->files == 0;
     if (last)
@@ -499,7 +352,7 @@ static void pipe_release(struct file *f)
         pipe_free(p);
 }
 
-static const struct file_ops pipe_ops = {
+const struct file_ops pipe_file_ops = {
     .release = pipe_release,
     .read = pipe_read,
     .write = pipe_write,
@@ -517,7 +370,7 @@ int pipe_create(u32 flags, struct file **read_end, struct file **write_end)
     p->packets = flags & O_DIRECT;
     p->readers = p->writers = p->write_opens = 1;
     p->files = 2;
-    int err = file_open_pseudo("pipe", S_IFIFO | 0600, &pipe_ops, p, O_RDONLY | (flags & O_NONBLOCK), read_end);
+    int err = file_open_pseudo("pipe", S_IFIFO | 0600, &pipe_file_ops, p, O_RDONLY | (flags & O_NONBLOCK), read_end);
     if (err) {
         pipe_free(p);
         return err;
@@ -531,97 +384,11 @@ int pipe_create(u32 flags, struct file **read_end, struct file **write_end)
     return err;
 }
 
-/* ---- FIFOs ----------------------------------------------------------------------------------------------------------- */
-
-static int fifo_attach(struct inode *i, struct file *f)
-{
-    int err = 0;
-
-    mutex_lock(&i->lock);
-    if (!i->pipe)
-        i->pipe = pipe_alloc();
-    if (i->pipe)
-        i->pipe->files++;
-    else
-        err = -ENOMEM;
-    f->private = i->pipe;
-    mutex_unlock(&i->lock);
-    f->ops = &pipe_ops;
-    f->fmode = (f->fmode & ~(FMODE_LSEEK | FMODE_PREAD | FMODE_PWRITE)) | FMODE_STREAM;
-    return err;
-}
-
-/* Waits until the other side was opened (once is enough: it may have gone again). */
-static int wait_for_partner(struct waitq *q, const u32 *opens, u32 before)
-{
-    return wait_event_interruptible(q, READ_ONCE(*opens) != before) ? -ERESTARTSYS : 0;
-}
-
-/* named: a FIFO; an anonymous pipe opened again through /proc waits for nobody. */
-static int fifo_open_ends(struct pipe *p, struct file *f, bool named)
-{
-    bool nonblock = f->flags & O_NONBLOCK;
-    int err = 0;
-
-    mutex_lock(&p->lock);
-    u32 read_opens = p->read_opens, write_opens = p->write_opens;
-    bool has_readers = p->readers, has_writers = p->writers;
-    if (f->fmode == 0 || ((f->fmode & FMODE_WRITE) && !(f->fmode & FMODE_READ) && nonblock && named && !has_readers)) {
-        mutex_unlock(&p->lock);
-        return -ENXIO;
-    }
-    if (f->fmode & FMODE_READ) {
-        p->readers++;
-        p->read_opens++;
-        f->pos = has_writers ? -1L : (s64)write_opens; /* poll: no EPOLLHUP before the first writer */
-    }
-    if (f->fmode & FMODE_WRITE) {
-        p->writers++;
-        p->write_opens++;
-    }
-    mutex_unlock(&p->lock);
-    if (f->fmode & FMODE_READ)
-        waitq_wake_all(&p->write_wait);
-    if (f->fmode & FMODE_WRITE)
-        waitq_wake_all(&p->read_wait);
-    if ((f->fmode & (FMODE_READ | FMODE_WRITE)) == (FMODE_READ | FMODE_WRITE) || nonblock || !named)
-        return 0;
-    if ((f->fmode & FMODE_READ) && !has_writers)
-        err = wait_for_partner(&p->read_wait, &p->write_opens, write_opens);
-    else if ((f->fmode & FMODE_WRITE) && !has_readers)
-        err = wait_for_partner(&p->write_wait, &p->read_opens, read_opens);
-    if (err)
-        close_ends(p, f->fmode);
-    return err;
-}
-
-static int fifo_open(struct inode *i, struct file *f)
-{
-    int err = fifo_attach(i, f);
-
-    if (err)
-        return err;
-    struct pipe *p = f->private;
-    err = fifo_open_ends(p, f, i->sb->magic != ANON_INODE_FS_MAGIC);
-    if (!err)
-        return 0;
-    mutex_lock(&i->lock);
-    bool last = --p->files == 0;
-    if (last)
-        i->pipe = NULL;
-    mutex_unlock(&i->lock);
-    if (last)
-        pipe_free(p);
-    return err;
-}
-
-const struct file_ops fifo_ops = {.open = fifo_open, .seek = no_seek};
-
 /* ---- size ------------------------------------------------------------------------------------------------------------ */
 
 bool file_is_pipe(const struct file *f)
 {
-    return f->ops == &pipe_ops;
+    return f->ops == &pipe_file_ops;
 }
 
 int pipe_get_size(struct file *f)
@@ -646,7 +413,7 @@ static int resize(struct pipe *p, u32 size)
         pages[(at - first) >> PAGE_SHIFT] = *slot;
         *slot = NULL;
     }
-    drop_pages(p, 0);
+    pipe_drop_pages(p, 0);
     kfree(p->pages);
     p->pages = pages;
     p->size = size;
