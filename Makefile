@@ -23,7 +23,7 @@ help:
 ##   make test-quick    unit tests, the ABI tests on one configuration, helloworld; under 90 seconds plus building
 ##   make test-unit | test-abi | test-images      one of the three (TEST=pattern chooses)
 ##   make build         build/imgtool, build/kernel.elf, build/kernel-debug.elf
-##   make lint          clang-format, clang-tidy, cppcheck, shellcheck, the layering of the kernel's folders
+##   make lint          clang-format, clang-tidy, cppcheck, shellcheck, a clang build, the layering of the kernel's folders
 ##   make fuzz          every fuzz target for 60 s (FUZZ_SECONDS=n)
 ##   make bench         figures against Linux: a table and build/bench.json (ROWS=pattern chooses)
 ##   make setup         install what the build and the tests need (NO_INSTALL=1 prints the command and exits 2)
@@ -44,7 +44,7 @@ BENCH := $(patsubst tests/bench/%.c,$B/bench/%,$(wildcard tests/bench/*.c))
 FUZZ := $(patsubst tests/fuzz/%.c,$B/fuzz/%,$(wildcard tests/fuzz/*.c))
 TEST_SRC := $(wildcard tests/unit/*.c tests/fuzz/*.c)
 PROGRAM_SRC := $(wildcard tests/bench/*.c)
-SCRIPTS := .ci/run $(shell grep -lsE "^.!/bin/(ba)?sh" tools/* tools/*/* tests/*/* examples/*/* imgtool/*)
+SCRIPTS := $(sort .ci/run $(wildcard tests/*/*.sh) $(shell grep -lsE "^.!/bin/(ba)?sh" tools/* tools/*/* tests/*/* examples/*/* imgtool/*))
 
 # ---- flags -----------------------------------------------------------------------------------------------------------
 
