@@ -15,15 +15,15 @@ enum lock_class {
     LOCK_TTY = 140,     /* S tty: line discipline */
     LOCK_TTY_OUT = 145, /* S tty: output side */
     /* files */
-    LOCK_EPOLL_TREE = 148, /* S who may nest epolls (fs/epoll.c) */
-    LOCK_EPOLL = 150,      /* S epoll.lock; nests outer → inner; polls the files it watches */
+    LOCK_EPOLL_TREE = 148,      /* S who may nest epolls (fs/epoll.c) */
+    LOCK_EPOLL = 150,           /* S epoll.lock; nests outer → inner; polls the files it watches */
     LOCK_STANDARD_MOUNTS = 195, /* S fs/init.c: the first walk mounts /proc, /dev, ... */
-    LOCK_RENAME = 200,     /* S super.rename_lock: cross-directory rename */
-    LOCK_FILE_POS = 210,   /* S file.pos_lock */
-    LOCK_INODE_DIR = 220,  /* S inode.lock of directories; nests parent → child, else by address under RENAME */
-    LOCK_INODE = 230,      /* S inode.lock of other inodes; nests by address */
-    LOCK_PIPE = 240,       /* S pipe.lock; nests by address (splice, tee) */
-    LOCK_MOUNT = 260,      /* S the mount table */
+    LOCK_RENAME = 200,          /* S super.rename_lock: cross-directory rename */
+    LOCK_FILE_POS = 210,        /* S file.pos_lock */
+    LOCK_INODE_DIR = 220,       /* S inode.lock of directories; nests parent → child, else by address under RENAME */
+    LOCK_INODE = 230,           /* S inode.lock of other inodes; nests by address */
+    LOCK_PIPE = 240,            /* S pipe.lock; nests by address (splice, tee) */
+    LOCK_MOUNT = 260,           /* S the mount table */
     /* memory: a user copy may take MM, so nothing at or above it is held across one */
     LOCK_MM = 300,           /* S rwsem mm.lock; nests parent → child in fork */
     LOCK_MAPPING = 310,      /* S rwsem mapping.lock: the areas that map an inode */

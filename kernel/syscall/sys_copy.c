@@ -91,8 +91,8 @@ static ssize_t move(const struct end *in, const struct end *out, size_t n)
         return -ENOMEM;
     if (file_is_pipe(out->file) && !file_is_pipe(in->file)) {
         ssize_t room = room_at(out);
-        done = MIN(room, 0l);
-        n = MIN(n, (size_t)MAX(room, 0l));
+        done = MIN(room, 0L);
+        n = MIN(n, (size_t)MAX(room, 0L));
     }
     while (n > 0) {
         size_t want = MIN(n, piece);
