@@ -12,7 +12,6 @@
 #include "abi/limits.h"
 #include "abi/stat.h"
 #include "fs/namei.h"
-#include "fs/seq.h"
 #include "fs/types.h"
 #include "lib/string.h"
 #include "mem/slab.h"
@@ -451,101 +450,12 @@ int mount_by_type(const char *type, const char *source, u32 flags, const char *o
     return -ENODEV;
 }
 
-/* ---- showing --------------------------------------------------------------------------------------------------------- */
-
-static void show_flags(struct seq_buf *s, u32 flags)
+void mount_for_each(void (*fn)(const struct mount *m, void *arg), void *arg)
 {
-    static const struct {
-        u32 flag;
-        const char *text;
-    } names[] = {{MS_NOSUID, ",nosuid"},
-                 {MS_NODEV, ",nodev"},
-                 {MS_NOEXEC, ",noexec"},
-                 {MS_NOATIME, ",noatime"},
-                 {MS_NODIRATIME, ",nodiratime"}};
+    const struct mount *m;
 
-    seq_puts(s, flags & MS_RDONLY ? "ro" : "rw");
-    for (u32 i = 0; i < ARRAY_SIZE(names); i++)
-        if (flags & names[i].flag)
-            seq_puts(s, names[i].text);
-    if (!(flags & (MS_NOATIME | MS_STRICTATIME)))
-        seq_puts(s, ",relatime");
-}
-
-static void for_each_shown(struct seq_buf *s, const struct fs_view *v,
-                           void (*show)(struct seq_buf *s, const struct mount *m, const char *path))
-{
-    char *buf = kmalloc(PATH_MAX, MEM_WAIT), *text;
-    struct mount *m;
-
-    if (!buf)
-        return;
     mutex_lock(&mount_lock);
-    list_for_each (m, &mounts, link) {
-        struct path at = {m, m->root};
-        if (!path_to_string(v, &at, buf, PATH_MAX, &text) && *text == '/')
-            show(s, m, text);
-    }
+    list_for_each (m, &mounts, link)
+        fn(m, arg);
     mutex_unlock(&mount_lock);
-    kfree(buf);
-}
-
-static void show_super_options(struct seq_buf *s, const struct mount *m)
-{
-    if (m->sb->ops->show_options)
-        m->sb->ops->show_options(m->sb, s);
-}
-
-static void show_line(struct seq_buf *s, const struct mount *m, const char *path)
-{
-    seq_escape(s, m->source, " \t\n#");
-    seq_putc(s, ' ');
-    seq_escape(s, path, " \t\n#");
-    seq_printf(s, " %s ", m->sb->type);
-    show_flags(s, m->flags);
-    show_super_options(s, m);
-    seq_puts(s, " 0 0\n");
-}
-
-static void show_root_of_bind(struct seq_buf *s, const struct mount *m)
-{
-    char *buf = kmalloc(PATH_MAX, MEM_WAIT);
-
-    if (!buf)
-        return;
-    char *at = buf + PATH_MAX - 1;
-    *at = 0;
-    for (const struct dentry *d = m->root; d->parent != d && at - buf > d->name->len; d = d->parent) {
-        at -= d->name->len;
-        memcpy(at, d->name->s, d->name->len);
-        *--at = '/';
-    }
-    seq_escape(s, *at ? at : "/", " \t\n\\");
-    kfree(buf);
-}
-
-static void show_info_line(struct seq_buf *s, const struct mount *m, const char *path)
-{
-    seq_printf(s, "%d %d %u:%u ", m->id, m->parent == m ? 1 : m->parent->id, dev_major(m->sb->dev),
-               dev_minor(m->sb->dev));
-    show_root_of_bind(s, m);
-    seq_putc(s, ' ');
-    seq_escape(s, path, " \t\n\\");
-    seq_putc(s, ' ');
-    show_flags(s, m->flags);
-    seq_printf(s, " - %s ", m->sb->type);
-    seq_escape(s, m->source, " \t\n\\");
-    seq_puts(s, m->flags & MS_RDONLY ? " ro" : " rw");
-    show_super_options(s, m);
-    seq_putc(s, '\n');
-}
-
-void mount_show(struct seq_buf *s, const struct fs_view *v)
-{
-    for_each_shown(s, v, show_line);
-}
-
-void mount_show_info(struct seq_buf *s, const struct fs_view *v)
-{
-    for_each_shown(s, v, show_info_line);
 }

@@ -96,6 +96,8 @@ struct mount *mount_lookup(const struct mount *m, const struct dentry *d);
 int mount_may_write(const struct mount *m);
 /* mount(2) by type name, for tmpfs, proc, sysfs, devtmpfs, devpts, mqueue, cgroup2. -ENODEV. */
 int mount_by_type(const char *type, const char *source, u32 flags, const char *options, const struct path *on);
+/* All mounts, in order; the table is locked meanwhile. */
+void mount_for_each(void (*fn)(const struct mount *m, void *arg), void *arg);
 void mount_show(struct seq_buf *s, const struct fs_view *v);      /* /proc/mounts */
 void mount_show_info(struct seq_buf *s, const struct fs_view *v); /* /proc/pid/mountinfo */
 
