@@ -185,8 +185,11 @@ static int statfs(struct super *sb, struct kstatfs *st)
     struct tmpfs_super *ts = tmpfs_s(sb);
     struct mem_stats m;
 
-    mem_get_stats(&m);
     st->bsize = PAGE_SIZE;
+    st->namelen = 255;
+    if (!strcmp(sb->type, "devpts") || !strcmp(sb->type, "mqueue")) /* nothing is stored there: df leaves them out */
+        return 0;
+    mem_get_stats(&m);
     if (ts->max_pages == NO_LIMIT) { /* what is in the archive, and what memory is left */
         st->blocks = m.total_pages;
         st->bfree = st->bavail = m.free_pages;
@@ -196,7 +199,6 @@ static int statfs(struct super *sb, struct kstatfs *st)
     }
     st->files = ts->max_inodes == NO_LIMIT ? m.total_pages : ts->max_inodes;
     st->ffree = st->files - MIN(atomic_read(&ts->inodes), st->files);
-    st->namelen = 255;
     return 0;
 }
 
