@@ -23,6 +23,7 @@ enum lock_class {
     LOCK_INODE_DIR = 220,       /* S inode.lock of directories; nests parent → child, else by address under RENAME */
     LOCK_INODE = 230,           /* S inode.lock of other inodes; nests by address */
     LOCK_PIPE = 240,            /* S pipe.lock; nests by address (splice, tee) */
+    LOCK_TIMERFD = 250,         /* S timerfds that follow the wall clock */
     LOCK_MOUNT = 260,           /* S the mount table */
     /* memory: a user copy may take MM, so nothing at or above it is held across one */
     LOCK_MM = 300,           /* S rwsem mm.lock; nests parent → child in fork */

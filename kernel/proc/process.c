@@ -29,6 +29,7 @@ struct process *process_alloc(void)
     list_init(&p->group_link);
     list_init(&p->session_link);
     waitq_init(&p->child_wait);
+    waitq_init(&p->signalfd_wait);
     mutex_init(&p->exec_lock, LOCK_EXEC);
     itimer_init(p);
     p->start_time = clock_monotonic();
@@ -47,6 +48,7 @@ void process_put(struct process *p)
 {
     if (!ref_put(&p->refs))
         return;
+    waitq_detach_all(&p->signalfd_wait);
     signal_flush_queue(&p->shared_pending);
     if (p->leader) {
         cred_put(p->leader->cred);

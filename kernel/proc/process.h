@@ -82,7 +82,8 @@ struct process {
     bool membarrier; /* registered for MEMBARRIER_CMD_PRIVATE_EXPEDITED */
     bool thp_disable;
 
-    struct waitq child_wait; /* wait4 of this process's threads */
+    struct waitq child_wait;    /* wait4 of this process's threads */
+    struct waitq signalfd_wait; /* readers and pollers of signalfds */
     u32 dumpable;
     s16 oom_score_adj;
     u32 personality;

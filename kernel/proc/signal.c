@@ -13,6 +13,7 @@
 #include "mem/slab.h"
 #include "proc/process.h"
 #include "proc/signal_internal.h"
+#include "proc/signalfd.h"
 
 static SLAB_CACHE(sigqueue_cache, "sigqueue", struct sigqueue);
 static SLAB_CACHE(sighand_cache, "sighand", struct sighand);
@@ -259,6 +260,7 @@ static bool is_fatal(struct process *p, const struct thread *t, int sig)
 
 static void complete_send(struct process *p, struct thread *t, int sig)
 {
+    signalfd_notify(p);
     struct thread *taker = choose(p, t, sig);
     if (!taker)
         return;

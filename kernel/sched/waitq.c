@@ -41,6 +41,17 @@ void waitq_remove(struct waiter *w)
     spin_unlock_irqrestore(&q->lock, flags);
 }
 
+void waitq_detach_all(struct waitq *q)
+{
+    struct waiter *w, *next;
+    u64 flags = spin_lock_irqsave(&q->lock);
+    list_for_each_safe (w, next, &q->waiters, link) {
+        list_del_init(&w->link);
+        WRITE_ONCE(w->wq, NULL);
+    }
+    spin_unlock_irqrestore(&q->lock, flags);
+}
+
 u32 waitq_wake(struct waitq *q, u32 exclusive, u32 key)
 {
     u32 woken = 0;

@@ -38,6 +38,9 @@ static inline void waiter_init(struct waiter *w)
 }
 void waitq_add(struct waitq *q, struct waiter *w); /* no-op when queued there already */
 void waitq_remove(struct waiter *w);               /* no-op when not queued */
+/* Whatever is still queued is taken off: the queue's memory goes after a grace period, so that a waitq_remove under way
+ * finds a lock. */
+void waitq_detach_all(struct waitq *q);
 /* key: poll events for filtering, 0: all. Wakes all non-exclusive and up to `exclusive` exclusive waiters. */
 u32 waitq_wake(struct waitq *q, u32 exclusive, u32 key);
 static inline bool waitq_active(struct waitq *q) /* after a full barrier by the caller's condition store */

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT
-/* epoll(7) and eventfd(2): thin doors onto fs/epoll.h and fs/eventfd.h. */
+/* epoll(7): a thin door onto fs/epoll.h. */
 #include "abi/errno.h"
 #include "abi/fcntl.h"
 #include "abi/poll.h"
 #include "arch/usercopy.h"
 #include "fs/epoll.h"
-#include "fs/eventfd.h"
 #include "mem/slab.h"
 #include "proc/process.h"
 #include "proc/signal.h"
@@ -147,18 +146,4 @@ long sys_epoll_pwait2(fd_k epfd, out_k events, int max, timespec_k timeout, sigs
         deadline = wait == 0 ? 0 : deadline_after(wait);
     }
     return epoll_wait_masked(epfd, events, max, deadline, mask, size);
-}
-
-long sys_eventfd2(u32 count, int flags)
-{
-    struct file *f;
-    if (flags & ~(EFD_SEMAPHORE | EFD_CLOEXEC | EFD_NONBLOCK))
-        return -EINVAL;
-    int err = eventfd_create(count, (u32)flags, &f);
-    return err ? err : install(f, flags & EFD_CLOEXEC);
-}
-
-long sys_eventfd(u32 count)
-{
-    return sys_eventfd2(count, 0);
 }

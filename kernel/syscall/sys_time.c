@@ -4,6 +4,7 @@
 #include "abi/resource.h"
 #include "abi/signal.h"
 #include "abi/time.h"
+#include "fs/timerfd.h"
 #include "lib/string.h"
 #include "proc/itimer.h"
 #include "proc/posix_timer.h"
@@ -89,6 +90,14 @@ long sys_clock_getres(clock_k clock, out_k time)
     return timespec_put(time, coarse ? COARSE_NS : 1);
 }
 
+static int set_wall(ns_t now)
+{
+    int err = clock_set_realtime(now);
+    if (!err)
+        timerfd_clock_was_set();
+    return err;
+}
+
 long sys_clock_settime(clock_k clock, timespec_k time)
 {
     ns_t now;
@@ -97,7 +106,7 @@ long sys_clock_settime(clock_k clock, timespec_k time)
     int err = timespec_get(time, &now);
     if (err)
         return err;
-    return capable(CAP_SYS_TIME) ? clock_set_realtime(now) : -EPERM;
+    return capable(CAP_SYS_TIME) ? set_wall(now) : -EPERM;
 }
 
 long sys_gettimeofday(out_k tv, out_k tz)
@@ -120,7 +129,7 @@ long sys_settimeofday(ptr_k tv, ptr_k tz)
         return err;
     if (!capable(CAP_SYS_TIME))
         return -EPERM;
-    return tv ? clock_set_realtime(now) : 0;
+    return tv ? set_wall(now) : 0;
 }
 
 long sys_time(out_k p)

@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: MIT
+/*
+ * timerfd: a timer as a file. It fires once and stays `expired`; whoever reads or asks how much is left forwards an
+ * interval timer past the periods that went by, counts them, and arms it again. So an idle timer that nobody reads costs
+ * one interrupt, and an edge-triggered epoll hears of one edge a read.
+ *
+ * Times are kept on the timer's own clock. Absolute ones on CLOCK_REALTIME are also on a list, `wall_timers`: when the
+ * clock is set they are armed anew, and those with TFD_TIMER_CANCEL_ON_SET become readable (their read is -ECANCELED).
+ *
+ * Locks: wall_lock (S) covers the list and who is on it; wait.lock the rest, and the hardware timer's arming.
+ */
+#include "fs/timerfd.h"
+
+#include "abi/errno.h"
+#include "abi/fcntl.h"
+#include "abi/ioctl.h"
+#include "abi/poll.h"
+#include "arch/usercopy.h"
+#include "lib/printf.h"
+#include "mem/slab.h"
+
+#define TFD_IOC_SET_TICKS _IOW('T', 0, u64)
+
+struct timerfd {
+    struct waitq wait;
+    struct timer hw; /* (wait.lock) */
+    int clock;
+    bool wall;              /* (wait.lock) `expires` is on the wall clock */
+    bool armed;             /* (wait.lock) it has not fired yet */
+    bool expired;           /* (wait.lock) it has, and nobody forwarded it */
+    bool cancel;            /* (wait.lock) tell when the clock is set */
+    bool cancelled;         /* (wait.lock) it was, and nobody has been told */
+    ns_t expires, interval; /* (wait.lock) */
+    u64 ticks;              /* (wait.lock) */
+    u32 flags;              /* (wait.lock) of the last setting */
+    struct list wall_link;  /* (wall_lock) */
+};
+
+static struct mutex wall_lock = MUTEX_INIT(wall_lock, LOCK_TIMERFD);
+static struct list wall_timers = LIST_INIT(wall_timers);
+static const struct file_ops timerfd_ops;
+
+/* ---- the timer (wait.lock) ---- */
+
+static ns_t now_of(const struct timerfd *t)
+{
+    return t->wall ? clock_realtime() : clock_monotonic();
+}
+
+static void arm(struct timerfd *t)
+{
+    ns_t when = t->expires;
+    t->armed = true;
+    if (when == NS_FOREVER)
+        return;
+    if (t->wall) {
+        ns_t mono = clock_monotonic();
+        s64 left = (s64)(when - clock_realtime());
+        when = left > 0 ? mono + (ns_t)left : mono;
+    }
+    timer_set(&t->hw, when);
+}
+
+/* After an interval timer fired: past now, counting, and armed again. */
+static void forward(struct timerfd *t)
+{
+    if (!t->expired || !t->interval)
+        return;
+    ns_t now = now_of(t);
+    u64 n = now >= t->expires ? (now - t->expires) / t->interval + 1 : 0;
+    t->expired = false;
+    t->ticks +=
+        n - 1; /* the first was counted when it fired; the clock may have been set back since: then it comes again */
+    t->expires += n * t->interval;
+    arm(t);
+}
+
+static void fires(struct timer *hw)
+{
+    struct timerfd *t = container_of(hw, struct timerfd, hw);
+    u64 flags = spin_lock_irqsave(&t->wait.lock);
+    bool fired = t->armed && t->expires <= now_of(t);
+    if (fired) {
+        t->armed = false;
+        t->expired = true;
+        t->ticks++;
+    } else if (t->armed && !t->hw.cpu) {
+        arm(t); /* the clock was set back between the interrupt and here */
+    }
+    spin_unlock_irqrestore(&t->wait.lock, flags);
+    if (fired)
+        waitq_wake_poll(&t->wait, EPOLLIN | EPOLLRDNORM);
+}
+
+static void get_locked(struct timerfd *t, struct timerfd_value *v)
+{
+    forward(t);
+    ns_t now = now_of(t);
+    v->value = t->armed && t->expires > now ? t->expires - now : t->armed ? 1 : 0;
+    v->interval = t->interval;
+}
+
+/* ---- reading ---- */
+
+static bool told_cancelled(struct timerfd *t)
+{
+    bool was = t->cancel && t->cancelled;
+    t->cancelled = false;
+    return was;
+}
+
+/* The expirations; 0: none yet; -ECANCELED. */
+static s64 take(struct timerfd *t)
+{
+    u64 flags = spin_lock_irqsave(&t->wait.lock);
+    s64 n = 0;
+    if (t->ticks) {
+        bool cancelled = told_cancelled(t);
+        if (!cancelled)
+            forward(t);
+        n = cancelled ? -ECANCELED : (s64)t->ticks;
+        t->ticks = 0;
+        if (!t->interval || cancelled)
+            t->expired = false;
+    }
+    spin_unlock_irqrestore(&t->wait.lock, flags);
+    return n;
+}
+
+static ssize_t timerfd_read(struct file *f, struct uio *u, s64 *pos)
+{
+    struct timerfd *t = f->private;
+    (void)pos;
+    if (u->resid < sizeof(u64))
+        return -EINVAL;
+    s64 n = take(t);
+    if (!n && (READ_ONCE(f->flags) & O_NONBLOCK))
+        return -EAGAIN;
+    if (!n && wait_event_interruptible(&t->wait, (n = take(t)) != 0))
+        return -ERESTARTSYS;
+    if (n < 0)
+        return n;
+    return uio_copy_to(u, &n, sizeof(n)) == sizeof(n) ? (ssize_t)sizeof(n) : -EFAULT;
+}
+
+static u32 timerfd_poll(struct file *f, struct poll_table *pt)
+{
+    struct timerfd *t = f->private;
+    poll_wait(pt, &t->wait);
+    return READ_ONCE(t->ticks) ? EPOLLIN | EPOLLRDNORM : 0;
+}
+
+/* For who restores a process: so many expirations are to be read. */
+static int set_ticks(struct timerfd *t, u64 ticks)
+{
+    if (!ticks)
+        return -EINVAL;
+    u64 flags = spin_lock_irqsave(&t->wait.lock);
+    bool cancelled = told_cancelled(t);
+    if (!cancelled)
+        t->ticks = ticks;
+    spin_unlock_irqrestore(&t->wait.lock, flags);
+    if (cancelled)
+        return -ECANCELED;
+    waitq_wake_poll(&t->wait, EPOLLIN | EPOLLRDNORM);
+    return 0;
+}
+
+static long timerfd_ioctl(struct file *f, u32 cmd, u64 arg)
+{
+    u64 ticks;
+    if (cmd != TFD_IOC_SET_TICKS)
+        return -ENOTTY;
+    return get_user_u64(&ticks, arg) ? -EFAULT : set_ticks(f->private, ticks);
+}
+
+/* ---- setting ---- */
+
+static struct timerfd *timerfd_of(struct file *f)
+{
+    return f->ops == &timerfd_ops ? f->private : NULL;
+}
+
+bool timerfd_is_alarm(struct file *f)
+{
+    struct timerfd *t = timerfd_of(f);
+    return t && (t->clock == CLOCK_REALTIME_ALARM || t->clock == CLOCK_BOOTTIME_ALARM);
+}
+
+static void list_if_wall(struct timerfd *t, bool wall)
+{
+    if (wall == list_empty(&t->wall_link)) {
+        list_del_init(&t->wall_link);
+        if (wall)
+            list_add_tail(&wall_timers, &t->wall_link);
+    }
+}
+
+static void start(struct timerfd *t, bool absolute, const struct timerfd_value *v)
+{
+    ns_t now = now_of(t);
+    t->expires = absolute ? v->value : v->value >= NS_FOREVER - now ? NS_FOREVER : now + v->value;
+    if (v->value)
+        arm(t);
+}
+
+int timerfd_set(struct file *f, u32 flags, const struct timerfd_value *v, struct timerfd_value *old)
+{
+    struct timerfd *t = timerfd_of(f);
+    if (!t)
+        return -EINVAL;
+    bool absolute = flags & TFD_TIMER_ABSTIME;
+    bool wall = absolute && (t->clock == CLOCK_REALTIME || t->clock == CLOCK_REALTIME_ALARM);
+    mutex_lock(&wall_lock);
+    list_if_wall(t, wall);
+    u64 irq = spin_lock_irqsave(&t->wait.lock);
+    get_locked(t, old);
+    timer_cancel(&t->hw);
+    t->armed = t->expired = false;
+    t->wall = wall;
+    t->cancel = wall && (flags & TFD_TIMER_CANCEL_ON_SET);
+    t->flags = flags;
+    t->ticks = 0;
+    t->interval = v->interval;
+    start(t, absolute, v);
+    int err = v->value && told_cancelled(t) ? -ECANCELED : 0;
+    spin_unlock_irqrestore(&t->wait.lock, irq);
+    mutex_unlock(&wall_lock);
+    return err;
+}
+
+int timerfd_get(struct file *f, struct timerfd_value *v)
+{
+    struct timerfd *t = timerfd_of(f);
+    if (!t)
+        return -EINVAL;
+    u64 flags = spin_lock_irqsave(&t->wait.lock);
+    get_locked(t, v);
+    spin_unlock_irqrestore(&t->wait.lock, flags);
+    return 0;
+}
+
+void timerfd_clock_was_set(void)
+{
+    struct timerfd *t;
+    mutex_lock(&wall_lock);
+    list_for_each (t, &wall_timers, wall_link) {
+        u64 flags = spin_lock_irqsave(&t->wait.lock);
+        bool tell = t->cancel;
+        if (t->armed) {
+            timer_cancel(&t->hw);
+            arm(t);
+        }
+        if (tell) {
+            t->cancelled = true;
+            t->ticks++;
+        }
+        spin_unlock_irqrestore(&t->wait.lock, flags);
+        if (tell)
+            waitq_wake_poll(&t->wait, EPOLLIN | EPOLLRDNORM);
+    }
+    mutex_unlock(&wall_lock);
+}
+
+/* ---- the file ---- */
+
+static void timerfd_release(struct file *f)
+{
+    struct timerfd *t = f->private;
+    mutex_lock(&wall_lock);
+    list_del_init(&t->wall_link);
+    mutex_unlock(&wall_lock);
+    u64 flags = spin_lock_irqsave(&t->wait.lock);
+    t->armed = false;
+    spin_unlock_irqrestore(&t->wait.lock, flags);
+    timer_cancel_sync(&t->hw);
+    kfree(t);
+}
+
+static void timerfd_fdinfo(struct file *f, char *buf, size_t size)
+{
+    struct timerfd *t = f->private;
+    struct timerfd_value v;
+    u64 flags = spin_lock_irqsave(&t->wait.lock);
+    u64 ticks = t->ticks, now = now_of(t);
+    u32 set = t->flags;
+    v.value = t->armed && t->expires > now ? t->expires - now : 0; /* looking counts nothing */
+    v.interval = t->interval;
+    spin_unlock_irqrestore(&t->wait.lock, flags);
+    snprintf(buf, size,
+             "clockid: %d\nticks: %llu\nsettime flags: 0%o\nit_value: (%llu, %llu)\nit_interval: (%llu, %llu)\n",
+             t->clock, (unsigned long long)ticks, set, (unsigned long long)(v.value / NSEC_PER_SEC),
+             (unsigned long long)(v.value % NSEC_PER_SEC), (unsigned long long)(v.interval / NSEC_PER_SEC),
+             (unsigned long long)(v.interval % NSEC_PER_SEC));
+}
+
+static const struct file_ops timerfd_ops = {
+    .release = timerfd_release,
+    .read = timerfd_read,
+    .seek = no_seek,
+    .poll = timerfd_poll,
+    .ioctl = timerfd_ioctl,
+    .show_fdinfo = timerfd_fdinfo,
+};
+
+int timerfd_create(int clock, u32 flags, struct file **out)
+{
+    struct timerfd *t = kzalloc(sizeof(*t), MEM_WAIT);
+    if (!t)
+        return -ENOMEM;
+    waitq_init(&t->wait);
+    timer_init(&t->hw, fires);
+    list_init(&t->wall_link);
+    t->clock = clock;
+    int err = file_open_anon("anon_inode:[timerfd]", &timerfd_ops, t, O_RDWR | (flags & O_NONBLOCK), out);
+    if (err)
+        kfree(t);
+    return err;
+}
