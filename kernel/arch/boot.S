@@ -10,7 +10,7 @@
  */
 #include "arch/asm_offsets.h"
 
-#define PHYS(x) ((x) - 0xffffffff80000000)
+#define PHYS(x) ((x) - 0xffffffff80000000) /* of what is linked high: all but .multiboot2 and .boot.text */
 #define DOOR_PVH 0
 #define DOOR_LINUX64 1
 #define DOOR_MULTIBOOT2 2
@@ -23,7 +23,7 @@ mb2_header:
     .balign 8
     .short 3, 0 /* entry address: without it GRUB enters e_entry in 32-bit mode */
     .long 12
-    .long PHYS(multiboot2_entry)
+    .long multiboot2_entry
     .balign 8
     .short 0, 0
     .long 8
@@ -33,7 +33,7 @@ mb2_header_end:
     .balign 4
     .long 4, 8, 18 /* name size, descriptor size, XEN_ELFNOTE_PHYS32_ENTRY */
     .asciz "Xen"
-    .quad PHYS(pvh_entry)
+    .quad pvh_entry
 
     .section .boot.text, "ax"
     .code32
@@ -57,7 +57,7 @@ linux64_entry:
     lgdt PHYS(boot_gdtr)
     movl $PHYS(boot_stack_top), %esp
     pushq $SEL_BOOT_CS32
-    pushq $PHYS(leave_long_mode)
+    pushq $leave_long_mode
     lretq
     .code32
 leave_long_mode:
@@ -134,11 +134,13 @@ enter_long_mode:
     andl $~(1 << 2 | 1 << 3 | 1 << 30 | 1 << 29), %eax /* EM, TS, CD, NW off */
     orl $(1 << 31 | 1 << 16 | 1 << 5 | 1 << 1), %eax   /* PG WP NE MP */
     movl %eax, %cr0
-    ljmp $SEL_KERNEL_CS, $PHYS(long_mode)
+    ljmp $SEL_KERNEL_CS, $long_mode
     .code64
 long_mode:
     movq $high, %rax
     jmp *%rax
+
+    .section .entry.text, "ax"
 high:
     xorl %eax, %eax
     movl %eax, %ds

@@ -30,7 +30,7 @@ protected:
     movl %eax, %ss
     movl AT(trampoline_features), %edi
     movl AT(trampoline_cr3), %eax
-    movl $(enter_long_mode - 0xffffffff80000000), %ecx
+    movl $enter_long_mode, %ecx
     jmp *%ecx
     .balign 8
 gdtr:
