@@ -19,7 +19,6 @@
 
 struct oci_cache {
     char *dir;
-    bool fresh; /* the image was brought here by this very call: fetching it once more cannot help */
 };
 
 int cache_open(const struct oci_options *opt, struct oci_cache **out, struct oci_error *err);

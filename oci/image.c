@@ -168,13 +168,12 @@ static int fetch_once(struct request *r, struct descriptor *d)
 {
     if (transport_pull(r->opt, r->cache, &r->ref, r->id.key, NULL, d, r->err) < 0)
         return -1;
-    r->cache->fresh = true;
     if (image_load(r->cache, &r->opt->limits, r->text, d, r->out, r->err) == 0)
         return 0;
     return drop_damaged(r->cache, &r->opt->limits, d) ? 1 : -1;
 }
 
-/* Twice if need be: blobs that are in the cache already are not fetched, and one of those may be damaged. */
+/* Again if need be: blobs that are in the cache already are not fetched, and manifest and config may be damaged. */
 static int fetch(struct request *r)
 {
     struct descriptor d = {0};
@@ -183,8 +182,9 @@ static int fetch(struct request *r)
     if (r->opt->offline && r->ref.transport == OCI_DOCKER)
         return oci_fail(r->err, "pull", r->text, "it is not in the cache, and --offline was given");
     error = fetch_once(r, &d);
-    if (error == 1) {
+    for (int retries = 2; error == 1 && retries > 0; retries--) {
         descriptor_clear(&d);
+        r->err->msg[0] = 0;
         error = fetch_once(r, &d);
     }
     if (!error && r->id.validator)
@@ -233,7 +233,6 @@ int image_refetch(struct oci_image *image, const struct oci_options *opt, struct
         error = transport_pull(opt, image->cache, &ref, id.key, image->digest, &d, err);
     if (!error)
         descriptor_clear(&d);
-    image->cache->fresh = true;
     source_identity_clear(&id);
     oci_ref_clear(&ref);
     return error;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * oci_unpack: the layers of an image, in parallel. Workers take the next layer until none is left or one has failed.
- * A blob that is missing or damaged in the cache is fetched again, once, unless it was fetched just now.
+ * A blob that is missing or damaged in the cache is fetched again, once: even when the image was fetched just now, since
+ * skopeo leaves out the blobs that were there before.
  *
  * Locks: struct work.lock (w) guards the hand-out of layers and the progress callback.
  */
@@ -20,7 +21,7 @@ struct work {
     const struct oci_options *opt;
     pthread_mutex_t lock;
     size_t next;                /* (w) the next layer to hand out */
-    bool failed;                /* (w) no more are handed out */
+    bool failed;                /* (w) for good: no more are handed out */
     uint64_t done, total, told; /* (w) */
     enum layer_result *results; /* each the worker's own */
     struct oci_error *errors;
@@ -74,7 +75,7 @@ static void *worker(void *arg)
         };
 
         w->results[n] = layer_unpack(&job);
-        if (w->results[n] != LAYER_OK) {
+        if (w->results[n] == LAYER_FAILED) { /* whatever else lacks its blob is found in the same pass */
             pthread_mutex_lock(&w->lock);
             w->failed = true;
             pthread_mutex_unlock(&w->lock);
@@ -163,7 +164,8 @@ int oci_unpack(struct oci_image *image, const struct oci_options *opt, struct oc
 {
     enum layer_result result = unpack_once(image, opt, err);
 
-    if (result == LAYER_NO_BLOB && !image->cache->fresh && !opt->offline) {
+    if (result == LAYER_NO_BLOB && !opt->offline) {
+        err->msg[0] = 0;
         if (image_refetch(image, opt, err) < 0)
             return -1;
         result = unpack_once(image, opt, err);

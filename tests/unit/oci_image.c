@@ -221,7 +221,7 @@ static void expect(const char *reference, const char *expected)
     struct oci_error err = {.msg = ""};
     char *text = build(reference, &err);
 
-    if (!text || strcmp(text, expected) != 0)
+    if (!text || strcmp(text, expected) != 0 || *err.msg)
         fail_msg("got %s %s", text ? text : "", err.msg);
     free(text);
 }
@@ -748,6 +748,20 @@ static void test_docker(void **state)
     assert_int_equal(count_files("tmp", ""), 0);
 }
 
+/* skopeo leaves a blob alone that is there, whatever it holds. */
+static void test_docker_damaged(void **state)
+{
+    (void)state;
+    write_good();
+    stand_in("cp() { command cp -n \"$@\"; }; good_copy \"$@\"");
+    expect("some/image", GOOD);
+    shell("cd %s && rm layers/* && for f in $(grep -L -e schemaVersion -e rootfs blobs/sha256/*); do echo x >$f; done",
+          cache);
+    expect("some/image", GOOD);
+    shell("cd %s && rm layers/* && for f in blobs/sha256/*; do echo damaged >$f; done", cache);
+    expect("some/image", GOOD);
+}
+
 static void test_fallback(void **state)
 {
     (void)state;
@@ -859,6 +873,7 @@ int main(void)
         cmocka_unit_test_setup(test_leftovers, fresh),
         cmocka_unit_test_setup(test_unusable_cache, fresh),
         cmocka_unit_test_setup(test_docker, fresh),
+        cmocka_unit_test_setup(test_docker_damaged, fresh),
         cmocka_unit_test_setup(test_fallback, fresh),
         cmocka_unit_test_setup(test_archive, fresh),
         cmocka_unit_test_setup(test_nested_archive, fresh),
