@@ -7,6 +7,7 @@
 #include "imgtool/progress.h"
 #include "imgtool/terminal.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -42,6 +43,15 @@ static void open_standard_streams(void)
         close(fd);
 }
 
+/* What was printed may still lie in stdio's buffer. `code` as it is, or EXIT_TOOL and a line. */
+static int flush_output(int code)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return code;
+    fprintf(stderr, "imgtool: write standard output: %s\n", strerror(errno));
+    return EXIT_TOOL;
+}
+
 static int run_command(const struct command *c, int argc, char **argv)
 {
     struct oci_error err = {""};
@@ -59,7 +69,7 @@ static int run_command(const struct command *c, int argc, char **argv)
     options_clear(&o);
     if (*err.msg)
         fprintf(stderr, "imgtool: %s\n", err.msg);
-    return code < 0 ? EXIT_TOOL : code;
+    return code < 0 ? EXIT_TOOL : flush_output(code);
 }
 
 int main(int argc, char **argv)
@@ -70,9 +80,11 @@ int main(int argc, char **argv)
     if (!*name)
         return print_usage(stderr);
     if (!strcmp(name, "--help") || !strcmp(name, "-h") || !strcmp(name, "help"))
-        return print_usage(stdout);
-    if (!strcmp(name, "--version"))
-        return printf("imgtool %s\n", SLIPWAY_VERSION) < 0;
+        return flush_output(print_usage(stdout));
+    if (!strcmp(name, "--version")) {
+        printf("imgtool %s\n", SLIPWAY_VERSION);
+        return flush_output(0);
+    }
     for (size_t n = 0; n < COMMAND_COUNT; n++)
         if (!strcmp(name, commands[n]->name))
             return run_command(commands[n], argc - 1, argv + 1);

@@ -39,6 +39,13 @@ rm -rf "$W/gnu" "$W/bsd" "$W/umoci"
 
 check "inspect --json is JSON with the config" sh -c "build/imgtool inspect --tls-verify=false --json $debian | jq -e '[..|strings]|index(\"bash\")'"
 like "inspect tells layers" "$(tool inspect "$debian")" 'sha256:'
+tool inspect "$debian" >/dev/full 2>"$W/err"
+is "output that cannot be written: 125 and one line" "$? $(cat "$W/err")" "125 imgtool: write standard output: No space left on device"
+# skopeo leaves a blob alone that is there, whatever it holds.
+rm -r "$XDG_CACHE_HOME/slipway/layers"
+for blob in "$XDG_CACHE_HOME"/slipway/blobs/sha256/*; do echo damaged >"$blob"; done
+check "a cache full of damage is repaired" tool cpio "$debian" -o "$W/b.cpio"
+check "and the image as it was" cmp "$W/a.cpio" "$W/b.cpio"
 
 fresh_cache both
 tool build "$debian" -o "$W/p1.elf" >"$W/p1.log" 2>&1 & one=$!
