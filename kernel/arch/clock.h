@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Time. clock_monotonic() never steps back and agrees between CPUs: ns since boot from the TSC by multiplier and shift,
- * which are published to the vDSO page under a sequence count; DESIGN.md §3 says how they are found.
+ * which are published to the vDSO page under a sequence count; clock.c says how they are found.
  */
 #ifndef ARCH_CLOCK_H
 #define ARCH_CLOCK_H
