@@ -14,6 +14,7 @@
 #include "proc/itimer.h"
 #include "proc/posix_timer.h"
 #include "proc/process.h"
+#include "proc/rseq.h"
 
 #include <linux/mount.h>
 #include <linux/personality.h>
@@ -110,6 +111,8 @@ static u32 fill_auxv(struct exec_image *x, u64 *v, u64 execfn, u64 platform, u64
         {AT_SECURE, x->secure},
         {AT_RANDOM, random},
         {AT_HWCAP2, cpu.fsgsbase ? ABI_HWCAP2_FSGSBASE : 0},
+        {AT_RSEQ_FEATURE_SIZE, RSEQ_FEATURE_SIZE},
+        {AT_RSEQ_ALIGN, RSEQ_ALIGN},
         {AT_EXECFN, execfn},
         {AT_PLATFORM, platform},
         {AT_NULL, 0},
@@ -315,6 +318,8 @@ static void reset_thread(struct exec_image *x)
     if (x->secure)
         s->pdeath_signal = 0;
     t->robust_list = 0;
+    rseq_exec(t);
+    t->process->membarrier = 0;
     t->clear_child_tid = 0;
     t->process->execed = true;
     t->process->exit_signal = SIGCHLD;

@@ -15,6 +15,7 @@
 #include "mem/slab.h"
 #include "proc/pidfd.h"
 #include "proc/process.h"
+#include "proc/rseq.h"
 #include "proc/signal_internal.h"
 #include "vm/mm.h"
 
@@ -176,6 +177,7 @@ static int make_thread(struct fork *k, const struct trapframe *f)
     if (k->flags & CLONE_SETTLS)
         t->arch.fs_base = k->req->tls;
     t->arch.sys_flags = me->arch.sys_flags;
+    rseq_fork(t, k->flags & CLONE_VM);
     t->sig = signal_state_alloc();
     return t->sig ? 0 : -ENOMEM;
 }
@@ -256,6 +258,7 @@ static int make_process(struct fork *k)
     p->dumpable = me->dumpable;
     p->oom_score_adj = me->oom_score_adj;
     p->personality = me->personality;
+    p->membarrier = me->membarrier;
     p->exit_signal = k->flags & CLONE_PARENT ? me->exit_signal : k->req->exit_signal;
     p->cpu_limit_next = me->cpu_limit_next;
     return 0;

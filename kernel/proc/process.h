@@ -79,8 +79,8 @@ struct process {
     u32 exit_status; /* wait status once zombie */
     bool zombie, reaped, subreaper, has_child_subreaper;
     bool execed;     /* since fork: setpgid's EACCES */
-    bool membarrier; /* registered for MEMBARRIER_CMD_PRIVATE_EXPEDITED */
     bool thp_disable;
+    u32 membarrier; /* MEMBARRIER_CMD_REGISTER_* that were done */
 
     struct waitq child_wait;    /* wait4 of this process's threads */
     struct waitq signalfd_wait; /* readers and pollers of signalfds */

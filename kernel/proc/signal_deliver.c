@@ -11,6 +11,7 @@
 #include "lib/string.h"
 #include "mem/slab.h"
 #include "proc/process.h"
+#include "proc/rseq.h"
 #include "proc/signal_internal.h"
 
 /* asm/unistd_64.h has them as a plain list of macros */
@@ -372,6 +373,8 @@ static void call_handler(struct trapframe *f, const struct delivery *d)
         thread_clear_work(t, WORK_RESTORE_MASK);
     }
     restart_call(f, &d->action);
+    if (t->rseq)
+        rseq_return(f); /* the frame names where it goes on */
     f->orig_rax = ~0ull;
     if (sigframe_setup(f, d->sig, &d->action, &d->info, after) == 0) {
         signal_set_blocked(mask_during(d, t->sig->blocked));

@@ -341,6 +341,13 @@ static void start_tick(struct runq *rq, ns_t now)
     timer_program_earlier(rq->next_tick);
 }
 
+/* The calling thread is back: was it torn out of user mode's code, or has it moved? Then its restartable sequence hears of it. */
+static void note_return(struct thread *t)
+{
+    if (t->rseq_cpu != cpu_id() || arch_user_frame(&t->arch)->orig_rax == ~0ull)
+        thread_set_work(t, WORK_RSEQ);
+}
+
 static void switch_threads(struct runq *rq, struct thread *prev, struct thread *next, ns_t now)
 {
     u32 id = cpu_id();
@@ -360,6 +367,8 @@ static void switch_threads(struct runq *rq, struct thread *prev, struct thread *
     finish_switch(arch_switch(prev, next));
     /* Who runs is runnable: a waker that was held up between its two stores may have found the next sleep. */
     WRITE_ONCE(prev->state, THREAD_RUNNABLE);
+    if (prev->rseq)
+        note_return(prev);
 }
 
 void schedule(void)

@@ -90,6 +90,9 @@ struct thread {
     struct signal_state *sig; /* pending set, mask, altstack: proc/signal.h */
     uaddr_t set_child_tid, clear_child_tid;
     uaddr_t robust_list;
+    uaddr_t rseq; /* proc/rseq.c; 0: not registered */
+    u32 rseq_len, rseq_sig;
+    u32 rseq_cpu;  /* the CPU that user mode was told */
     void *journal; /* proc/: vfork completion and the like */
     u64 min_flt, maj_flt;
     u32 pagefault_disabled; /* > 0: user copies fail instead of faulting */

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * The way back to user mode when a bit of arch.work is set: reschedule, signals, the mask of sigsuspend. The entry code
+ * The way back to user mode when a bit of arch.work is set: reschedule, signals, the mask of sigsuspend, restartable sequences. The entry code
  * calls again as long as a bit is left, with interrupts off between its look and the return.
  */
 #include "arch/hooks.h"
+#include "proc/rseq.h"
 #include "proc/signal.h"
 #include "sched/sched.h"
 
@@ -14,4 +15,6 @@ void hook_exit_work(struct trapframe *f)
         schedule();
     if (thread_work(t, WORK_SIGNAL | WORK_NOTIFY | WORK_RESTORE_MASK))
         signal_deliver(f);
+    if (thread_work(t, WORK_RSEQ))
+        rseq_return(f);
 }

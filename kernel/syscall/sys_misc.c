@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* What belongs nowhere else: identity, limits, usage, futexes, random numbers, memory barriers, the machine's end. */
+/* What belongs nowhere else: identity, limits, usage, futexes, random numbers, the machine's end. */
 #include "abi/errno.h"
 #include "abi/futex.h"
 #include "abi/resource.h"
@@ -19,7 +19,6 @@
 #include "vm/mm.h"
 #include "vm/uio.h"
 
-#include <linux/membarrier.h>
 #include <linux/mempolicy.h>
 #include <linux/random.h>
 #include <linux/reboot.h>
@@ -242,53 +241,6 @@ long sys_getrandom(out_k buf, size_t len, u32 flags)
     memset(chunk, 0, sizeof(chunk));
     barrier();
     return done || !len ? (long)done : -EFAULT;
-}
-
-/* ---- barriers between CPUs ---- */
-
-static void nothing(void *arg)
-{
-    (void)arg; /* the interrupt is the barrier */
-}
-
-static void barrier_on(u64 cpus)
-{
-    cpus &= sched_online_mask() & ~(1ull << cpu_id());
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    if (cpus)
-        smp_call(cpus, nothing, NULL, true);
-}
-
-#define MEMBARRIER_KNOWN                                                                                  \
-    (MEMBARRIER_CMD_GLOBAL | MEMBARRIER_CMD_GLOBAL_EXPEDITED | MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED | \
-     MEMBARRIER_CMD_PRIVATE_EXPEDITED | MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED)
-
-long sys_membarrier(int cmd, u32 flags, int cpu)
-{
-    struct process *p = current_process();
-    (void)cpu;
-    if (flags)
-        return -EINVAL;
-    switch (cmd) {
-    case MEMBARRIER_CMD_QUERY:
-        return MEMBARRIER_KNOWN;
-    case MEMBARRIER_CMD_GLOBAL:
-    case MEMBARRIER_CMD_GLOBAL_EXPEDITED:
-        barrier_on(~0ull);
-        return 0;
-    case MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED:
-        return 0;
-    case MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED:
-        p->membarrier = true;
-        return 0;
-    case MEMBARRIER_CMD_PRIVATE_EXPEDITED:
-        if (!p->membarrier)
-            return -EPERM;
-        barrier_on(atomic_read(&current_thread()->mm->cpumask));
-        return 0;
-    default:
-        return -EINVAL;
-    }
 }
 
 /* ---- one memory node ---- */
