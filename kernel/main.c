@@ -34,6 +34,30 @@ static __init void log_level_init(void)
         klog_set_level((int)level);
 }
 
+/* Boot's code becomes free memory when PID 1 has had its start. */
+#define FREE_TEXT_NS 50000000ull
+static struct timer free_text_timer;
+static struct work free_text_work;
+
+static void free_text(struct work *w)
+{
+    (void)w;
+    mem_free_init_text();
+}
+
+static void free_text_expired(struct timer *t)
+{
+    (void)t;
+    work_queue(&free_text_work);
+}
+
+static void free_text_later(void)
+{
+    work_init(&free_text_work, free_text);
+    timer_init(&free_text_timer, free_text_expired);
+    timer_set(&free_text_timer, clock_monotonic() + FREE_TEXT_NS);
+}
+
 static void boot_thread(void *arg)
 {
     (void)arg;
@@ -43,7 +67,8 @@ static void boot_thread(void *arg)
     tty_init();            /* /dev/tty, /dev/console: the terminal of -t */
     process_start_first(); /* PID 1 */
     paging_drop_init();    /* code and data of boot: unmapped, ... */
-    mem_free_init();       /* ... then free memory */
+    mem_free_init_data();  /* ... then free memory, */
+    free_text_later();     /* the code a little later */
     smp_start_others();    /* the other CPUs, while PID 1 runs on this one */
     rcu_start_thread();    /* grace periods end from now on */
     work_run_forever();

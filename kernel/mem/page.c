@@ -652,9 +652,16 @@ static void free_image(char *start, char *end)
     }
 }
 
-void mem_free_init(void)
+void mem_free_init_data(void)
 {
-    extern char _init_text_start[], _init_text_end[], _init_data_start[], _init_data_end[];
-    free_image(_init_text_start, _init_text_end);
+    extern char _init_data_start[], _init_data_end[];
     free_image(_init_data_start, _init_data_end);
+}
+
+void mem_free_init_text(void)
+{
+    extern char _init_text_start[], _init_text_end[];
+    for (char *p = _init_text_start; p < _init_text_end; p += PAGE_SIZE)
+        clear_page(phys_to_virt((u64)p - KERNEL_BASE));
+    free_image(_init_text_start, _init_text_end);
 }

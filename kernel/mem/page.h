@@ -144,6 +144,11 @@ void mem_adopt_archive(paddr_t start, paddr_t end);
 /* The struct page of the archive's frame at `a`; the first use of a group of frames makes all its struct pages. */
 struct page *mem_archive_page(paddr_t a);
 /* After boot: the pages of __init code and data become free memory. */
-void mem_free_init(void);
+void mem_free_init_data(void); /* after paging_drop_init */
+/*
+ * The same for boot's code, overwritten first: a translator (QEMU's TCG) watches pages that code was translated from, and every
+ * store into one is slow until all of that code is gone. Not urgent, and not cheap there.
+ */
+void mem_free_init_text(void);
 
 #endif
