@@ -25,7 +25,7 @@ help:
 ##   make build         build/imgtool, build/kernel.elf, build/kernel-debug.elf
 ##   make lint          clang-format, clang-tidy, cppcheck, shellcheck, a clang build, the layering of the kernel's folders
 ##   make fuzz          every fuzz target for 60 s (FUZZ_SECONDS=n)
-##   make bench         figures against Linux: a table and build/bench.json (ROWS=pattern chooses)
+##   make bench         figures against Linux: a table and build/bench.json (ROWS='boot micro' chooses)
 ##   make setup         install what the build and the tests need (NO_INSTALL=1 prints the command and exits 2)
 ##   make compile_commands.json | clean
 ##   Variables: CC=gcc|clang, V=1 (show commands), WERROR=1, JOBS=n, KERNEL=path, ACCEL=tcg|kvm
