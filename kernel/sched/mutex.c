@@ -8,7 +8,13 @@
  * (HANDOFF), and then unlock leaves RESERVED behind, which only those who have slept may take. Without that, a thread
  * that takes a lock in a loop keeps it from a thread on another CPU for as long as it likes. A waiter that gives up
  * clears the bit and wakes another, so that a reservation always has somebody who is awake and will take it.
- * Rwsem: count readers, or -1. Newcomers stand back while a writer waits, so writers are not starved.
+ *
+ * Rwsem: count readers, -1 a writer, or RESERVED_FOR_WRITER. New readers stand back while a writer waits, so readers do not
+ * starve writers. Nor does a writer that takes it in a loop starve anybody: who was woken in vain is `due`, and a writer's
+ * unlock gives the lock to all due readers at once (they hold it before they know: `grants` has moved on), or else leaves
+ * it RESERVED_FOR_WRITER, which only a writer that is due may take; in turns when there are both. Those who wait change
+ * these figures under the queue's lock, and all of them are awake after an unlock, so that somebody takes a reservation; who
+ * gives up, being the last one due, takes it back.
  */
 #include "sched/mutex.h"
 
@@ -122,12 +128,29 @@ bool mutex_is_held(const struct mutex *m)
 
 /* ---- rwsem ---- */
 
+#define WRITER (-1l)
+#define RESERVED_FOR_WRITER (-2l)
+
+struct rwsem_wait {
+    bool due;   /* counted in due_readers or due_writers */
+    u32 looks;  /* at the lock so far */
+    u32 grants; /* a reader that is due: rwsem.grants then */
+};
+
 void rwsem_init(struct rwsem *s, enum lock_class cls)
 {
     s->count = 0;
     s->writers_waiting = 0;
+    s->due_readers = s->due_writers = 0;
+    s->grants = 0;
+    s->readers_were_last = false;
     waitq_init(&s->waiters);
     s->cls = cls;
+}
+
+static bool cas_count(struct rwsem *s, s64 old, s64 new)
+{
+    return __atomic_compare_exchange_n(&s->count, &old, new, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
 }
 
 static bool try_read(struct rwsem *s)
@@ -142,8 +165,90 @@ static bool try_read(struct rwsem *s)
 
 static bool try_write(struct rwsem *s)
 {
-    s64 c = 0;
-    return __atomic_compare_exchange_n(&s->count, &c, -1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+    return cas_count(s, 0, WRITER);
+}
+
+/* A reader that waits, or has: takes the lock, or is due after a sleep in vain. */
+static bool read_or_due(struct rwsem *s, struct rwsem_wait *w)
+{
+    bool slept = w->looks++ >= 2;
+    u64 flags = spin_lock_irqsave(&s->waiters.lock);
+    bool granted = w->due && s->grants != w->grants, got = granted || try_read(s);
+
+    if (got && w->due && !granted) {
+        s->due_readers--;
+    } else if (!got && slept && !w->due) {
+        w->due = true;
+        w->grants = s->grants;
+        s->due_readers++;
+    }
+    spin_unlock_irqrestore(&s->waiters.lock, flags);
+    return got;
+}
+
+static bool write_or_due(struct rwsem *s, struct rwsem_wait *w)
+{
+    bool slept = w->looks++ >= 2;
+    u64 flags = spin_lock_irqsave(&s->waiters.lock);
+    bool got = try_write(s) || (slept && cas_count(s, RESERVED_FOR_WRITER, WRITER));
+
+    if (got && w->due) {
+        s->due_writers--;
+    } else if (!got && slept && !w->due) {
+        w->due = true;
+        s->due_writers++;
+    }
+    spin_unlock_irqrestore(&s->waiters.lock, flags);
+    return got;
+}
+
+/* A reader gives up. True: it has been given the lock. */
+static bool read_given_up(struct rwsem *s, struct rwsem_wait *w)
+{
+    u64 flags = spin_lock_irqsave(&s->waiters.lock);
+    bool granted = w->due && s->grants != w->grants;
+
+    if (w->due && !granted)
+        s->due_readers--;
+    spin_unlock_irqrestore(&s->waiters.lock, flags);
+    return granted;
+}
+
+static void write_given_up(struct rwsem *s, struct rwsem_wait *w)
+{
+    u64 flags = spin_lock_irqsave(&s->waiters.lock);
+
+    if (w->due && --s->due_writers == 0)
+        (void)cas_count(s, RESERVED_FOR_WRITER, 0);
+    spin_unlock_irqrestore(&s->waiters.lock, flags);
+}
+
+/* A writer's unlock, `kept` being 1 when it goes on as a reader. */
+static void hand_over(struct rwsem *s, u32 kept)
+{
+    s64 count = kept;
+    u64 flags = spin_lock_irqsave(&s->waiters.lock);
+
+    if (s->due_readers && (kept || !s->due_writers || !s->readers_were_last)) {
+        count += s->due_readers;
+        s->due_readers = 0;
+        s->grants++;
+        s->readers_were_last = true;
+    } else if (s->due_writers && !kept) {
+        count = RESERVED_FOR_WRITER;
+        s->readers_were_last = false;
+    }
+    __atomic_store_n(&s->count, count, __ATOMIC_SEQ_CST);
+    spin_unlock_irqrestore(&s->waiters.lock, flags);
+}
+
+static void write_release(struct rwsem *s, u32 kept)
+{
+    if (unlikely(READ_ONCE(s->due)))
+        hand_over(s, kept);
+    else
+        __atomic_store_n(&s->count, (s64)kept, __ATOMIC_SEQ_CST);
+    waitq_wake_all(&s->waiters);
 }
 
 static int read_lock_state(struct rwsem *s, enum thread_state state)
@@ -151,7 +256,10 @@ static int read_lock_state(struct rwsem *s, enum thread_state state)
     lockdep_acquire(s, (enum lock_class)s->cls, true);
     if (likely(try_read(s)))
         return 0;
-    int err = wait_event_state(&s->waiters, try_read(s), state, NS_FOREVER, false);
+    struct rwsem_wait w = {0};
+    int err = wait_event_state(&s->waiters, read_or_due(s, &w), state, NS_FOREVER, false);
+    if (err && read_given_up(s, &w))
+        err = 0;
     if (err)
         lockdep_release(s, (enum lock_class)s->cls);
     return err;
@@ -162,12 +270,16 @@ static int write_lock_state(struct rwsem *s, enum thread_state state)
     lockdep_acquire(s, (enum lock_class)s->cls, true);
     if (likely(try_write(s)))
         return 0;
+    struct rwsem_wait w = {0};
     __atomic_add_fetch(&s->writers_waiting, 1, __ATOMIC_SEQ_CST);
-    int err = wait_event_state(&s->waiters, try_write(s), state, NS_FOREVER, false);
-    if (__atomic_sub_fetch(&s->writers_waiting, 1, __ATOMIC_SEQ_CST) == 0 && err)
-        waitq_wake_all(&s->waiters); /* readers stood back for us */
+    int err = wait_event_state(&s->waiters, write_or_due(s, &w), state, NS_FOREVER, false);
     if (err)
+        write_given_up(s, &w);
+    __atomic_sub_fetch(&s->writers_waiting, 1, __ATOMIC_SEQ_CST);
+    if (err) {
+        waitq_wake_all(&s->waiters); /* readers stood back for us, and what was reserved is free */
         lockdep_release(s, (enum lock_class)s->cls);
+    }
     return err;
 }
 
@@ -216,14 +328,12 @@ int rwsem_write_lock_killable(struct rwsem *s)
 void rwsem_write_unlock(struct rwsem *s)
 {
     lockdep_release(s, (enum lock_class)s->cls);
-    __atomic_store_n(&s->count, 0, __ATOMIC_SEQ_CST);
-    waitq_wake_all(&s->waiters);
+    write_release(s, 0);
 }
 
 void rwsem_downgrade(struct rwsem *s)
 {
-    __atomic_store_n(&s->count, 1, __ATOMIC_SEQ_CST);
-    waitq_wake_all(&s->waiters);
+    write_release(s, 1);
 }
 
 /* ---- completion ---- */

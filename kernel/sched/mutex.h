@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sleeping locks: mutex, reader/writer semaphore (writers are not starved), completion. Process context only.
+ * Sleeping locks: mutex, reader/writer semaphore (nobody is starved), completion. Process context only.
  * Uncontended paths are one atomic instruction.
  */
 #ifndef SCHED_MUTEX_H
@@ -27,10 +27,18 @@ bool mutex_is_held(const struct mutex *m); /* by the caller */
 void mutex_lock_nested(struct mutex *m);   /* equal class allowed: the caller follows the rule in lock_order.h */
 
 struct rwsem {
-    s64 count; /* readers, or -1 writer */
+    s64 count; /* readers, or what mutex.c says */
     u32 writers_waiting;
-    struct waitq waiters;
     u32 cls;
+    union { /* (waiters.lock) who was woken in vain */
+        struct {
+            u32 due_readers, due_writers;
+        };
+        u64 due;
+    };
+    u32 grants;             /* (waiters.lock) how often the due readers were given the lock */
+    bool readers_were_last; /* (waiters.lock) ... and were they, at the last hand-over? */
+    struct waitq waiters;
 };
 void rwsem_init(struct rwsem *s, enum lock_class cls);
 void rwsem_read_lock(struct rwsem *s);
