@@ -180,7 +180,7 @@ static void populate_dev(const struct fs_view *v)
 {
     struct path dev;
 
-    must(path_lookup(v, NULL, "/dev", 0, &dev), "/dev");
+    must(path_lookup(v, NULL, "/dev", LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &dev), "/dev");
     path_follow_mounts(&dev);
     devfs_populate(&dev);
     path_put(&dev);
@@ -229,15 +229,16 @@ void vfs_at_mounts(void (*fn)(void))
 }
 
 /* Names and inodes that nobody uses. Their memory comes back after a grace period, and as pages only when whole slabs are
- * empty, so many are dropped at once. */
+ * empty, so many are dropped at once. What others have let go of and is on its way is waited for, too. */
 static u64 shrink_names(u64 want)
 {
     u64 before = atomic_read(&mem_count.slab);
     u64 dropped = dcache_shrink(MAX(want, 64ul) * 32);
 
-    if (!dropped)
+    if (rcu_busy())
+        rcu_synchronize();
+    else if (!dropped)
         return 0;
-    rcu_synchronize();
     u64 after = atomic_read(&mem_count.slab);
     return before > after ? before - after : 1;
 }

@@ -45,6 +45,7 @@ static inline void rcu_read_unlock(void)
 void rcu_call(struct rcu_head *h,
               void (*fn)(struct rcu_head *h)); /* fn runs in process context, after a grace period */
 void rcu_synchronize(void);
+bool rcu_busy(void);           /* callbacks are probably waiting */
 void rcu_note_quiescent(void); /* the switch and idle call it */
 
 void timer_module_init(void); /* after sched_init */

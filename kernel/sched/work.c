@@ -86,18 +86,21 @@ static struct rcu_cpu {
 } __cacheline rcu_cpus[MAX_CPUS];
 
 static struct waitq rcu_wait = WAITQ_INIT(rcu_wait);
-static u32 rcu_pending; /* 0 nothing, 1 some: the timer is set, 2 at once */
+static u32 rcu_urgent; /* the thread is to go round */
+static u32 rcu_armed;  /* the timer is set, or about to be: nobody else may set it until it has expired */
 static struct timer rcu_timer;
+static bool rcu_running; /* before, nobody may wait */
 
 static void rcu_hurry(void)
 {
-    WRITE_ONCE(rcu_pending, 2);
+    WRITE_ONCE(rcu_urgent, 1);
     waitq_wake_all(&rcu_wait);
 }
 
 static void rcu_timer_expired(struct timer *t)
 {
     (void)t;
+    __atomic_store_n(&rcu_armed, 0, __ATOMIC_SEQ_CST); /* before the lists are looked at: who saw 1 is in one of them */
     rcu_hurry();
 }
 
@@ -122,11 +125,16 @@ void rcu_call(struct rcu_head *h, void (*fn)(struct rcu_head *h))
     spin_unlock(&c->lock);
     irq_restore(flags);
     u32 none = 0;
-    if (many && READ_ONCE(rcu_pending) != 2)
+    if (many && !READ_ONCE(rcu_urgent))
         rcu_hurry();
-    else if (!READ_ONCE(rcu_pending) &&
-             __atomic_compare_exchange_n(&rcu_pending, &none, 1, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+    else if (!READ_ONCE(rcu_armed) &&
+             __atomic_compare_exchange_n(&rcu_armed, &none, 1, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
         timer_set(&rcu_timer, clock_monotonic() + RCU_BATCH_NS);
+}
+
+bool rcu_busy(void)
+{
+    return READ_ONCE(rcu_running) && (READ_ONCE(rcu_armed) || READ_ONCE(rcu_urgent));
 }
 
 static struct rcu_head *rcu_take_all(void)
@@ -173,8 +181,8 @@ static void rcu_thread(void *arg)
 {
     (void)arg;
     for (;;) {
-        wait_event(&rcu_wait, READ_ONCE(rcu_pending) == 2);
-        WRITE_ONCE(rcu_pending, 0);
+        wait_event(&rcu_wait, READ_ONCE(rcu_urgent));
+        WRITE_ONCE(rcu_urgent, 0);
         __atomic_thread_fence(__ATOMIC_SEQ_CST);
         struct rcu_head *h = rcu_take_all();
         if (h)
@@ -219,4 +227,5 @@ void rcu_start_thread(void)
 {
     if (!kthread_start(rcu_thread, NULL, "rcu"))
         panic("no memory for the first kernel threads");
+    WRITE_ONCE(rcu_running, true);
 }
