@@ -262,6 +262,17 @@ static int add_nested(struct epoll *ep, struct file *f, u32 fd, const struct epo
     return err;
 }
 
+/* ep came to be watched while f was added to it: the check of that one may have missed f. */
+static int check_added(struct epoll *ep, struct file *f, u32 fd)
+{
+    mutex_lock(&epoll_nest_lock);
+    int err = epoll_ways_allowed(f) ? 0 : -EINVAL;
+    if (err)
+        (void)control(ep, EPOLL_CTL_DEL, f, fd, NULL);
+    mutex_unlock(&epoll_nest_lock);
+    return err;
+}
+
 int epoll_control(struct file *epf, int op, struct file *f, u32 fd, const struct epoll_event_k *ev)
 {
     struct epoll *ep = epf->private;
@@ -275,7 +286,10 @@ int epoll_control(struct file *epf, int op, struct file *f, u32 fd, const struct
     const struct epoll_event_k all = {ev->events | EPOLLERR | EPOLLHUP, ev->data};
     if (op == EPOLL_CTL_ADD && (file_is_epoll(f) || !list_empty(&epf->epoll_links)))
         return add_nested(ep, f, fd, &all);
-    return control(ep, op, f, fd, &all);
+    err = control(ep, op, f, fd, &all);
+    if (!err && op == EPOLL_CTL_ADD && unlikely(!list_empty(&epf->epoll_links)))
+        err = check_added(ep, f, fd);
+    return err;
 }
 
 /* ---- waiting ---- */
