@@ -45,14 +45,14 @@ static int get_super(struct super **out)
     return err;
 }
 
-static struct dentry *make_dentry(struct super *sb, const char *name)
+static struct dentry *make_dentry(struct super *sb, const char *before, const char *name)
 {
-    size_t prefix = strlen(NAME_PREFIX), len = strlen(name);
+    size_t prefix = strlen(before), len = strlen(name);
     char *full = kmalloc(prefix + len + 11, MEM_WAIT);
 
     if (!full)
         return NULL;
-    memcpy(full, NAME_PREFIX, prefix);
+    memcpy(full, before, prefix);
     memcpy(full + prefix, name, len);
     memcpy(full + prefix + len, " (deleted)", 11);
     struct dentry *d = dentry_alloc(NULL, sb, full, (u32)(prefix + len + 10));
@@ -81,6 +81,22 @@ static int open_on(struct dentry *d, struct inode *i, const struct fs_cred *c, s
     return 0;
 }
 
+/* Takes over the reference to i, also on failure. */
+static int name_and_open(struct super *sb, const char *before, const char *name, struct inode *i,
+                         const struct fs_cred *c, struct file **out)
+{
+    struct dentry *d = make_dentry(sb, before, name);
+    if (!d) {
+        inode_put(i);
+        return -ENOMEM;
+    }
+    dentry_instantiate(d, i);
+    int err = open_on(d, i, c, out);
+    if (err)
+        dentry_put(d);
+    return err;
+}
+
 int memfd_open(const char *name, u32 flags, const struct fs_cred *c, struct file **out)
 {
     struct super *sb;
@@ -96,16 +112,18 @@ int memfd_open(const char *name, u32 flags, const struct fs_cred *c, struct file
     u32 seals = flags & (MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL) ? 0 : F_SEAL_SEAL;
     tmpfs_i(i)->file.seals = (seals | (flags & MFD_NOEXEC_SEAL ? F_SEAL_EXEC : 0));
     tmpfs_i(i)->file.sealable = true;
-    struct dentry *d = make_dentry(sb, name);
-    if (!d) {
-        inode_put(i);
-        return -ENOMEM;
-    }
-    dentry_instantiate(d, i);
-    err = open_on(d, i, c, out);
-    if (err)
-        dentry_put(d);
-    return err;
+    return name_and_open(sb, NAME_PREFIX, name, i, c, out);
+}
+
+int memfd_open_segment(const char *name, const struct fs_cred *c, struct file **out)
+{
+    struct super *sb;
+    struct inode *i;
+
+    int err = get_super(&sb);
+    if (!err)
+        err = tmpfs_new_unlinked(sb, S_IFREG | 0777, c, &i);
+    return err ? err : name_and_open(sb, "/SYSV", name, i, c, out);
 }
 
 int memfd_get_seals(struct file *f)

@@ -7,6 +7,8 @@
 
 /* flags: MFD_*. -EINVAL. */
 int memfd_open(const char *name, u32 flags, const struct fs_cred *c, struct file **out);
+/* A segment of System V's shared memory: the same kind of file, without seals. */
+int memfd_open_segment(const char *name, const struct fs_cred *c, struct file **out);
 /* F_GET_SEALS: F_SEAL_* or -EINVAL (not a file of tmpfs). */
 int memfd_get_seals(struct file *f);
 /* F_ADD_SEALS: -EPERM (sealed, or not writable), -EBUSY (mapped writable), -EINVAL. */

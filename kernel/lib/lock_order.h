@@ -17,6 +17,7 @@ enum lock_class {
     /* files */
     LOCK_EPOLL_TREE = 148,      /* S who may nest epolls (fs/epoll.c) */
     LOCK_EPOLL = 150,           /* S epoll.lock; nests outer → inner; polls the files it watches */
+    LOCK_IPC = 190,             /* S System V IPC: a table of ids and its objects (held over user copies) */
     LOCK_STANDARD_MOUNTS = 195, /* S fs/init.c: the first walk mounts /proc, /dev, ... */
     LOCK_RENAME = 200,          /* S super.rename_lock: cross-directory rename */
     LOCK_FILE_POS = 210,        /* S file.pos_lock */

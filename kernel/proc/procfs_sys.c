@@ -14,6 +14,7 @@
 #include "lib/string.h"
 #include "mem/page.h"
 #include "proc/cpu_flags.h"
+#include "proc/ipc.h"
 #include "proc/process.h"
 #include "proc/procfs.h"
 #include "proc/uts.h"
@@ -273,9 +274,6 @@ static const struct {
     {"sys/kernel/panic", "0"},
     {"sys/kernel/tainted", "0"},
     {"sys/kernel/sched_rr_timeslice_ms", "100"},
-    {"sys/kernel/shmmax", "18446744073692774399"},
-    {"sys/kernel/shmall", "18446744073692774399"},
-    {"sys/kernel/shmmni", "4096"},
     {"sys/kernel/msgmax", "8192"},
     {"sys/kernel/random/entropy_avail", "256"},
     {"sys/kernel/random/poolsize", "256"},
@@ -317,6 +315,7 @@ void procfs_sys_init(void)
     for (u32 i = 0; i < ARRAY_SIZE(texts); i++)
         proc_register(texts[i].path, 0444, show_text, NULL, (void *)(unsigned long)texts[i].text);
     proc_register("swaps", 0444, show_text, NULL, "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority");
+    shm_init();
     register_uts("sys/kernel/ostype", offsetof(struct new_utsname, sysname), false);
     register_uts("sys/kernel/osrelease", offsetof(struct new_utsname, release), false);
     register_uts("sys/kernel/version", offsetof(struct new_utsname, version), false);
