@@ -137,7 +137,7 @@ static void working_directory(void)
 
 static void new_root(void)
 {
-    char cwd[64];
+    char cwd[4096];
     struct stat inside, st;
     REQ(mkdir("jail", 0755) == 0 && mkdir("jail/sub", 0755) == 0 && symlink("/sub", "jail/abs") == 0);
     REQ(stat("jail/sub", &inside) == 0);
@@ -145,12 +145,12 @@ static void new_root(void)
         REQ(chroot("jail") == 0 && chdir("/") == 0);
         REQ(stat("/sub", &st) == 0 && st.st_ino == inside.st_ino);
         REQ(stat("/abs", &st) == 0 && st.st_ino == inside.st_ino);
-        REQ(getcwd(cwd, 64) && !strcmp(cwd, "/"));
+        REQ(getcwd(cwd, sizeof cwd) && !strcmp(cwd, "/"));
         REQ(stat("/../../sub", &st) == 0 && st.st_ino == inside.st_ino);
     });
     CHECK_CHILD("a working directory outside the new root is unreachable", {
         REQ(chroot("jail") == 0);
-        REQ(syscall(SYS_getcwd, cwd, 64) > 0 && !strncmp(cwd, "(unreachable)", 13));
+        REQ(syscall(SYS_getcwd, cwd, sizeof cwd) > 0 && !strncmp(cwd, "(unreachable)", 13));
     });
     CHECK_CHILD("an open directory leads out of the root", {
         int out = open(".", O_RDONLY);
