@@ -24,6 +24,7 @@ struct options {
     struct oci_list env, env_files, ports;
     const char *cwd, *user, *hostname, *entrypoint, *stop_signal;
     bool tty, interactive, init;
+    bool rm;                 /* as docker has it; a machine leaves nothing anyway */
     int64_t stop_timeout_ms; /* -1: not given */
     /* the machine */
     uint64_t memory; /* bytes; 0: by the archive's size */

@@ -334,6 +334,7 @@ static int run(const struct command *self, const struct options *o, struct oci_e
 static const struct option_row own[] = {
     {'m', "memory", OPTION_SIZE, AT(memory), "SIZE", "memory, such as 512m or 2g (default: the image and 256m)"},
     {0, "cpus", OPTION_CPUS, AT(cpus), "N", "number of CPUs (default 1)"},
+    {0, "rm", OPTION_FLAG, AT(rm), NULL, "nothing is left of a machine anyway: accepted for docker's habit"},
     {0, "stop-timeout", OPTION_DURATION, AT(stop_timeout_ms), "TIME", "from stop signal to kill (default 10s)"},
     {0, "timeout", OPTION_DURATION, AT(timeout_ms), "TIME", "end the machine after this time, with code 124"},
     {0, "strace", OPTION_FLAG, AT(strace), NULL, "trace system calls to standard error"},

@@ -157,6 +157,10 @@ static int parse_docker(const char *text, const char *name, struct oci_ref *ref,
         return oci_fail(err, WHAT, text, "the image's name is empty");
     if (!copy)
         return oci_fail_memory(err, WHAT, text);
+    if (*name == '/' || strncmp(name, "./", 2) == 0 || strncmp(name, "../", 3) == 0)
+        return oci_fail(
+            err, WHAT, text,
+            "it is a path; an image in OCI layout is oci:PATH, an archive oci-archive:PATH or docker-archive:PATH");
     cause = cut_docker_name(copy, &tag, &digest);
     if (has_registry(copy)) {
         host = "";

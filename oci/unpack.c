@@ -169,6 +169,9 @@ int oci_unpack(struct oci_image *image, const struct oci_options *opt, struct oc
         if (image_refetch(image, opt, err) < 0)
             return -1;
         result = unpack_once(image, opt, err);
+    } else if (result == LAYER_NO_BLOB) {
+        err->msg[0] = 0;
+        return oci_fail(err, "pull", image->ref, "a layer of it is not in the cache, and --offline was given");
     }
     return result == LAYER_OK ? check_sizes(image, &opt->limits, err) : -1;
 }
