@@ -16,6 +16,7 @@
 #include "proc/itimer.h"
 #include "proc/process.h"
 #include "proc/signal_internal.h"
+#include "proc/sysv_sem.h"
 #include "vm/mm.h"
 
 void (*proc_hook_disassociate_tty)(struct process *leader, bool exiting);
@@ -271,6 +272,8 @@ static __noreturn void exit_thread(u32 status)
             process_container_end(p->group_exit ? p->group_status : (u32)p->leader->exit_code);
         itimer_stop(p);
     }
+    if (last)
+        sem_exit(p);
     drop_mm(t, last);
     drop_files(t);
     if (last)

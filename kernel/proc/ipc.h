@@ -61,6 +61,7 @@ struct ipc_limit {
     u64 *value, max;
 };
 void ipc_register_limit(const char *path, struct ipc_limit *limit);
-void shm_init(void);
+void shm_init(void); /* their files in /proc */
+void sem_init(void);
 
 #endif

@@ -80,6 +80,7 @@ struct process {
     bool zombie, reaped, subreaper, has_child_subreaper;
     bool execed;     /* since fork: setpgid's EACCES */
     bool thp_disable;
+    struct list sem_undos; /* SEM_UNDO of System V semaphores (their table's lock) */
     u32 membarrier; /* MEMBARRIER_CMD_REGISTER_* that were done */
 
     struct waitq child_wait;    /* wait4 of this process's threads */

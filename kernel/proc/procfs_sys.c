@@ -316,6 +316,7 @@ void procfs_sys_init(void)
         proc_register(texts[i].path, 0444, show_text, NULL, (void *)(unsigned long)texts[i].text);
     proc_register("swaps", 0444, show_text, NULL, "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority");
     shm_init();
+    sem_init();
     register_uts("sys/kernel/ostype", offsetof(struct new_utsname, sysname), false);
     register_uts("sys/kernel/osrelease", offsetof(struct new_utsname, release), false);
     register_uts("sys/kernel/version", offsetof(struct new_utsname, version), false);

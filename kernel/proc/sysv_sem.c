@@ -1,0 +1,488 @@
+// SPDX-License-Identifier: MIT
+/*
+ * System V semaphores. The operations of a call happen all at once or not at all; a caller that has to wait lies on its set's
+ * list, and whoever changes the set performs the operations of those that can go on now, in the order they came. So a
+ * sleeper wakes with its result.
+ *
+ * A waiter lies on its thread's stack. Whoever takes it off the list stores `result` as the last access; the waiter returns
+ * only after it has seen that, or has taken itself off. SEM_UNDO is kept a process and a set. All under the table's lock.
+ */
+#include "proc/sysv_sem.h"
+
+#include "abi/errno.h"
+#include "fs/vfs.h"
+#include "lib/string.h"
+#include "mem/slab.h"
+
+#define MAY_READ_SET 0444u
+#define MAY_CHANGE_SET 0222u
+#define WAITING 1
+
+struct semaphore {
+    s32 value, pid;
+};
+struct set {
+    struct ipc_object ipc;
+    u32 count;
+    s64 otime, ctime;
+    struct list waiters, undos;
+    struct semaphore sems[];
+};
+struct undo { /* what a process's end adds to a set */
+    struct list set_link, process_link;
+    struct set *set;
+    s32 adjust[];
+};
+struct sem_waiter {
+    struct list link;
+    struct thread *thread;
+    struct sembuf *ops;
+    u32 count, blocking; /* which operation it is that waits */
+    struct undo *undo;
+    int result; /* WAITING, 0, -errno */
+};
+
+static struct ipc_ids ids = IPC_IDS_INIT(ids, 32000);
+static u32 total; /* semaphores of all sets */
+static u64 semmsl = SEM_SET_MAX, semmns = 1024000000, semopm = SEM_OPS_MAX, semmni = 32000;
+
+static struct set *set_of(struct ipc_object *o)
+{
+    return container_of(o, struct set, ipc);
+}
+
+/* ---- making and finding ---- */
+
+static int check_count(struct ipc_object *o, u64 count)
+{
+    return count > set_of(o)->count ? -EINVAL : 0;
+}
+
+static int make(s32 key, u32 flags, u64 count)
+{
+    if (!count)
+        return -EINVAL;
+    if (total + count > semmns)
+        return -ENOSPC;
+    struct set *s = kzalloc(sizeof(*s) + count * sizeof(s->sems[0]), MEM_WAIT);
+    if (!s)
+        return -ENOMEM;
+    s->count = (u32)count;
+    s->ctime = ipc_now();
+    list_init(&s->waiters);
+    list_init(&s->undos);
+    ids.limit = (u32)MIN(semmni, (u64)IPC_SLOTS);
+    int id = ipc_add(&ids, &s->ipc, key, flags);
+    if (id < 0)
+        kfree(s);
+    else
+        total += s->count;
+    return id;
+}
+
+int sem_get(s32 key, int count, u32 flags)
+{
+    if (count < 0 || (u64)count > semmsl)
+        return -EINVAL;
+    return ipc_get(&ids, key, flags, check_count, make, (u64)count);
+}
+
+/* The set of this process's undo, made when it is missing. */
+static int get_undo(struct process *p, struct set *s, struct undo **out)
+{
+    struct undo *u;
+    list_for_each (u, &p->sem_undos, process_link) {
+        if (u->set == s) {
+            *out = u;
+            return 0;
+        }
+    }
+    u = kzalloc(sizeof(*u) + s->count * sizeof(u->adjust[0]), MEM_WAIT);
+    if (!u)
+        return -ENOMEM;
+    u->set = s;
+    list_add_tail(&p->sem_undos, &u->process_link);
+    list_add_tail(&s->undos, &u->set_link);
+    *out = u;
+    return 0;
+}
+
+static void free_undo(struct undo *u)
+{
+    list_del(&u->set_link);
+    list_del(&u->process_link);
+    kfree(u);
+}
+
+/* ---- operations ---- */
+
+static void revert(struct set *s, const struct sem_waiter *w, u32 n)
+{
+    while (n--) {
+        const struct sembuf *op = &w->ops[n];
+        s->sems[op->sem_num].value -= op->sem_op;
+        if (op->sem_flg & SEM_UNDO)
+            w->undo->adjust[op->sem_num] += op->sem_op;
+    }
+}
+
+/* One of them: 0, WAITING, -ERANGE. */
+static int try_one(struct set *s, const struct sem_waiter *w, const struct sembuf *op)
+{
+    struct semaphore *sem = &s->sems[op->sem_num];
+    s32 value = sem->value + op->sem_op;
+    if ((op->sem_op == 0 && sem->value) || value < 0)
+        return WAITING;
+    if (value > SEM_VALUE_MAX)
+        return -ERANGE;
+    if (op->sem_flg & SEM_UNDO) {
+        s32 adjust = w->undo->adjust[op->sem_num] - op->sem_op;
+        if (adjust < -SEM_VALUE_MAX - 1 || adjust > SEM_VALUE_MAX)
+            return -ERANGE;
+        w->undo->adjust[op->sem_num] = adjust;
+    }
+    sem->value = value;
+    return 0;
+}
+
+/* All of them or none: 0, WAITING, -ERANGE, -EAGAIN. */
+static int try_all(struct set *s, struct sem_waiter *w, s32 pid)
+{
+    for (u32 i = 0; i < w->count; i++) {
+        int err = try_one(s, w, &w->ops[i]);
+        if (!err)
+            continue;
+        revert(s, w, i);
+        w->blocking = i;
+        return err == WAITING && (w->ops[i].sem_flg & IPC_NOWAIT) ? -EAGAIN : err;
+    }
+    for (u32 i = 0; i < w->count; i++)
+        s->sems[w->ops[i].sem_num].pid = pid;
+    s->otime = ipc_now();
+    return 0;
+}
+
+static bool alters(const struct sem_waiter *w)
+{
+    for (u32 i = 0; i < w->count; i++) {
+        if (w->ops[i].sem_op)
+            return true;
+    }
+    return false;
+}
+
+static void finish(struct sem_waiter *w, int result)
+{
+    struct thread *t = w->thread;
+    list_del(&w->link);
+    thread_get(t); /* it may return and exit as soon as it sees the result */
+    store_release(&w->result, result);
+    thread_wake(t, WAKE_NORMAL);
+    thread_put(t);
+}
+
+/* After a change, in the order they came; each that changes something may let earlier ones go. */
+static void let_others(struct set *s)
+{
+    struct sem_waiter *w, *next;
+    bool again = true;
+    while (again) {
+        again = false;
+        list_for_each_safe (w, next, &s->waiters, link) {
+            int result = try_all(s, w, w->thread->process->pid);
+            if (result == WAITING)
+                continue;
+            finish(w, result);
+            if (!result && alters(w)) {
+                again = true;
+                break;
+            }
+        }
+    }
+}
+
+static int check_ops(struct set *s, const struct sem_waiter *w, bool *undo)
+{
+    *undo = false;
+    for (u32 i = 0; i < w->count; i++) {
+        if (w->ops[i].sem_num >= s->count)
+            return -EFBIG;
+        *undo |= (w->ops[i].sem_flg & SEM_UNDO) != 0;
+    }
+    return ipc_permits(&s->ipc, alters(w) ? MAY_CHANGE_SET : MAY_READ_SET) ? 0 : -EACCES;
+}
+
+/* Sleeps until there is a result; ids.lock is not held. */
+static int wait_for_result(struct sem_waiter *w, ns_t deadline)
+{
+    int err = 0;
+    for (;;) {
+        sleep_prepare(THREAD_SLEEP_INT);
+        if (load_acquire(&w->result) != WAITING || err)
+            break;
+        if (signal_pending()) {
+            err = -EINTR;
+            break;
+        }
+        err = sleep_until(deadline);
+    }
+    sleep_cancel();
+    if (load_acquire(&w->result) != WAITING)
+        return w->result;
+    mutex_lock(&ids.lock);
+    int result = w->result;
+    if (result == WAITING) {
+        list_del(&w->link);
+        result = err == -EINTR ? -EINTR : -EAGAIN;
+    }
+    mutex_unlock(&ids.lock);
+    return result;
+}
+
+static int operate_locked(struct set *s, struct sem_waiter *w)
+{
+    bool undo;
+    int err = check_ops(s, w, &undo);
+    if (!err && undo)
+        err = get_undo(current_process(), s, &w->undo);
+    if (err)
+        return err;
+    err = try_all(s, w, current_process()->pid);
+    if (err == WAITING)
+        list_add_tail(&s->waiters, &w->link);
+    else if (!err && alters(w))
+        let_others(s);
+    return err;
+}
+
+int sem_operate(int id, struct sembuf *ops, u32 count, ns_t deadline)
+{
+    struct ipc_object *o;
+    struct sem_waiter w = {.thread = current_thread(), .ops = ops, .count = count, .result = WAITING};
+    if (id < 0)
+        return -EINVAL;
+    mutex_lock(&ids.lock);
+    int err = ipc_find(&ids, id, 0, &o);
+    if (!err)
+        err = operate_locked(set_of(o), &w);
+    mutex_unlock(&ids.lock);
+    return err == WAITING ? wait_for_result(&w, deadline) : err;
+}
+
+/* ---- the end of a process ---- */
+
+static void apply(struct undo *u, s32 pid)
+{
+    struct set *s = u->set;
+    for (u32 i = 0; i < s->count; i++) {
+        if (!u->adjust[i])
+            continue;
+        s->sems[i].value = MIN(MAX(s->sems[i].value + u->adjust[i], 0), SEM_VALUE_MAX);
+        s->sems[i].pid = pid;
+    }
+    free_undo(u);
+    s->otime = ipc_now();
+    let_others(s);
+}
+
+void sem_exit(struct process *p)
+{
+    if (list_empty(&p->sem_undos)) /* its own threads made them, and are gone; IPC_RMID only takes off */
+        return;
+    mutex_lock(&ids.lock);
+    while (!list_empty(&p->sem_undos))
+        apply(list_first(&p->sem_undos, struct undo, process_link), p->pid);
+    mutex_unlock(&ids.lock);
+}
+
+/* ---- control ---- */
+
+int sem_stat(int id, int cmd, struct semid64_ds *out)
+{
+    struct ipc_object *o;
+    memset(out, 0, sizeof(*out));
+    mutex_lock(&ids.lock);
+    int err = cmd == IPC_STAT ? ipc_find(&ids, id, MAY_READ_SET, &o)
+                              : ipc_find_slot(&ids, id, cmd == SEM_STAT ? MAY_READ_SET : 0, &o);
+    if (!err) {
+        ipc_fill_perm(o, &out->sem_perm);
+        out->sem_otime = set_of(o)->otime;
+        out->sem_ctime = set_of(o)->ctime;
+        out->sem_nsems = set_of(o)->count;
+        err = cmd == IPC_STAT ? 0 : o->id;
+    }
+    mutex_unlock(&ids.lock);
+    return err;
+}
+
+int sem_set(int id, const struct semid64_ds *ds)
+{
+    struct ipc_object *o;
+    mutex_lock(&ids.lock);
+    int err = ipc_find_owned(&ids, id, &o);
+    if (!err) {
+        ipc_set_perm(o, &ds->sem_perm);
+        set_of(o)->ctime = ipc_now();
+    }
+    mutex_unlock(&ids.lock);
+    return err;
+}
+
+int sem_remove(int id)
+{
+    struct ipc_object *o;
+    mutex_lock(&ids.lock);
+    int err = ipc_find_owned(&ids, id, &o);
+    if (!err) {
+        struct set *s = set_of(o);
+        while (!list_empty(&s->waiters))
+            finish(list_first(&s->waiters, struct sem_waiter, link), -EIDRM);
+        while (!list_empty(&s->undos))
+            free_undo(list_first(&s->undos, struct undo, set_link));
+        total -= s->count;
+        ipc_remove(&ids, o);
+        kfree(s);
+    }
+    mutex_unlock(&ids.lock);
+    return err;
+}
+
+static int count_waiters(const struct set *s, u32 num, bool for_zero)
+{
+    struct sem_waiter *w;
+    int n = 0;
+    list_for_each (w, &s->waiters, link) {
+        const struct sembuf *op = &w->ops[w->blocking];
+        n += op->sem_num == num && (for_zero ? op->sem_op == 0 : op->sem_op < 0);
+    }
+    return n;
+}
+
+static int ask_locked(const struct set *s, u32 num, int cmd)
+{
+    if (num >= s->count)
+        return -EINVAL;
+    switch (cmd) {
+    case GETVAL:
+        return s->sems[num].value;
+    case GETPID:
+        return s->sems[num].pid;
+    default:
+        return count_waiters(s, num, cmd == GETZCNT);
+    }
+}
+
+int sem_ask(int id, u32 num, int cmd)
+{
+    struct ipc_object *o;
+    mutex_lock(&ids.lock);
+    int n = ipc_find(&ids, id, MAY_READ_SET, &o);
+    if (!n)
+        n = ask_locked(set_of(o), num, cmd);
+    mutex_unlock(&ids.lock);
+    return n;
+}
+
+static void put_value(struct set *s, u32 num, s32 value)
+{
+    struct undo *u;
+    list_for_each (u, &s->undos, set_link)
+        u->adjust[num] = 0;
+    s->sems[num].value = value;
+    s->sems[num].pid = current_process()->pid;
+}
+
+int sem_set_value(int id, u32 num, int value)
+{
+    struct ipc_object *o;
+    if (value < 0 || value > SEM_VALUE_MAX)
+        return -ERANGE;
+    mutex_lock(&ids.lock);
+    int err = ipc_find(&ids, id, 0, &o);
+    if (!err && num >= set_of(o)->count)
+        err = -EINVAL;
+    if (!err && !ipc_permits(o, MAY_CHANGE_SET))
+        err = -EACCES;
+    if (!err) {
+        put_value(set_of(o), num, value);
+        set_of(o)->ctime = ipc_now();
+        let_others(set_of(o));
+    }
+    mutex_unlock(&ids.lock);
+    return err;
+}
+
+int sem_count(int id, u32 wanted)
+{
+    struct ipc_object *o;
+    mutex_lock(&ids.lock);
+    int n = ipc_find(&ids, id, wanted, &o);
+    if (!n)
+        n = (int)set_of(o)->count;
+    mutex_unlock(&ids.lock);
+    return n;
+}
+
+int sem_all(int id, u16 *values, u32 count, bool set)
+{
+    struct ipc_object *o;
+    mutex_lock(&ids.lock);
+    int err = ipc_find(&ids, id, set ? MAY_CHANGE_SET : MAY_READ_SET, &o);
+    if (!err && set_of(o)->count != count)
+        err = -EIDRM; /* another one since sem_count() */
+    for (u32 i = 0; !err && i < count; i++) {
+        if (set)
+            put_value(set_of(o), i, values[i]);
+        else
+            values[i] = (u16)set_of(o)->sems[i].value;
+    }
+    if (!err && set) {
+        set_of(o)->ctime = ipc_now();
+        let_others(set_of(o));
+    }
+    mutex_unlock(&ids.lock);
+    return err;
+}
+
+int sem_info(int cmd, struct seminfo *out)
+{
+    memset(out, 0, sizeof(*out));
+    mutex_lock(&ids.lock);
+    out->semmni = (int)semmni;
+    out->semmns = out->semmap = out->semmnu = (int)semmns;
+    out->semmsl = (int)semmsl;
+    out->semopm = out->semume = (int)semopm;
+    out->semvmx = SEM_VALUE_MAX;
+    out->semusz = cmd == SEM_INFO ? (int)ids.used : 20;
+    out->semaem = cmd == SEM_INFO ? (int)total : SEM_VALUE_MAX;
+    int last = ipc_last_slot(&ids);
+    mutex_unlock(&ids.lock);
+    return last;
+}
+
+static int show(struct seq_buf *b, void *arg)
+{
+    struct ipc_object *o;
+    (void)arg;
+    seq_puts(b, "       key      semid perms      nsems   uid   gid  cuid  cgid      otime      ctime\n");
+    mutex_lock(&ids.lock);
+    for (u32 i = 0; (o = ipc_next(&ids, &i));) {
+        seq_printf(b, "%10d %10d  %4o %10u %5u %5u %5u %5u %10lld %10lld\n", o->key, o->id, o->mode, set_of(o)->count,
+                   o->uid, o->gid, o->cuid, o->cgid, (long long)set_of(o)->otime, (long long)set_of(o)->ctime);
+    }
+    mutex_unlock(&ids.lock);
+    return 0;
+}
+
+static int show_limits(struct seq_buf *b, void *arg)
+{
+    (void)arg;
+    seq_printf(b, "%d\t%d\t%d\t%d\n", (int)semmsl, (int)semmns, (int)semopm, (int)semmni);
+    return 0;
+}
+
+void sem_init(void)
+{
+    proc_register("sys/kernel/sem", 0444, show_limits, NULL, NULL);
+    proc_register("sysvipc/sem", 0444, show, NULL, NULL);
+}
