@@ -18,13 +18,17 @@ enum lock_class {
     LOCK_EPOLL_TREE = 148,      /* S who may nest epolls (fs/epoll.c) */
     LOCK_EPOLL = 150,           /* S epoll.lock; nests outer → inner; polls the files it watches */
     LOCK_IPC = 190,             /* S System V IPC: a table of ids and its objects (held over user copies) */
+    LOCK_SOCKET_BIND = 192,     /* S a socket gets its name (net/unix_name.c) */
     LOCK_STANDARD_MOUNTS = 195, /* S fs/init.c: the first walk mounts /proc, /dev, ... */
     LOCK_RENAME = 200,          /* S super.rename_lock: cross-directory rename */
     LOCK_FILE_POS = 210,        /* S file.pos_lock */
     LOCK_INODE_DIR = 220,       /* S inode.lock of directories; nests parent → child, else by address under RENAME */
     LOCK_INODE = 230,           /* S inode.lock of other inodes; nests by address */
     LOCK_PIPE = 240,            /* S pipe.lock; nests by address (splice, tee) */
+    LOCK_SOCKET_IO = 245,       /* S readers of a socket, across user copies */
     LOCK_TIMERFD = 250,         /* S timerfds that follow the wall clock */
+    LOCK_UNIX_GC = 252,         /* S what is in flight in messages (net/unix_gc.c) */
+    LOCK_UNIX_ALL = 254,        /* S the list of all AF_UNIX sockets */
     LOCK_MOUNT = 260,           /* S the mount table */
     /* memory: a user copy may take MM, so nothing at or above it is held across one */
     LOCK_MM = 300,           /* S rwsem mm.lock; nests parent → child in fork */
@@ -43,6 +47,8 @@ enum lock_class {
     LOCK_DENTRY_HASH = 430, /* s hash bucket */
     LOCK_INODE_CACHE = 440, /* s super.inodes */
     LOCK_LRU = 450,         /* s lists of what can be reclaimed */
+    LOCK_UNIX_TABLE = 454,  /* s names of AF_UNIX sockets */
+    LOCK_UNIX = 455,        /* s unix_sock.lock; nests by address, and listener → embryo */
     LOCK_FUTEX = 460,       /* s futex bucket; nests by address */
     LOCK_DEVICE = 470,      /* s driver queues not touched by interrupts */
     LOCK_PORT = 480,        /* i driver queues touched by interrupts */

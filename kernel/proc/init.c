@@ -19,6 +19,7 @@
 #include "lib/printf.h"
 #include "lib/string.h"
 #include "mem/slab.h"
+#include "net/socket.h"
 #include "proc/exec.h"
 #include "proc/futex.h"
 #include "proc/itimer.h"
@@ -446,5 +447,6 @@ void proc_init(void)
     if (boot_option("strace", 0, option, sizeof(option)))
         klog_set_level(LOG_INFO);
     procfs_pid_init();
+    net_init(&net_caller);
     vfs_at_mounts(procfs_sys_init);
 }

@@ -27,6 +27,7 @@
 struct tty;
 struct file;
 struct posix_timers;
+struct sock_caller;
 
 struct rlimit_k {
     u64 soft, hard;
@@ -108,6 +109,7 @@ struct process {
 #define STOP_CONTINUED 2u /* wait4(WCONTINUED) has not taken it */
 
 extern struct rwsem tasklist_lock;
+extern const struct sock_caller net_caller; /* net_caller.c */
 extern struct process *init_process; /* PID 1; NULL before it exists */
 
 static inline struct process *current_process(void)

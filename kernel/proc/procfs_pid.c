@@ -14,6 +14,7 @@
 #include "lib/printf.h"
 #include "lib/string.h"
 #include "mem/slab.h"
+#include "net/unix.h"
 #include "proc/process.h"
 #include "proc/procfs.h"
 #include "proc/procfs_task.h"
@@ -514,6 +515,8 @@ static const struct proc_entry fdinfo_each = {.name = "", .mode = S_IFREG | 0444
 static const struct proc_entry ns_entries[] = {NS_("cgroup"), NS_("ipc"),  NS_("mnt"), NS_("net"),
                                                NS_("pid"),    NS_("user"), NS_("uts"), {0}};
 
+static const struct proc_entry net_entries[] = {FILE_("unix", 0444, unix_show), {0}};
+
 #define COMMON                                                                                                       \
     SECRET_("auxv", 0400, procfs_show_auxv), FILE_("cgroup", 0444, show_cgroup),                                     \
         FILE_("cmdline", 0444, procfs_show_cmdline),                                                                 \
@@ -525,6 +528,7 @@ static const struct proc_entry ns_entries[] = {NS_("cgroup"), NS_("ipc"),  NS_("
         FILE_("loginuid", 0644, show_loginuid), SECRET_("maps", 0444, procfs_show_maps),                             \
         {.name = "mem", .mode = S_IFREG | 0600, .fops = &procfs_mem_fops, .permission = may_look},                   \
         FILE_("mountinfo", 0444, show_mountinfo), FILE_("mounts", 0444, show_mounts),                                \
+        {.name = "net", .mode = S_IFDIR | 0555, .children = net_entries},                                             \
         {.name = "ns", .mode = S_IFDIR | 0511, .children = ns_entries}, FILE_("oom_score", 0444, show_oom_score),    \
         {.name = "oom_score_adj", .mode = S_IFREG | 0644, .show = show_oom_score_adj, .write = write_oom_score_adj}, \
         FILE_("personality", 0400, show_personality), LINK_("root", follow_root),                                    \

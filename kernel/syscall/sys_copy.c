@@ -7,6 +7,7 @@
 #include "abi/stat.h"
 #include "fs/pipe.h"
 #include "mem/slab.h"
+#include "net/socket.h"
 #include "proc/cred.h"
 #include "proc/signal.h"
 #include "syscall/fd.h"
@@ -109,7 +110,7 @@ static ssize_t move(const struct end *in, const struct end *out, size_t n)
         cond_resched();
     }
     pages_free(buf, piece == PIECE ? PIECE_ORDER : 0);
-    if (done == -EPIPE)
+    if (done == -EPIPE && !file_quiet_pipe(out->file))
         signal_sigpipe();
     return done;
 }

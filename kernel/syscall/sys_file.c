@@ -3,6 +3,7 @@
 #include <linux/openat2.h>
 
 #include "abi/stat.h"
+#include "net/socket.h"
 #include "proc/cred.h"
 #include "proc/signal.h"
 #include "syscall/fd.h"
@@ -118,13 +119,18 @@ long sys_close(fd_k fd)
 
 /* ---- read, write ---- */
 
-static long write_end(ssize_t n)
+static long size_end(ssize_t n)
 {
-    if (unlikely(n == -EPIPE))
-        signal_sigpipe();
-    else if (unlikely(n == -EFBIG) && rlimit(RLIMIT_FSIZE) != ~0ul) /* not at the file system's own limit */
+    if (unlikely(n == -EFBIG) && rlimit(RLIMIT_FSIZE) != ~0ul) /* not at the file system's own limit */
         (void)signal_send_thread(current_thread(), SIGXFSZ, NULL);
     return n;
+}
+
+static long write_end(const struct file *f, ssize_t n)
+{
+    if (unlikely(n == -EPIPE) && !file_quiet_pipe(f))
+        signal_sigpipe();
+    return size_end(n);
 }
 
 static ssize_t write_now(struct file *f, struct uio *u, s64 *pos)
@@ -154,7 +160,7 @@ long sys_write(fd_k fd, ibuf_k buf, size_t count)
         return -EBADF;
     ssize_t n = r.file->fmode & FMODE_WRITE ? uio_init_user(&u, buf, count) : -EBADF;
     if (!n)
-        n = write_end(write_now(r.file, &u, NULL));
+        n = write_end(r.file, write_now(r.file, &u, NULL));
     fd_return(r);
     return n;
 }
@@ -168,7 +174,7 @@ static ssize_t positioned(struct file *f, struct uio *u, s64 pos, bool write)
         return f->fmode & (write ? FMODE_WRITE : FMODE_READ) ? -ESPIPE : f->fmode & FMODE_LSEEK ? -EBADF : -ESPIPE;
     if (!(f->fmode & (write ? FMODE_WRITE : FMODE_READ)))
         return -EBADF;
-    return write ? write_end(write_now(f, u, &pos)) : file_read(f, u, &pos);
+    return write ? write_end(f, write_now(f, u, &pos)) : file_read(f, u, &pos);
 }
 
 static long positioned_user(int fd, uaddr_t buf, size_t count, s64 pos, bool write)
@@ -210,7 +216,7 @@ static long vectored(int fd, uaddr_t iov, u64 count, s64 pos, bool own_pos, bool
         if (!own_pos)
             n = positioned(r.file, &u, pos, write);
         else if (write)
-            n = write_end(write_now(r.file, &u, NULL));
+            n = write_end(r.file, write_now(r.file, &u, NULL));
         else
             n = file_read(r.file, &u, NULL);
         uio_free(&u);
@@ -302,7 +308,7 @@ long sys_truncate(path_k path, off_k length)
     int err = at_lookup(&a, AT_FDCWD, path, LOOKUP_FOLLOW, &p);
     if (err)
         return err;
-    err = (int)write_end(path_truncate(&a.view, &p, length));
+    err = (int)size_end(path_truncate(&a.view, &p, length));
     path_put(&p);
     at_end(&a);
     return err;
@@ -316,7 +322,7 @@ long sys_ftruncate(fd_k fd, off_k length)
     if (!r.file)
         return -EBADF;
     struct fs_view v = current_view();
-    long err = write_end(file_truncate(&v, r.file, length));
+    long err = size_end(file_truncate(&v, r.file, length));
     fd_return(r);
     return err;
 }
@@ -326,7 +332,7 @@ long sys_fallocate(fd_k fd, int mode, off_k offset, off_k len)
     struct fd_ref r = fd_take(fd);
     if (!r.file)
         return -EBADF;
-    long err = write_end(file_fallocate(r.file, mode, offset, len, rlimit(RLIMIT_FSIZE)));
+    long err = size_end(file_fallocate(r.file, mode, offset, len, rlimit(RLIMIT_FSIZE)));
     fd_return(r);
     return err;
 }

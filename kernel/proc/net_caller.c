@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+/* What net/ asks about the calling thread: identities, rights, limits. */
+#include "abi/errno.h"
+#include "net/socket.h"
+#include "proc/process.h"
+
+static void ids(struct ucred *real, struct ucred *effective)
+{
+    const struct cred *c = current_cred();
+    u32 pid = current_process() ? (u32)current_process()->pid : 0;
+
+    *real = (struct ucred){pid, c->uid, c->gid};
+    *effective = (struct ucred){pid, c->euid, c->egid};
+}
+
+/* A process may say who it is; with capabilities, that it is somebody else. */
+static int may_claim(const struct ucred *u)
+{
+    const struct cred *c = current_cred();
+    bool own = u->pid == (u32)current_process()->pid;
+
+    if (!own && !cred_capable(c, CAP_SYS_ADMIN))
+        return -EPERM;
+    if (u->uid != c->uid && u->uid != c->euid && u->uid != c->suid && !cred_capable(c, CAP_SETUID))
+        return -EPERM;
+    if (u->gid != c->gid && u->gid != c->egid && u->gid != c->sgid && !cred_capable(c, CAP_SETGID))
+        return -EPERM;
+    if (u->uid == ~0u || u->gid == ~0u)
+        return -EINVAL;
+    if (own)
+        return 0;
+    struct process *p = process_find((s32)u->pid);
+    if (!p)
+        return -ESRCH;
+    process_put(p);
+    return 0;
+}
+
+static struct fs_view view(void)
+{
+    const struct thread *t = current_thread();
+    return (struct fs_view){.ctx = t->fs,
+                            .cred = t->cred ? &t->cred->fs : &kernel_cred,
+                            .fsize_limit = t->process ? rlimit(RLIMIT_FSIZE) : 0};
+}
+
+static u64 nofile(void)
+{
+    return rlimit(RLIMIT_NOFILE);
+}
+
+const struct sock_caller net_caller = {.ids = ids, .may_claim = may_claim, .view = view, .nofile = nofile};
