@@ -63,5 +63,6 @@ struct ipc_limit {
 void ipc_register_limit(const char *path, struct ipc_limit *limit);
 void shm_init(void); /* their files in /proc */
 void sem_init(void);
+void msg_init(void);
 
 #endif

@@ -274,7 +274,6 @@ static const struct {
     {"sys/kernel/panic", "0"},
     {"sys/kernel/tainted", "0"},
     {"sys/kernel/sched_rr_timeslice_ms", "100"},
-    {"sys/kernel/msgmax", "8192"},
     {"sys/kernel/random/entropy_avail", "256"},
     {"sys/kernel/random/poolsize", "256"},
     {"sys/net/core/somaxconn", "4096"},
@@ -324,6 +323,7 @@ void procfs_sys_init(void)
     proc_register("swaps", 0444, show_text, NULL, "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority");
     shm_init();
     sem_init();
+    msg_init();
     register_uts("sys/kernel/ostype", offsetof(struct new_utsname, sysname), false);
     register_uts("sys/kernel/osrelease", offsetof(struct new_utsname, release), false);
     register_uts("sys/kernel/version", offsetof(struct new_utsname, version), false);
