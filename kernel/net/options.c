@@ -142,6 +142,26 @@ static int set_sndbuf(struct socket *s, u32 value)
     return 0;
 }
 
+/* Beyond the limits, up to what an int holds. */
+static int force_buffer(struct socket *s, int name, u32 value)
+{
+    value = MIN(value, 0x3fffffffu) * 2;
+    if (!sock_capable(CAP_NET_ADMIN))
+        return -EPERM;
+    if (name == SO_RCVBUFFORCE) {
+        WRITE_ONCE(s->rcvbuf, MAX(value, MIN_RCVBUF));
+        return 0;
+    }
+    WRITE_ONCE(s->sndbuf, MAX(value, MIN_SNDBUF));
+    waitq_wake_all(&s->write_wait);
+    return 0;
+}
+
+static bool may_mark(void)
+{
+    return sock_capable(CAP_NET_RAW) || sock_capable(CAP_NET_ADMIN);
+}
+
 static int set_number(struct socket *s, int name, u32 value)
 {
     switch (name) {
@@ -157,12 +177,16 @@ static int set_number(struct socket *s, int name, u32 value)
         return 0;
     case SO_SNDBUFFORCE:
     case SO_RCVBUFFORCE:
-    case SO_MARK:
-        return sock_capable(CAP_NET_ADMIN) ? name == SO_SNDBUFFORCE ? set_sndbuf(s, value) : 0 : -EPERM;
+        return force_buffer(s, name, value);
     case SO_PRIORITY:
-        if (value > 6 && !sock_capable(CAP_NET_ADMIN))
+        if (value > 6 && !may_mark())
             return -EPERM;
         s->priority = value;
+        return 0;
+    case SO_MARK:
+        if (!may_mark())
+            return -EPERM;
+        s->mark = value;
         return 0;
     case SO_RCVLOWAT:
         WRITE_ONCE(s->lowat, (s32)value < 0 ? 0x7fffffffu : value ? value : 1);
@@ -176,6 +200,8 @@ static int set_number(struct socket *s, int name, u32 value)
     case SO_INCOMING_CPU:
     case SO_MAX_PACING_RATE:
         return 0;
+    case SO_REUSEPORT: /* of the internet families */
+        return value ? -EOPNOTSUPP : 0;
     case SO_ZEROCOPY:
     case SO_ATTACH_REUSEPORT_CBPF:
     case SO_ATTACH_REUSEPORT_EBPF:
@@ -314,9 +340,11 @@ static int get_number(struct socket *s, int name, u32 *out)
     case SO_PEEK_OFF:
         *out = (u32)s->peek_off;
         return 0;
+    case SO_MARK:
+        *out = s->mark;
+        return 0;
     case SO_REUSEPORT:
     case SO_BSDCOMPAT:
-    case SO_MARK:
     case SO_BUSY_POLL:
     case SO_ZEROCOPY:
         *out = 0;

@@ -87,7 +87,7 @@ struct socket {
     u32 options;        /* bit per boolean option (options.c); atomic */
     u32 sndbuf, rcvbuf; /* doubled, as Linux does */
     u32 lowat;          /* SO_RCVLOWAT */
-    u32 priority;
+    u32 priority, mark;
     s32 peek_off; /* SO_PEEK_OFF; -1: off */
     u32 linger;
     ns_t rcvtimeo, sndtimeo; /* NS_FOREVER: none */

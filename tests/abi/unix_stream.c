@@ -398,6 +398,58 @@ static void test_race(void)
     close(s[1]);
 }
 
+static struct sockaddr_un race_name;
+static socklen_t race_len;
+
+static void *connector(void *arg)
+{
+    long bad = 0;
+    char c;
+    (void)arg;
+    for (int i = 0; i < 300; i++) {
+        int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+        bad += connect(fd, (void *)&race_name, race_len) != 0 || write(fd, "q", 1) != 1 || read(fd, &c, 1) != 1 ||
+               c != 'a';
+        close(fd);
+    }
+    return (void *)bad;
+}
+
+static void *acceptor(void *arg)
+{
+    long served = 0;
+    int fd;
+    char c;
+    while ((fd = accept(*(int *)arg, NULL, NULL)) >= 0) {
+        served += read(fd, &c, 1) == 1 && c == 'q' && write(fd, "a", 1) == 1;
+        close(fd);
+    }
+    return (void *)(errno == EINVAL ? served : -1000);
+}
+
+static void test_accept_race(void)
+{
+    pthread_t c[2], s[2];
+    void *ret;
+    long bad = 0, served = 0;
+    int l = socket(AF_UNIX, SOCK_STREAM, 0);
+    race_len = abstract(&race_name, "race");
+    REQ(bind(l, (void *)&race_name, race_len) == 0 && listen(l, 0) == 0);
+    for (int i = 0; i < 2; i++)
+        REQ(pthread_create(&s[i], NULL, acceptor, &l) == 0 && pthread_create(&c[i], NULL, connector, NULL) == 0);
+    for (int i = 0; i < 2; i++) {
+        pthread_join(c[i], &ret);
+        bad += (long)ret;
+    }
+    shutdown(l, SHUT_RDWR);
+    for (int i = 0; i < 2; i++) {
+        pthread_join(s[i], &ret);
+        served += (long)ret;
+    }
+    CHECK(!bad && served == 600, "two connect, two accept, at a backlog of none");
+    close(l);
+}
+
 static void *closer(void *arg)
 {
     close(*(int *)arg);
@@ -482,6 +534,7 @@ int main(void)
     test_connection();
     test_blocking_connect();
     test_race();
+    test_accept_race();
     test_close_race();
     test_epoll();
     test_moving();
