@@ -79,10 +79,10 @@ struct process {
     u32 exit_signal; /* to the parent; SIGCHLD; 0: none */
     u32 exit_status; /* wait status once zombie */
     bool zombie, reaped, subreaper, has_child_subreaper;
-    bool execed;     /* since fork: setpgid's EACCES */
+    bool execed; /* since fork: setpgid's EACCES */
     bool thp_disable;
     struct list sem_undos; /* SEM_UNDO of System V semaphores (their table's lock) */
-    u32 membarrier; /* MEMBARRIER_CMD_REGISTER_* that were done */
+    u32 membarrier;        /* MEMBARRIER_CMD_REGISTER_* that were done */
 
     struct waitq child_wait;    /* wait4 of this process's threads */
     struct waitq signalfd_wait; /* readers and pollers of signalfds */
