@@ -209,6 +209,17 @@ void thread_cpu_use(const struct thread *t, struct cpu_use *u)
     u->nivcsw += READ_ONCE(t->switches_invol);
 }
 
+/* The split of a thread that runs elsewhere is a guess until its next tick; what was told once stays true. */
+static void keep_split(struct process *p, struct cpu_use *u)
+{
+    ns_t total = u->user + u->sys;
+    u->user = MAX(u->user, p->user_told);
+    u->sys = MAX(total > u->user ? total - u->user : 0, p->sys_told);
+    u->user = MAX(total > u->sys ? total - u->sys : 0, p->user_told);
+    p->user_told = u->user;
+    p->sys_told = u->sys;
+}
+
 void process_cpu_use(struct process *p, struct cpu_use *u)
 {
     struct thread *t;
@@ -217,6 +228,7 @@ void process_cpu_use(struct process *p, struct cpu_use *u)
     list_for_each (t, &p->threads, process_link) {
         thread_cpu_use(t, u);
     }
+    keep_split(p, u);
     spin_unlock_irqrestore(&p->siglock, flags);
     struct mm *mm = process_mm_get(p);
     u->maxrss = MAX(u->maxrss, p->maxrss);

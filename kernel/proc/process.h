@@ -67,6 +67,7 @@ struct process {
     u32 stop_state;          /* STOP_* bits for the parent's wait */
     struct rlimit_k limits[RLIMIT_COUNT];
     struct cpu_use dead;         /* of threads that ended */
+    ns_t user_told, sys_told;    /* (siglock) the last split told: neither steps back */
     struct cpu_use children_use; /* of children that were waited for (tasklist) */
     u64 maxrss;                  /* high water at exit, pages */
 
