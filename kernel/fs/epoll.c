@@ -223,6 +223,24 @@ static int delete_item(struct epoll *ep, struct file *f, u32 fd)
     return 0;
 }
 
+int epoll_target(struct file *epf, u32 fd, u32 nth, const void **out)
+{
+    int err = -ENOENT;
+    if (!file_is_epoll(epf))
+        return -EINVAL;
+    struct epoll *ep = epf->private;
+    mutex_lock(&ep->lock);
+    for (struct rb_node *n = rb_first(&ep->items); n && err; n = rb_next(n)) {
+        const struct epoll_item *i = rb_entry(n, struct epoll_item, node);
+        if (i->fd == fd && nth-- == 0) {
+            *out = i->file;
+            err = 0;
+        }
+    }
+    mutex_unlock(&ep->lock);
+    return err;
+}
+
 /* ---- control ---- */
 
 static int check_event(const struct file *f, int op, const struct epoll_event_k *ev)

@@ -16,4 +16,7 @@ int epoll_collect(struct file *ep, struct epoll_event_k *out, u32 max, ns_t dead
 bool file_is_epoll(const struct file *f);
 void epoll_file_released(struct file *f); /* f's last reference goes: it leaves every set */
 
+/* kcmp(2): which file the nth item of descriptor fd watches; only to be compared. -EINVAL, -ENOENT. */
+int epoll_target(struct file *epf, u32 fd, u32 nth, const void **out);
+
 #endif

@@ -16,6 +16,7 @@
 #include "abi/errno.h"
 #include "arch/usercopy.h"
 #include "lib/printf.h"
+#include "mem/slab.h"
 #include "proc/process.h"
 #include "vm/mm.h"
 
@@ -202,6 +203,77 @@ long futex_wait(uaddr_t addr, u32 flags, u32 val, u32 bitset, ns_t deadline)
         return -ERESTARTSYS;
     const u64 args[] = {addr, flags, val, bitset, deadline};
     return signal_set_restart(wait_restart, args, ARRAY_SIZE(args));
+}
+
+/* ---- waiting for one of several ---- */
+
+/* Takes all off their queues; the last one that was woken before, or -1. */
+static int unqueue_all(struct futex_waiter *w, u32 n)
+{
+    int woken = -1;
+    for (u32 i = 0; i < n; i++) {
+        if (!unqueue(&w[i]))
+            woken = (int)i;
+    }
+    return woken;
+}
+
+/* 0: all are queued. 1: one was woken meanwhile, *woken. Else the error, with none queued. */
+static int queue_all(struct futex_waiter *w, const struct futex_wait_one *v, u32 n, int *woken)
+{
+    for (u32 i = 0; i < n; i++) {
+        int err = queue_if(&w[i], v[i].addr, v[i].val);
+        if (!err)
+            continue;
+        *woken = unqueue_all(w, i);
+        return *woken >= 0 ? 1 : err;
+    }
+    return 0;
+}
+
+static bool any_woken(const struct futex_waiter *w, u32 n)
+{
+    for (u32 i = 0; i < n; i++) {
+        if (!load_acquire(&w[i].bucket))
+            return true;
+    }
+    return false;
+}
+
+static int sleep_for_any(const struct futex_waiter *w, u32 n, ns_t deadline)
+{
+    int err = 0;
+    for (;;) {
+        sleep_prepare(THREAD_SLEEP_INT);
+        if (any_woken(w, n) || err)
+            break;
+        if (signal_pending()) {
+            err = -ERESTARTSYS;
+            break;
+        }
+        err = sleep_until(deadline);
+    }
+    sleep_cancel();
+    return err;
+}
+
+int futex_wait_multiple(const struct futex_wait_one *v, u32 n, ns_t deadline)
+{
+    struct futex_waiter *w = kzalloc(n * sizeof(*w), MEM_WAIT);
+    int err = w ? 0 : -ENOMEM, woken = -1;
+    for (u32 i = 0; !err && i < n; i++) {
+        w[i].bitset = FUTEX_BITSET_MATCH_ANY;
+        w[i].thread = current_thread();
+        err = get_key(v[i].addr, v[i].flags, &w[i].key);
+    }
+    if (!err)
+        err = queue_all(w, v, n, &woken);
+    if (!err) {
+        err = sleep_for_any(w, n, deadline);
+        woken = unqueue_all(w, n);
+    }
+    kfree(w);
+    return woken >= 0 ? woken : err;
 }
 
 /* ---- two futexes at once ---- */

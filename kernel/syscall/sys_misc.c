@@ -217,6 +217,43 @@ long sys_futex(ptr_k addr, hex_k op, u32 val, u64 timeout, ptr_k addr2, u32 val3
     }
 }
 
+#define FUTEX2_SIZE 3u
+#define FUTEX2_32 2u
+
+static int get_waiters(struct futex_wait_one *v, uaddr_t p, u32 n)
+{
+    struct futex_waitv one;
+    for (u32 i = 0; i < n; i++) {
+        if (copy_from_user(&one, p + i * sizeof(one), sizeof(one)))
+            return -EFAULT;
+        if ((one.flags & ~(FUTEX2_SIZE | FUTEX_PRIVATE_FLAG)) || one.__reserved ||
+            (one.flags & FUTEX2_SIZE) != FUTEX2_32 || one.val >> 32)
+            return -EINVAL;
+        v[i] = (struct futex_wait_one){one.uaddr, (u32)one.val, one.flags & FUTEX_PRIVATE_FLAG};
+    }
+    return 0;
+}
+
+long sys_futex_waitv(ptr_k waiters, u32 n, u32 flags, timespec_k timeout, clock_k clock)
+{
+    ns_t deadline = NS_FOREVER;
+    if (flags || !n || n > FUTEX_WAITV_MAX || !waiters)
+        return -EINVAL;
+    if (timeout && clock != CLOCK_MONOTONIC && clock != CLOCK_REALTIME)
+        return -EINVAL;
+    int err = futex_deadline(timeout, FUTEX_WAIT_BITSET, clock == CLOCK_REALTIME, &deadline);
+    if (err)
+        return err;
+    struct futex_wait_one *v = kmalloc(n * sizeof(*v), MEM_WAIT);
+    if (!v)
+        return -ENOMEM;
+    err = get_waiters(v, waiters, n);
+    if (!err)
+        err = futex_wait_multiple(v, n, deadline);
+    kfree(v);
+    return err;
+}
+
 /* ---- random numbers ---- */
 
 long sys_getrandom(out_k buf, size_t len, u32 flags)
