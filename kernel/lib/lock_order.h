@@ -49,6 +49,7 @@ enum lock_class {
     LOCK_LRU = 450,         /* s lists of what can be reclaimed */
     LOCK_UNIX_TABLE = 454,  /* s names of AF_UNIX sockets */
     LOCK_UNIX = 455,        /* s unix_sock.lock; nests by address, and listener → embryo */
+    LOCK_SOCKET_PEER = 456, /* s who is at the other end, of every socket */
     LOCK_FUTEX = 460,       /* s futex bucket; nests by address */
     LOCK_DEVICE = 470,      /* s driver queues not touched by interrupts */
     LOCK_PORT = 480,        /* i driver queues touched by interrupts */

@@ -39,6 +39,25 @@ struct sock_peer *sock_peer_get(struct sock_peer *p)
     return p;
 }
 
+static struct spinlock peer_lock = SPINLOCK_INIT(LOCK_SOCKET_PEER); /* every socket.peer */
+
+void sock_set_peer(struct socket *s, struct sock_peer *p)
+{
+    spin_lock(&peer_lock);
+    struct sock_peer *old = s->peer;
+    s->peer = p;
+    spin_unlock(&peer_lock);
+    sock_peer_put(old);
+}
+
+struct sock_peer *sock_peer_of(struct socket *s)
+{
+    spin_lock(&peer_lock);
+    struct sock_peer *p = sock_peer_get(s->peer);
+    spin_unlock(&peer_lock);
+    return p;
+}
+
 void sock_peer_put(struct sock_peer *p)
 {
     if (p && ref_put(&p->refs))
@@ -268,13 +287,10 @@ static int get_timeout(ns_t t, uaddr_t value, uaddr_t len)
     return sock_put_option(value, len, tv, sizeof(tv));
 }
 
-static int get_peer_groups(struct socket *s, uaddr_t value, uaddr_t len)
+static int put_groups(const struct sock_peer *p, uaddr_t value, uaddr_t len)
 {
-    const struct sock_peer *p = READ_ONCE(s->peer);
     u32 room;
 
-    if (!p)
-        return -ENODATA;
     if (get_user_u32(&room, len))
         return -EFAULT;
     if (room < p->ngroups * sizeof(u32))
@@ -282,12 +298,22 @@ static int get_peer_groups(struct socket *s, uaddr_t value, uaddr_t len)
     return sock_put_option(value, len, p->groups, p->ngroups * sizeof(u32));
 }
 
+static int get_peer_groups(struct socket *s, uaddr_t value, uaddr_t len)
+{
+    struct sock_peer *p = sock_peer_of(s);
+    int err = p ? put_groups(p, value, len) : -ENODATA;
+
+    sock_peer_put(p);
+    return err;
+}
+
 static int get_peer_cred(struct socket *s, uaddr_t value, uaddr_t len)
 {
-    const struct sock_peer *p = READ_ONCE(s->peer);
-    struct ucred none = {0, ~0u, ~0u};
+    struct sock_peer *p = sock_peer_of(s);
+    struct ucred cred = p ? p->cred : (struct ucred){0, ~0u, ~0u};
 
-    return sock_put_option(value, len, p ? &p->cred : &none, sizeof(none));
+    sock_peer_put(p);
+    return sock_put_option(value, len, &cred, sizeof(cred));
 }
 
 static int get_peer_name(struct socket *s, uaddr_t value, uaddr_t len)

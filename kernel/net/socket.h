@@ -94,7 +94,7 @@ struct socket {
     const struct sock_ops *ops;
     struct file *file; /* not counted; NULL before accept(2) */
     struct waitq read_wait, write_wait;
-    struct sock_peer *peer; /* (the family's lock) */
+    struct sock_peer *peer; /* see sock_set_peer */
     u64 cookie, ino;        /* ino 0: no file yet */
 };
 
@@ -162,7 +162,9 @@ int sock_getsockopt(struct socket *s, int level, int name, uaddr_t value, uaddr_
 int sock_put_option(uaddr_t value, uaddr_t len, const void *answer, size_t n);
 struct sock_peer *sock_peer_of_caller(void); /* NULL: no memory */
 struct sock_peer *sock_peer_get(struct sock_peer *p);
-void sock_peer_put(struct sock_peer *p);
+void sock_peer_put(struct sock_peer *p);                   /* NULL is fine */
+void sock_set_peer(struct socket *s, struct sock_peer *p); /* takes over the reference */
+struct sock_peer *sock_peer_of(struct socket *s);          /* reference, or NULL */
 
 /* ---- control messages (net/control.c) ---- */
 /* Reads the control area of a sendmsg(2). 0, -EINVAL, -EBADF, -ENOBUFS, -EFAULT, ... */

@@ -41,12 +41,6 @@ struct unix_sock *unix_peer_get(struct unix_sock *u)
     return p;
 }
 
-void unix_set_peer_cred(struct unix_sock *u, struct sock_peer *p)
-{
-    sock_peer_put(u->sock.peer);
-    u->sock.peer = p;
-}
-
 /* ---- making ---------------------------------------------------------------------------------------------------------- */
 
 /* In the peer's peer_wait for a poll of u: there is room again. */

@@ -87,7 +87,6 @@ void unix_lock_two(struct unix_sock *a, struct unix_sock *b);
 void unix_unlock_two(struct unix_sock *a, struct unix_sock *b);
 struct unix_sock *unix_peer_get(struct unix_sock *u); /* reference, or NULL */
 bool unix_writable(const struct unix_sock *u);
-void unix_set_peer_cred(struct unix_sock *u, struct sock_peer *p); /* takes over the reference (lock held) */
 void unix_wmem_sub(struct unix_sock *u, u32 n);
 int unix_shutdown(struct socket *s, u32 how);
 int unix_getname(struct socket *s, struct sockaddr_storage *addr, bool peer);

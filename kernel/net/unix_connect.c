@@ -23,9 +23,8 @@ int unix_listen(struct socket *s, u32 backlog)
     } else {
         WRITE_ONCE(u->backlog, backlog);
         WRITE_ONCE(u->state, UNIX_LISTENING);
-        struct sock_peer *old = s->peer;
-        s->peer = me;
-        me = old;
+        sock_set_peer(s, me);
+        me = NULL;
     }
     spin_unlock(&u->lock);
     sock_peer_put(me);
@@ -65,7 +64,7 @@ static void tie(struct unix_sock *u, struct unix_sock *l, struct unix_sock *e, s
     e->state = UNIX_CONNECTED;
     e->sock.peer = me;
     e->addr = unix_addr_get(unix_addr(l));
-    unix_set_peer_cred(u, sock_peer_get(l->sock.peer));
+    sock_set_peer(&u->sock, sock_peer_of(&l->sock));
     store_release(&u->peer, e);
     WRITE_ONCE(u->state, UNIX_CONNECTED);
     list_add_tail(&l->accept_queue, &e->accept_link);

@@ -244,7 +244,7 @@ static ssize_t seqpacket_send(struct socket *s, struct sock_msg *m)
 /* ---- receiving ------------------------------------------------------------------------------------------------------- */
 
 /* The message that a read sees; with MSG_PEEK the one behind the peek offset, *skip being what is left of it. (io) */
-static struct unix_msg *find(struct unix_sock *u, u32 flags, u32 *skip)
+static struct unix_msg *find(struct unix_sock *u, u32 flags, u32 *skip, u32 *seen)
 {
     struct unix_msg *b, *found = NULL;
 
@@ -256,6 +256,7 @@ static struct unix_msg *find(struct unix_sock *u, u32 flags, u32 *skip)
         }
         *skip -= b->size;
     }
+    *seen = u->qlen;
     if (found && !(flags & MSG_PEEK)) {
         list_del(&b->link);
         WRITE_ONCE(u->qlen, u->qlen - 1);
@@ -265,8 +266,9 @@ static struct unix_msg *find(struct unix_sock *u, u32 flags, u32 *skip)
     return found;
 }
 
-/* Nothing is there: why the call ends (1: the end), or 0 after waiting. (io, which is dropped meanwhile) */
-static int wait_for_message(struct unix_sock *u, ns_t deadline)
+/* Nothing is there but `seen` messages, peeked past: why the call ends (1: the end), or 0 after waiting. (io, which is
+ * dropped meanwhile) */
+static int wait_for_message(struct unix_sock *u, u32 seen, ns_t deadline)
 {
     struct socket *s = &u->sock;
     int err = sock_take_error(s);
@@ -277,7 +279,6 @@ static int wait_for_message(struct unix_sock *u, ns_t deadline)
         return s->type == SOCK_SEQPACKET && (READ_ONCE(s->shutdown) & RCV_SHUT) ? 1 : -EAGAIN;
     if (READ_ONCE(s->shutdown) & RCV_SHUT)
         return 1;
-    u32 seen = READ_ONCE(u->qlen); /* peeked past them */
     mutex_unlock(&u->io);
     err =
         sock_wait(&s->read_wait, READ_ONCE(u->qlen) != seen || READ_ONCE(s->err) || (READ_ONCE(s->shutdown) & RCV_SHUT),
@@ -319,7 +320,7 @@ static ssize_t dgram_receive(struct socket *s, struct sock_msg *m)
     struct unix_sock *u = unix_sk(s);
     ns_t deadline = sock_deadline(READ_ONCE(s->rcvtimeo), m->flags & MSG_DONTWAIT);
     struct unix_msg *b;
-    u32 skip;
+    u32 skip, seen;
 
     if (m->flags & MSG_OOB)
         return -EOPNOTSUPP;
@@ -327,10 +328,10 @@ static ssize_t dgram_receive(struct socket *s, struct sock_msg *m)
     mutex_lock(&u->io);
     for (;;) {
         skip = sock_peek_offset(s, m->flags);
-        b = find(u, m->flags, &skip);
+        b = find(u, m->flags, &skip, &seen);
         if (b)
             break;
-        int err = wait_for_message(u, deadline);
+        int err = wait_for_message(u, seen, deadline);
         if (err) {
             mutex_unlock(&u->io);
             return err == 1 ? 0 : err;

@@ -111,7 +111,7 @@ struct process {
 
 extern struct rwsem tasklist_lock;
 extern const struct sock_caller net_caller; /* net_caller.c */
-extern struct process *init_process; /* PID 1; NULL before it exists */
+extern struct process *init_process;        /* PID 1; NULL before it exists */
 
 static inline struct process *current_process(void)
 {

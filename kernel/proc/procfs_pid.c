@@ -528,7 +528,7 @@ static const struct proc_entry net_entries[] = {FILE_("unix", 0444, unix_show), 
         FILE_("loginuid", 0644, show_loginuid), SECRET_("maps", 0444, procfs_show_maps),                             \
         {.name = "mem", .mode = S_IFREG | 0600, .fops = &procfs_mem_fops, .permission = may_look},                   \
         FILE_("mountinfo", 0444, show_mountinfo), FILE_("mounts", 0444, show_mounts),                                \
-        {.name = "net", .mode = S_IFDIR | 0555, .children = net_entries},                                             \
+        {.name = "net", .mode = S_IFDIR | 0555, .children = net_entries},                                            \
         {.name = "ns", .mode = S_IFDIR | 0511, .children = ns_entries}, FILE_("oom_score", 0444, show_oom_score),    \
         {.name = "oom_score_adj", .mode = S_IFREG | 0644, .show = show_oom_score_adj, .write = write_oom_score_adj}, \
         FILE_("personality", 0400, show_personality), LINK_("root", follow_root),                                    \
