@@ -352,7 +352,7 @@ long sys_sendmmsg(fd_k fd, ptr_k msgs, u32 count, hex_k flags)
 
 long sys_recvfrom(fd_k fd, obuf_k buf, size_t len, hex_k flags, ptr_k addr, ptr_k addr_len)
 {
-    struct sockaddr_storage a;
+    struct sockaddr_storage a = {.ss_family = AF_UNSPEC};
     struct uio u;
     struct fd_ref r;
     struct socket *s;
