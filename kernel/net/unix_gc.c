@@ -80,6 +80,8 @@ static void uncharge(struct rights *r)
     struct user_count **p = find_user(r->uid), *u = *p;
 
     r->counted = false;
+    if (!u) /* never: it was counted */
+        return;
     u->files -= r->count;
     if (u->files)
         return;

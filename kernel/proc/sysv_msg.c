@@ -106,10 +106,9 @@ static int sleep_on(struct queue *q)
     struct sleeper s = {.thread = current_thread(), .state = ASLEEP};
     list_add_tail(&q->sleepers, &s.link);
     mutex_unlock(&ids.lock);
-    bool interrupted = false;
     for (;;) {
         sleep_prepare(THREAD_SLEEP_INT);
-        if (load_acquire(&s.state) != ASLEEP || (interrupted = signal_pending()))
+        if (load_acquire(&s.state) != ASLEEP || signal_pending())
             break;
         (void)sleep_until(NS_FOREVER);
     }
