@@ -48,6 +48,8 @@ static void gather_signals(struct facts *f)
     if (f->t && f->t->sig) {
         f->pending = f->t->sig->pending.set;
         f->blocked = f->t->sig->blocked;
+        if (f->t->sig->stopped && f->state != 'Z') /* it may still be telling its parent */
+            f->state = 'T';
     }
     for (int i = 1; i <= _NSIG; i++) {
         __sighandler_t h = READ_ONCE(p->sighand->action[i - 1].sa_handler);
