@@ -58,6 +58,14 @@ static void test_paths(void)
     c = socket(AF_UNIX, SOCK_STREAM, 0);
     CHECK_ERRNO(connect(c, (void *)&b, sizeof b), ECONNREFUSED, "a name whose socket is closed");
     CHECK(unlink("unix_moved") == 0, "is removed by hand");
+    close(c), close(d);
+}
+
+static void test_path_errors(void)
+{
+    struct sockaddr_un b;
+    socklen_t bl;
+    int c = socket(AF_UNIX, SOCK_STREAM, 0);
     put_text("unix_file", "x");
     path_name(&b, "unix_file");
     CHECK_ERRNO(connect(c, (void *)&b, sizeof b), ECONNREFUSED, "a file that is no socket");
@@ -89,7 +97,7 @@ static void test_paths(void)
     memset(name, 'n', 108);
     name[108] = 0;
     CHECK(unlink(name) == 0, "and a name of 108");
-    close(c), close(d);
+    close(c);
 }
 
 static void test_abstract(void)
@@ -230,6 +238,7 @@ static void test_race(void)
 int main(void)
 {
     test_paths();
+    test_path_errors();
     test_abstract();
     test_autobind();
     test_errors();
