@@ -11,7 +11,7 @@ MAKEFLAGS += -j$(or $(JOBS),$(shell nproc)) --no-builtin-rules
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-8s %s\n' $(1) $(2))
 
-.PHONY: help all build run test test-quick test-unit test-abi test-images lint fuzz bench setup clean
+.PHONY: help all build run test test-full test-quick test-unit test-abi test-images test-languages lint fuzz bench setup clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -19,9 +19,10 @@ all: build
 help:
 	@sed -n 's/^##   //p' Makefile
 ##   make run [IMAGE=ref] [ARGS='-it -m 1g'] [CMD='ls -l']   boot an image; without IMAGE examples/helloworld
-##   make test          all tests: unit, ABI (both kernels, 1 and 2 CPUs), images; under 20 minutes
+##   make test          all tests: unit, ABI (both kernels, 1 and 2 CPUs), images, languages; under 30 minutes
+##   make test-full     the same, with images and languages too on both kernels with 1 and 2 CPUs
 ##   make test-quick    unit tests, the ABI tests on one configuration, helloworld; under 90 seconds plus building
-##   make test-unit | test-abi | test-images      one of the three (TEST=pattern chooses)
+##   make test-unit | test-abi | test-images | test-languages      one of the four (TEST=pattern chooses)
 ##   make build         build/imgtool, build/kernel.elf, build/kernel-debug.elf
 ##   make lint          clang-format, clang-tidy, cppcheck, shellcheck, a clang build, the layering of the kernel's folders
 ##   make fuzz          every fuzz target for 60 s (FUZZ_SECONDS=n)
@@ -171,7 +172,9 @@ $B/bench/%: tests/bench/%.c $(wildcard tests/bench/*.h) Makefile | $(READY)
 
 RUN_TEST := B=$B tools/test $(if $(TEST),-t '$(TEST)')
 test: build $(UNIT) $(ABI)
-	@$(RUN_TEST) unit abi images
+	@$(RUN_TEST) unit abi images languages
+test-full: build $(UNIT) $(ABI)
+	@CONFIGS="$(or $(CONFIGS),release:1 debug:2 release:2 debug:1)" $(RUN_TEST) unit abi images languages
 test-quick: build $(UNIT) $(ABI)
 	@$(RUN_TEST) -q unit abi hello
 test-unit: $(UNIT)
@@ -180,6 +183,8 @@ test-abi: build $(ABI)
 	@$(RUN_TEST) abi
 test-images: build
 	@$(RUN_TEST) images
+test-languages: build
+	@$(RUN_TEST) languages
 fuzz: $(FUZZ)
 	@tools/fuzz $(or $(FUZZ_SECONDS),60) $(FUZZ)
 bench: build $(BENCH)

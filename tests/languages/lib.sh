@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash
+# What the language tests share: programs of the distribution, unmodified, on an image of its packages. A test NAME.sh
+# sources this, calls `image` and then `program` for each program of the folder NAME, which is sent into the machine as a
+# tar on its standard input; what the program must print lies beside it. Ends with `finish`.
+# With LINUX=1 the same programs run on the host's kernel, in a chroot of the same image (tools/test languages-linux).
+. "$(dirname "${BASH_SOURCE[0]}")/../images/lib.sh"
+LIMIT=300
+[ -z "${LINUX:-}" ] || LIMIT=60
+FILES=tests/languages/$(basename "$0" .sh)
+# The machine's memory: the image lies in it.
+MEMORY=1g
+
+# image NAME: of the list tests/languages/images; sets $IMAGE.
+image() {
+    IMAGE=$(tools/package-image "$1") || { not_ok "the image $1"; finish; exit 1; }
+    [ -z "${LINUX:-}" ] || linux_root "$1"
+}
+
+# The image's files as a folder for the chroot.
+linux_root() {
+    local layout=build/base-images/$1-image
+    ROOT=build/test/languages-root/$1
+    [ ! "$ROOT/.done" -nt "$layout/index.json" ] || return 0
+    rm -rf "$ROOT"
+    mkdir -p "$ROOT"
+    # The layer is the largest of the blobs.
+    tar -xpf "$(find "$layout/blobs" -type f -size +1M | head -n 1)" -C "$ROOT" && touch "$ROOT/.done"
+}
+
+# In namespaces of its own, as PID 1's child, on what Slipway has in /dev and /proc; /tmp and /work are a tmpfs.
+linux() {
+    # shellcheck disable=SC2016 # expanded by the inner shell
+    timeout -k 5 $LIMIT unshare --mount --pid --fork --kill-child --ipc --uts --net sh -euc '
+        root=$1; shift
+        renice -n 0 -p $$ >/dev/null
+        mount --make-rprivate /
+        mount --bind "$root" "$root"
+        mount -t proc proc "$root/proc"
+        mount -t sysfs -o ro sysfs "$root/sys"
+        mount --rbind /dev "$root/dev"
+        mount -t devpts -o newinstance,ptmxmode=666,mode=620,gid=5 devpts "$root/dev/pts"
+        mount --bind "$root/dev/pts/ptmx" "$root/dev/ptmx"
+        mount -t tmpfs -o mode=1777 tmpfs "$root/dev/shm"
+        mount -t tmpfs -o mode=1777 tmpfs "$root/tmp"
+        mkdir -p "$root/work"
+        mount -t tmpfs tmpfs "$root/work"
+        exec env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 HOME=/root \
+            "$(command -v chroot)" "$root" "$@"' - "$ROOT" "$@" >"$W/out" 2>"$W/err"
+    code=$?
+    err=$(cat "$W/err")
+}
+
+# program NAME COMMAND...: the command, in a directory with the test's files, ends with 0, prints NAME.out and nothing else.
+program() {
+    local name=$1 run=(vm -i -m "$MEMORY" "$IMAGE") start=$SECONDS
+    shift
+    [ -z "${LINUX:-}" ] || run=(linux)
+    tar --owner=0 --group=0 -C "$FILES" -cf "$W/files.tar" .
+    # shellcheck disable=SC2016 # expanded in the machine
+    "${run[@]}" sh -c 'mkdir -p /work && cd /work && tar -x && exec "$@"' sh "$@" <"$W/files.tar"
+    cp "$W/out" "$W/$name.out"
+    if [ "$code" = 0 ] && cmp -s "$W/out" "$FILES/$name.out" && [ -z "$err" ]; then
+        ok "$name ($((SECONDS - start)) s)"
+    else
+        not_ok "$name" "code $code; output (- wanted, + got):" \
+            "$(diff -u --label wanted --label got "$FILES/$name.out" "$W/out" | tail -n +3 | head -n 40)" \
+            "standard error:" "$(tail -n 25 <<<"$err")"
+    fi
+}
