@@ -56,10 +56,17 @@ static bool relay_wake(struct waiter *w, u32 key)
     return false;
 }
 
-/* Once it returned, no wake-up of the relay runs: the queue's lock was ours. */
-void unix_relay_drop(struct unix_sock *u)
+/*
+ * u leaves `peer`: under u's lock, with the change of u->peer, so that the relay is never anywhere but at the peer. Its
+ * queue's lock is taken even when the relay is not in it: a wake-up that took it out may still be waking u's pollers.
+ */
+void unix_relay_drop(struct unix_sock *u, struct unix_sock *peer)
 {
-    waitq_remove(&u->relay);
+    u64 flags = spin_lock_irqsave(&peer->peer_wait.lock);
+
+    list_del_init(&u->relay.link);
+    u->relay.wq = NULL;
+    spin_unlock_irqrestore(&peer->peer_wait.lock, flags);
 }
 
 int unix_create(int type, int protocol, struct socket **out)
@@ -113,7 +120,7 @@ int unix_pair(struct socket *a, struct socket *b)
 /* ---- the end --------------------------------------------------------------------------------------------------------- */
 
 /* The connected peer of a stream or seqpacket learns that this end is gone. */
-static void hang_up(struct unix_sock *u, struct unix_sock *peer, bool unread)
+static void hang_up(struct unix_sock *peer, bool unread)
 {
     if (peer->sock.type != SOCK_DGRAM) {
         spin_lock(&peer->lock);
@@ -123,7 +130,6 @@ static void hang_up(struct unix_sock *u, struct unix_sock *peer, bool unread)
         spin_unlock(&peer->lock);
         sock_wake_all(&peer->sock);
     }
-    unix_relay_drop(u);
     socket_put(&peer->sock);
 }
 
@@ -154,6 +160,8 @@ void unix_release(struct socket *s)
     WRITE_ONCE(u->state, UNIX_CLOSED);
     struct unix_sock *peer = u->peer;
     u->peer = NULL;
+    if (peer)
+        unix_relay_drop(u, peer);
     list_splice_tail(&messages, &u->queue);
     list_splice_tail(&embryos, &u->accept_queue);
     u->qlen = 0;
@@ -163,7 +171,7 @@ void unix_release(struct socket *s)
     spin_unlock(&u->lock);
     waitq_wake_all(&u->peer_wait);
     if (peer)
-        hang_up(u, peer, embryo || !list_empty(&messages));
+        hang_up(peer, embryo || !list_empty(&messages));
     drop_queue(&messages, &embryos);
     unix_gc_wanted();
 }

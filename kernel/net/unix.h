@@ -57,9 +57,9 @@ struct unix_sock {
     u32 wmem;               /* atomic, see above */
     struct list accept_queue, accept_link; /* (the listener's lock) */
     struct waitq peer_wait;                /* who waits for room in this socket's queue */
-    struct waiter relay;                   /* in the peer's peer_wait: wakes this one's write_wait (relay_lock) */
-    struct mutex io;                       /* LOCK_SOCKET_IO */
-    struct mutex bind_lock;                /* LOCK_SOCKET_BIND */
+    struct waiter relay; /* in the peer's peer_wait, or in none: wakes this one's write_wait (lock, and that queue's) */
+    struct mutex io;     /* LOCK_SOCKET_IO */
+    struct mutex bind_lock; /* LOCK_SOCKET_BIND */
     struct unix_addr *addr;
     struct path path;            /* where it is bound; references */
     struct unix_sock *hash_next; /* (table lock) */
@@ -94,7 +94,7 @@ long unix_ioctl(struct socket *s, u32 cmd, u64 arg);
 void unix_release(struct socket *s);
 void unix_free(struct socket *s);
 bool unix_is_listening(struct socket *s);
-void unix_relay_drop(struct unix_sock *u);
+void unix_relay_drop(struct unix_sock *u, struct unix_sock *peer);
 
 /* unix_name.c */
 struct unix_addr *unix_addr_get(struct unix_addr *a); /* NULL is fine */

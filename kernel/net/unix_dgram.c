@@ -29,7 +29,6 @@ static void disconnected(struct unix_sock *u, struct unix_sock *old)
     struct list messages = LIST_INIT(messages);
     struct unix_msg *b, *next;
 
-    unix_relay_drop(u);
     mutex_lock(&u->io);
     spin_lock(&u->lock);
     list_splice_tail(&messages, &u->queue);
@@ -61,6 +60,8 @@ static int set_peer(struct unix_sock *u, struct unix_sock *to)
         err = -EPERM;
     struct unix_sock *old = u->peer;
     if (!err) {
+        if (old)
+            unix_relay_drop(u, old);
         WRITE_ONCE(u->peer, to);
         WRITE_ONCE(u->state, to ? UNIX_CONNECTED : UNIX_CLOSED);
         if (to)
@@ -114,12 +115,15 @@ static int lost_peer(struct unix_sock *u, struct unix_sock *to)
     spin_lock(&u->lock);
     bool mine = u->peer == to;
     if (mine) {
+        unix_relay_drop(u, to);
         u->peer = NULL;
         WRITE_ONCE(u->state, UNIX_CLOSED);
     }
     spin_unlock(&u->lock);
-    if (mine)
+    if (mine) {
         disconnected(u, to);
+        waitq_wake_all(&u->sock.write_wait); /* the relay is gone that would have told of the end */
+    }
     return -ECONNREFUSED;
 }
 

@@ -204,9 +204,66 @@ static void test_race(void)
     close(race_fd);
 }
 
+/* Sockets come, find their receiver full, change it, and go, while others make room there and poll. */
+static struct sockaddr_un crowd_name[2];
+static socklen_t crowd_len[2];
+static int crowd_fd[2], crowd_polled, crowd_end;
+
+static void *crowd_reader(void *arg)
+{
+    char c;
+    (void)arg;
+    for (int i = 0; !__atomic_load_n(&crowd_end, __ATOMIC_RELAXED); i++)
+        if (recv(crowd_fd[i & 1], &c, 1, MSG_DONTWAIT) < 0)
+            sched_yield();
+    return NULL;
+}
+
+static void *crowd_poller(void *arg)
+{
+    (void)arg;
+    while (!__atomic_load_n(&crowd_end, __ATOMIC_RELAXED))
+        (void)events(crowd_polled, POLLOUT);
+    return NULL;
+}
+
+static void crowd_fill(int i)
+{
+    int s = socket(AF_UNIX, SOCK_DGRAM, 0);
+    while (sendto(s, "x", 1, MSG_DONTWAIT, (void *)&crowd_name[i], crowd_len[i]) == 1)
+        continue;
+    close(s);
+}
+
+static void test_crowd(void)
+{
+    pthread_t t[2];
+    int good = 1;
+    for (int i = 0; i < 2; i++)
+        crowd_fd[i] = bound(&crowd_name[i], &crowd_len[i], i ? "crowd-b" : "crowd-a");
+    crowd_polled = socket(AF_UNIX, SOCK_DGRAM, 0);
+    REQ(pthread_create(&t[0], NULL, crowd_reader, NULL) == 0 && pthread_create(&t[1], NULL, crowd_poller, NULL) == 0);
+    for (int i = 0; i < 3000; i++) {
+        int s = socket(AF_UNIX, SOCK_DGRAM, 0), to = i & 1;
+        good &= connect(s, (void *)&crowd_name[to], crowd_len[to]) == 0;
+        good &= connect(crowd_polled, (void *)&crowd_name[to], crowd_len[to]) == 0;
+        crowd_fill(to);
+        (void)events(s, POLLOUT);
+        good &= close(s) == 0;
+    }
+    __atomic_store_n(&crowd_end, 1, __ATOMIC_RELAXED);
+    for (int i = 0; i < 2; i++) {
+        REQ(pthread_join(t[i], NULL) == 0);
+        close(crowd_fd[i]);
+    }
+    CHECK(good, "senders that wait for room by poll(2) come and go");
+    close(crowd_polled);
+}
+
 int main(void)
 {
     signal(SIGPIPE, SIG_DFL);
+    test_crowd();
     test_pair();
     test_names();
     test_full();
