@@ -7,11 +7,15 @@
 #include "mem/slab.h"
 #include "net/unix.h"
 
+#define COUNT_UNIT 64u
 #define INLINE_MAX (2048u - (u32)sizeof(struct unix_msg))
 
+/* Messages count in units of 64: what is above one is what unix_wmem_sub keeps for its wake-up, and must not be the reason
+ * that there is none. */
 bool unix_writable(const struct unix_sock *u)
 {
-    return (u64)(READ_ONCE(u->wmem) - 1) << 2 <= READ_ONCE(u->sock.sndbuf);
+    u64 used = (READ_ONCE(u->wmem) - 1) & ~(COUNT_UNIT - 1);
+    return used << 2 <= READ_ONCE(u->sock.sndbuf);
 }
 
 static void wmem_drop(struct unix_sock *u, u32 n)
@@ -47,10 +51,10 @@ static struct unix_msg *alloc(size_t n)
     }
     b->from = NULL;
     b->rights = NULL;
-    b->cred.pid = 0;
+    b->cred = (struct ucred){0}; /* of two without, a stream's reader finds that they are the same */
     b->size = (u32)n;
     b->off = 0;
-    b->truesize = (u32)ALIGN_UP(head, 64ul) + pages * (u32)PAGE_SIZE;
+    b->truesize = (u32)ALIGN_UP(head, (size_t)COUNT_UNIT) + pages * (u32)PAGE_SIZE;
     return b;
 }
 

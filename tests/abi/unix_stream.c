@@ -522,8 +522,30 @@ static void test_moving(void)
     close(s[0]), close(s[1]), close(p[0]), close(p[1]);
 }
 
+/* Whenever a read makes a full socket writable, who waits for that hears of it: one step more for each send buffer. */
+static void test_room(void)
+{
+    int missed = 0;
+    for (int size = 2304; size <= 6400; size += 64) {
+        int s[2], ep = epoll_create1(0);
+        char c;
+        struct epoll_event ev = {.events = EPOLLOUT};
+        REQ(ep >= 0 && socketpair(AF_UNIX, SOCK_STREAM, 0, s) == 0);
+        REQ(setsockopt(s[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof size) == 0);
+        while (send(s[0], "x", 1, MSG_DONTWAIT) == 1)
+            continue;
+        REQ(epoll_ctl(ep, EPOLL_CTL_ADD, s[0], &ev) == 0 && epoll_wait(ep, &ev, 1, 0) == 0);
+        while (events(s[0], POLLOUT) == 0)
+            REQ(recv(s[1], &c, 1, MSG_DONTWAIT) == 1);
+        missed += epoll_wait(ep, &ev, 1, 0) != 1;
+        close(s[0]), close(s[1]), close(ep);
+    }
+    CHECK(!missed, "no read that makes room is missed");
+}
+
 int main(void)
 {
+    test_room();
     test_pair();
     test_create();
     test_not_sockets();
