@@ -12,8 +12,8 @@
  * room. Each wake-up bears the events it stands for; a change of state (shutdown, error, connection) bears none, and
  * reaches everyone. A family stores the condition first, wakes then, and wakes without its locks.
  *
- * What a family must keep: a pending error is reported once, before data for senders and after it for receivers; an
- * emptied receive queue tells the end when RCV_SHUT is set; -EPIPE means that SEND_SHUT is set here, or RCV_SHUT there.
+ * What a family must keep: a pending error is reported once, before data for senders and for receivers of messages, after
+ * it for receivers of streams; an emptied receive queue tells the end when RCV_SHUT is set; -EPIPE means that SEND_SHUT is set here, or RCV_SHUT there.
  */
 #include "net/socket.h"
 

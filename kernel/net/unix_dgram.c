@@ -275,10 +275,8 @@ static struct unix_msg *find(struct unix_sock *u, u32 flags, u32 *skip, u32 *see
 static int wait_for_message(struct unix_sock *u, u32 seen, ns_t deadline)
 {
     struct socket *s = &u->sock;
-    int err = sock_take_error(s);
+    int err;
 
-    if (err)
-        return err;
     if (!deadline)
         return s->type == SOCK_SEQPACKET && (READ_ONCE(s->shutdown) & RCV_SHUT) ? 1 : -EAGAIN;
     if (READ_ONCE(s->shutdown) & RCV_SHUT)
@@ -331,11 +329,13 @@ static ssize_t dgram_receive(struct socket *s, struct sock_msg *m)
     m->name_len = 0;
     mutex_lock(&u->io);
     for (;;) {
+        int err = sock_take_error(s); /* before the messages, other than a stream's */
         skip = sock_peek_offset(s, m->flags);
-        b = find(u, m->flags, &skip, &seen);
+        b = err ? NULL : find(u, m->flags, &skip, &seen);
         if (b)
             break;
-        int err = wait_for_message(u, seen, deadline);
+        if (!err)
+            err = wait_for_message(u, seen, deadline);
         if (err) {
             mutex_unlock(&u->io);
             return err == 1 ? 0 : err;

@@ -218,7 +218,7 @@ static ssize_t stream_receive(struct socket *s, struct sock_msg *m)
         struct unix_msg *b = find(&r, &off);
         if (b)
             err = read_message(&r, b, off);
-        else if (r.copied >= target)
+        else if (r.copied >= target || (r.peek && r.copied)) /* a peek never waits for more than something */
             break;
         else
             err = wait_for_data(&r, deadline);

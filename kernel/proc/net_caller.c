@@ -19,14 +19,14 @@ static int may_claim(const struct ucred *u)
     const struct cred *c = current_cred();
     bool own = u->pid == (u32)current_process()->pid;
 
+    if (u->uid == ~0u || u->gid == ~0u)
+        return -EINVAL;
     if (!own && !cred_capable(c, CAP_SYS_ADMIN))
         return -EPERM;
     if (u->uid != c->uid && u->uid != c->euid && u->uid != c->suid && !cred_capable(c, CAP_SETUID))
         return -EPERM;
     if (u->gid != c->gid && u->gid != c->egid && u->gid != c->sgid && !cred_capable(c, CAP_SETGID))
         return -EPERM;
-    if (u->uid == ~0u || u->gid == ~0u)
-        return -EINVAL;
     if (own)
         return 0;
     struct process *p = process_find((s32)u->pid);

@@ -268,7 +268,7 @@ long sys_sendto(fd_k fd, ibuf_k buf, size_t len, hex_k flags, ptr_k addr, int ad
         n = take(fd, &r, &s);
     if (n)
         return n;
-    if (addr) {
+    if (addr && addr_len) {
         n = get_addr(&a, addr, addr_len);
         m.name = &a;
         m.name_len = (u32)addr_len;
@@ -455,15 +455,16 @@ long sys_recvmmsg(fd_k fd, ptr_k msgs, u32 count, hex_k flags, ptr_k timeout)
     ssize_t n = timeout ? timespec_get(timeout, &wait) : 0;
     if (n)
         return n;
-    if (timeout)
-        deadline = clock_monotonic() + wait;
+    ns_t now = timeout ? clock_monotonic() : 0;
+    if (timeout && wait < NS_FOREVER - now)
+        deadline = now + wait;
     n = take(fd, &r, &s);
     if (n)
         return n;
     n = receive_many(&r, s, msgs, count, flags, deadline);
     fd_return(r);
     if (n > 0 && timeout) {
-        ns_t now = clock_monotonic();
+        now = clock_monotonic();
         if (timespec_put(timeout, now < deadline ? deadline - now : 0))
             return -EFAULT;
     }

@@ -153,6 +153,9 @@ static void test_many(void)
         out[i].msg_hdr = (struct msghdr){.msg_iov = &ov[i], .msg_iovlen = 1};
     CHECK(sendmmsg(s[0], out, 3, 0) == 3 && out[2].msg_len == 3, "sendmmsg");
     CHECK(recvmmsg(s[1], got, 2, 0, &t) == 2 && got[1].msg_len == 2 && t.tv_sec < 10, "recvmmsg, with time left");
+    struct timespec never = {(time_t)(~0ul >> 1), 0};
+    CHECK(sendmmsg(s[0], out, 2, 0) == 2 && recvmmsg(s[1], got, 3, 0, &never) == 3, "recvmmsg, with time for ever");
+    REQ(sendmmsg(s[0], out + 2, 1, 0) == 1);
     CHECK(recvmmsg(s[1], got, 4, MSG_WAITFORONE, NULL) == 1 && got[0].msg_len == 3, "MSG_WAITFORONE");
     CHECK_ERRNO(recvmmsg(s[1], got, 4, MSG_DONTWAIT, NULL), EAGAIN, "nothing there");
     CHECK_ERRNO(recvmmsg(s[1], got, 1, 0, &bad), EINVAL, "a bad time-out");
@@ -260,10 +263,27 @@ static void test_crowd(void)
     close(crowd_polled);
 }
 
+/* A pending error is told before the messages that came before it. */
+static void test_error_first(void)
+{
+    int s[2];
+    char c;
+    struct sockaddr none = {.sa_family = AF_UNSPEC};
+    REQ(socketpair(AF_UNIX, SOCK_DGRAM, 0, s) == 0 && write(s[0], "a", 1) == 1 && write(s[1], "b", 1) == 1);
+    REQ(connect(s[1], &none, sizeof none) == 0);
+    CHECK_ERRNO(recv(s[0], &c, 1, 0), ECONNRESET, "an error comes before what is queued");
+    CHECK(recv(s[0], &c, 1, 0) == 1 && c == 'b', "then that");
+    close(s[0]), close(s[1]);
+    REQ(socketpair(AF_UNIX, SOCK_DGRAM, 0, s) == 0);
+    CHECK(sendto(s[0], "x", 1, 0, (void *)&none, 0) == 1, "an address of no length is none");
+    close(s[0]), close(s[1]);
+}
+
 int main(void)
 {
     signal(SIGPIPE, SIG_DFL);
     test_crowd();
+    test_error_first();
     test_pair();
     test_names();
     test_full();

@@ -37,6 +37,11 @@ static void test_pair(void)
     CHECK_ERRNO(recv(s[0], buf, 1, 0), ECONNRESET, "closed with unread messages");
     CHECK(recv(s[0], buf, 1, 0) == 0, "once");
     close(s[0]);
+    REQ(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, s) == 0 && write(s[0], "x", 1) == 1 && write(s[1], "y", 1) == 1);
+    close(s[1]);
+    CHECK_ERRNO(recv(s[0], buf, 1, 0), ECONNRESET, "before the messages that came");
+    CHECK(recv(s[0], buf, 9, 0) == 1 && recv(s[0], buf, 9, 0) == 0, "those, then the end");
+    close(s[0]);
 }
 
 static void test_connection(void)

@@ -178,7 +178,16 @@ static void test_flags(void)
     }
     CHECK(recv(s[1], buf, 7, MSG_WAITALL) == 7 && memcmp(buf, "bcdefgh", 7) == 0, "MSG_WAITALL waits for all");
     tap_wait(pid);
+    off = -1;
+    REQ(setsockopt(s[1], SOL_SOCKET, SO_PEEK_OFF, &off, sizeof off) == 0 && write(s[0], "abc", 3) == 3);
+    CHECK(recv(s[1], buf, 9, MSG_PEEK | MSG_WAITALL) == 3, "MSG_PEEK waits for no more than there is");
+    off = 9;
+    REQ(setsockopt(s[1], SOL_SOCKET, SO_RCVLOWAT, &off, sizeof off) == 0);
+    CHECK(recv(s[1], buf, 9, MSG_PEEK) == 3, "SO_RCVLOWAT or not");
+    off = 1;
+    REQ(setsockopt(s[1], SOL_SOCKET, SO_RCVLOWAT, &off, sizeof off) == 0 && recv(s[1], buf, 9, 0) == 3);
     struct sockaddr_un a = {.sun_family = AF_UNIX, .sun_path = "/x"};
+    CHECK(sendto(s[0], "x", 1, 0, (void *)&a, 0) == 1 && recv(s[1], buf, 9, 0) == 1, "an address of no length is none");
     CHECK_ERRNO(sendto(s[0], "x", 1, 0, (void *)&a, sizeof a), EISCONN, "an address on a connected one");
     int fd = socket(AF_UNIX, SOCK_STREAM, 0);
     CHECK_ERRNO(sendto(fd, "x", 1, 0, (void *)&a, sizeof a), EOPNOTSUPP, "an address on one that is not");
