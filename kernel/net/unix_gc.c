@@ -12,8 +12,10 @@
  * taken from the queue: in between a reference is counted and not found, which errs towards life. MSG_PEEK copies
  * under gc_lock, since it makes references from nothing but a queue.
  *
- * The collector runs in the work thread, after sockets were closed while any is in flight. A socket's file that was in a
- * message is put there too (rights_drop), so that a chain of sockets in each other's queues needs no deep stack.
+ * The collector runs in the work thread, after sockets were closed while any is in flight; and when a sender finds twice
+ * as many in flight as were left last time, since of sockets that only hold each other none is ever released. A socket's
+ * file that was in a message is put there too (rights_drop), so that a chain of sockets in each other's queues needs no
+ * deep stack.
  */
 #include "abi/errno.h"
 #include "lib/string.h"
@@ -23,9 +25,13 @@
 
 #include <linux/capability.h>
 
+#define COLLECT_LEAST 1000u
+
 static struct mutex gc_lock = MUTEX_INIT(gc_lock, LOCK_UNIX_GC);
 static struct list inflight = LIST_INIT(inflight); /* sockets with inflight > 0 (gc_lock) */
 static u32 inflight_sockets;                       /* on it; read without */
+static u32 inflight_refs;                          /* to sockets (gc_lock; read without) */
+static u32 collect_at = COLLECT_LEAST;             /* that many are too many (the collector's; read without) */
 
 /* What a user has in flight (gc_lock). */
 struct user_count {
@@ -42,6 +48,9 @@ static struct unix_sock *unix_of(const struct file *f)
     struct socket *s = socket_of(f);
     return s && s->ops->family == AF_UNIX ? unix_sk(s) : NULL;
 }
+
+static void collect(struct work *w);
+static struct work gc_work = {.link = LIST_INIT(gc_work.link), .fn = collect};
 
 /* ---- counting -------------------------------------------------------------------------------------------------------- */
 
@@ -89,13 +98,25 @@ static void uncharge(struct rights *r)
     kfree(u);
 }
 
+/* The sender waits: what it left behind is to be gone before it makes more. */
+static void collect_now(void)
+{
+    (void)work_queue(&gc_work);
+    work_flush(&gc_work);
+}
+
 int unix_rights_attach(struct rights *r)
 {
+    if (unlikely(READ_ONCE(inflight_refs) >= READ_ONCE(collect_at)))
+        collect_now();
     mutex_lock(&gc_lock);
     int err = charge(r);
     for (u32 i = 0; !err && i < r->count; i++) {
         struct unix_sock *u = unix_of(r->files[i]);
-        if (u && u->inflight++ == 0) {
+        if (!u)
+            continue;
+        WRITE_ONCE(inflight_refs, inflight_refs + 1);
+        if (u->inflight++ == 0) {
             list_add_tail(&inflight, &u->inflight_link);
             WRITE_ONCE(inflight_sockets, inflight_sockets + 1);
         }
@@ -110,7 +131,10 @@ void unix_rights_detach(struct rights *r)
     uncharge(r);
     for (u32 i = 0; i < r->count; i++) {
         struct unix_sock *u = unix_of(r->files[i]);
-        if (u && --u->inflight == 0) {
+        if (!u)
+            continue;
+        WRITE_ONCE(inflight_refs, inflight_refs - 1);
+        if (--u->inflight == 0) {
             list_del_init(&u->inflight_link);
             WRITE_ONCE(inflight_sockets, inflight_sockets - 1);
         }
@@ -258,12 +282,11 @@ static void collect(struct work *w)
         unix_rights_detach(garbage);
         rights_drop(garbage);
     }
+    WRITE_ONCE(collect_at, MAX(2 * READ_ONCE(inflight_refs), COLLECT_LEAST));
 }
 
 void unix_gc_wanted(void)
 {
-    static struct work work = {.link = LIST_INIT(work.link), .fn = collect};
-
     if (READ_ONCE(inflight_sockets))
-        (void)work_queue(&work);
+        (void)work_queue(&gc_work);
 }

@@ -186,6 +186,31 @@ static void test_cycles(void)
     CHECK(close(s[1]) == 0, "a chain of 300 is closed");
 }
 
+/* Cycles of which no socket is ever released, so that no close is a reason to collect. Linux does it from 16000 on. */
+static void test_many_cycles(void)
+{
+    struct rlimit before, more;
+    int s[2], fds[100], good = 1;
+    REQ(getrlimit(RLIMIT_NOFILE, &before) == 0);
+    more = (struct rlimit){18000, before.rlim_max};
+    if (before.rlim_max < more.rlim_cur) {
+        SKIP("cycles without end", "the limit of open files is too low");
+        return;
+    }
+    REQ(setrlimit(RLIMIT_NOFILE, &more) == 0);
+    nudge();
+    for (int i = 0; i < 400 && good; i++) {
+        REQ(socketpair(AF_UNIX, SOCK_STREAM, 0, s) == 0);
+        for (int k = 0; k < 100; k++)
+            fds[k] = s[k & 1];
+        good &= send_fds(s[0], "x", fds, 100) == 1 && send_fds(s[1], "x", s, 2) == 1;
+        close(s[0]), close(s[1]);
+    }
+    nudge();
+    CHECK(good, "cycles without end");
+    REQ(setrlimit(RLIMIT_NOFILE, &before) == 0);
+}
+
 static int recv_cred(int fd, struct ucred *u, int flags)
 {
     _Alignas(8) char area[128];
@@ -243,6 +268,9 @@ static void test_credentials(void)
         u = (struct ucred){getpid(), NOBODY, 0};
         memcpy(CMSG_DATA(c), &u, sizeof u);
         REQ(sendmsg(s[0], &m, 0) == -1 && errno == EPERM);
+        u = (struct ucred){1, (uid_t)-1, NOBODY};
+        memcpy(CMSG_DATA(c), &u, sizeof u);
+        REQ(sendmsg(s[0], &m, 0) == -1 && errno == EINVAL);
     });
     m = (struct msghdr){.msg_iov = &in, .msg_iovlen = 1};
     REQ(write(s[0], "x", 1) == 1);
@@ -251,6 +279,11 @@ static void test_credentials(void)
     REQ(write(s[0], "x", 1) == 1);
     CHECK(recvmsg(s[1], &m, 0) == 1 && m.msg_flags == MSG_CTRUNC && m.msg_controllen == 20 && c->cmsg_len == 20,
           "a small one is filled");
+    close(s[0]), close(s[1]);
+    REQ(socketpair(AF_UNIX, SOCK_STREAM, 0, s) == 0 && write(s[0], "ab", 2) == 2 && write(s[0], "c", 1) == 1);
+    REQ(setsockopt(s[1], SOL_SOCKET, SO_PASSCRED, &on, sizeof on) == 0 && write(s[0], "d", 1) == 1);
+    CHECK(recv_cred(s[1], &u, 0) == 3 && u.pid == 0 && u.uid == NOBODY, "a read takes all that bears no name");
+    CHECK(recv_cred(s[1], &u, 0) == 1 && u.pid == getpid(), "and stops before one");
     close(s[0]), close(s[1]);
     int fd = socket(AF_UNIX, SOCK_STREAM, 0);
     len = sizeof u;
@@ -265,6 +298,7 @@ int main(void)
     test_pass(SOCK_DGRAM);
     test_bounds();
     test_cycles();
+    test_many_cycles();
     test_credentials();
     return tap_end();
 }
