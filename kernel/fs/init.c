@@ -27,7 +27,6 @@
 #include <linux/mount.h>
 
 #define DEVPTS_MAGIC 0x1cd1
-#define MQUEUE_MAGIC 0x19800202
 
 struct boot_record boot_record;
 static struct path root_path;
@@ -73,10 +72,11 @@ static int devpts_make(const char *options, struct super **out)
     return tmpfs_make_typed("devpts", DEVPTS_MAGIC, "mode=755", out);
 }
 
+int (*mqueue_fs_make)(const char *options, struct super **out);
+
 static int mqueue_make(const char *options, struct super **out)
 {
-    (void)options;
-    return tmpfs_make_typed("mqueue", MQUEUE_MAGIC, "mode=1777", out);
+    return mqueue_fs_make ? mqueue_fs_make(options, out) : -ENODEV;
 }
 
 const struct fs_type fs_types[] = {

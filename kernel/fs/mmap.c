@@ -19,7 +19,7 @@ static void area_close(struct vm_area *a)
 static int area_describe(struct vm_area *a, char *buf, size_t size, u64 *dev, u64 *ino)
 {
     char *text;
-    int err = path_to_string(NULL, &a->file->path, buf, size, &text);
+    int err = path_to_name(NULL, &a->file->path, buf, size, &text);
 
     *dev = a->file->inode->sb->dev;
     *ino = a->file->inode->ino;

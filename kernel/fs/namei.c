@@ -493,7 +493,7 @@ static ssize_t magic_text(const struct fs_view *v, struct inode *i, char *buf, s
     if (err)
         return err;
     tmp = kmalloc(PATH_MAX, MEM_WAIT);
-    err = tmp ? path_to_string(v, &to, tmp, PATH_MAX, &text) : -ENOMEM;
+    err = tmp ? path_to_name(v, &to, tmp, PATH_MAX, &text) : -ENOMEM;
     path_put(&to);
     ssize_t n = err;
     if (!err) {

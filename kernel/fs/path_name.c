@@ -72,7 +72,7 @@ bool path_is_deleted(const struct path *p)
     return dentry_flags(p->dentry) & D_UNLINKED;
 }
 
-int path_to_string(const struct fs_view *v, const struct path *p, char *buf, size_t size, char **out)
+static int to_string(const struct fs_view *v, const struct path *p, bool mark, char *buf, size_t size, char **out)
 {
     struct path root = {mount_root, mount_root->root};
     struct text t;
@@ -95,7 +95,7 @@ int path_to_string(const struct fs_view *v, const struct path *p, char *buf, siz
         reached = prepend_names(&t, p, &root);
         if (t.at == end)
             prepend(&t, "/", 1);
-        if (!reached)
+        if (!reached && mark)
             prepend(&t, "(unreachable)", 13);
     } while (seq_read_retry(&walk_seq, s));
     if (v)
@@ -104,4 +104,14 @@ int path_to_string(const struct fs_view *v, const struct path *p, char *buf, siz
         return pseudo_to_string(&t, p->dentry, out);
     *out = t.at;
     return t.full ? -ENAMETOOLONG : 0;
+}
+
+int path_to_string(const struct fs_view *v, const struct path *p, char *buf, size_t size, char **out)
+{
+    return to_string(v, p, true, buf, size, out);
+}
+
+int path_to_name(const struct fs_view *v, const struct path *p, char *buf, size_t size, char **out)
+{
+    return to_string(v, p, false, buf, size, out);
 }

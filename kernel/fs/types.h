@@ -13,5 +13,7 @@ struct fs_type {
     int (*make)(const char *options, struct super **out); /* a reference to a super with its root; mount(2)'s errors */
 };
 extern const struct fs_type fs_types[];
+/* Of "mqueue", which proc/mqueue_fs.c fills in. */
+extern int (*mqueue_fs_make)(const char *options, struct super **out);
 
 #endif

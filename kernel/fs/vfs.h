@@ -219,6 +219,8 @@ int path_lookup(const struct fs_view *v, const struct path *base, const char *na
 /* Absolute path of p below the view's root into buf (from its end); -ENAMETOOLONG; "(unreachable)" as Linux, and
  * " (deleted)" after names that are gone. v NULL: below the system's root. */
 int path_to_string(const struct fs_view *v, const struct path *p, char *buf, size_t size, char **out);
+/* The same without "(unreachable)", as links in /proc and lines of /proc/pid/maps show it. */
+int path_to_name(const struct fs_view *v, const struct path *p, char *buf, size_t size, char **out);
 bool path_is_deleted(const struct path *p);
 static inline bool path_equal(const struct path *a, const struct path *b)
 {

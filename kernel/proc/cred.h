@@ -12,13 +12,14 @@
 #include "sched/thread.h"
 #include "sched/timer.h"
 
-/* What is counted per real user: RLIMIT_NPROC and RLIMIT_SIGPENDING. Never freed while anything of the user lives. */
+/* What is counted per real user, against its limits. Never freed while anything of the user lives. */
 struct user {
     refcount_t refs;
     u32 uid;
-    atomic_t threads;    /* RLIMIT_NPROC */
-    atomic_t sigpending; /* RLIMIT_SIGPENDING */
-    struct user *next;   /* hash chain (user.c: users_lock) */
+    atomic_t threads;        /* RLIMIT_NPROC */
+    atomic_t sigpending;     /* RLIMIT_SIGPENDING */
+    atomic64_t mqueue_bytes; /* RLIMIT_MSGQUEUE */
+    struct user *next;       /* hash chain (user.c: users_lock) */
 };
 struct user *user_find(u32 uid); /* reference, made when absent; NULL: no memory */
 static inline struct user *user_get(struct user *u)

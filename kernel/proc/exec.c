@@ -322,6 +322,7 @@ static void reset_thread(struct exec_image *x)
     t->process->membarrier = 0;
     t->clear_child_tid = 0;
     t->process->execed = true;
+    t->process->exec_id++;
     t->process->exit_signal = SIGCHLD;
     t->process->dumpable = !x->secure && !x->private;
     set_comm(t, x->filename);

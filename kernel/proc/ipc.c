@@ -171,13 +171,13 @@ static ssize_t write_limit(const char *text, size_t n, void *arg)
         if (__builtin_mul_overflow(v, 10ull, &v) || __builtin_add_overflow(v, (u64)(text[i] - '0'), &v))
             return -EINVAL;
     }
-    if (!i || (i < n && text[i] != '\n') || v > l->max)
+    if (!i || (i < n && text[i] != '\n') || v < l->min || v > l->max)
         return -EINVAL;
     *l->value = v;
     return (ssize_t)n;
 }
 
-void ipc_register_limit(const char *path, struct ipc_limit *limit)
+void ipc_register_limit(const char *path, const struct ipc_limit *limit)
 {
-    proc_register(path, 0644, show_limit, write_limit, limit);
+    proc_register(path, 0644, show_limit, write_limit, (void *)(unsigned long)limit);
 }

@@ -56,11 +56,11 @@ static inline struct ipc_object *ipc_next(const struct ipc_ids *ids, u32 *i) /* 
     return NULL;
 }
 s64 ipc_now(void); /* seconds */
-/* /proc/sys/kernel/NAME, a number that root may change, up to `max`. */
+/* /proc/sys/…, a number that root may change, from `min` to `max`. */
 struct ipc_limit {
-    u64 *value, max;
+    u64 *value, min, max;
 };
-void ipc_register_limit(const char *path, struct ipc_limit *limit);
+void ipc_register_limit(const char *path, const struct ipc_limit *limit);
 void shm_init(void); /* their files in /proc */
 void sem_init(void);
 void msg_init(void);

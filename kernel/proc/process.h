@@ -81,6 +81,7 @@ struct process {
     u32 exit_status; /* wait status once zombie */
     bool zombie, reaped, subreaper, has_child_subreaper;
     bool execed; /* since fork: setpgid's EACCES */
+    u32 exec_id; /* how often this process called exec: which program it runs */
     bool thp_disable;
     struct list sem_undos; /* SEM_UNDO of System V semaphores (their table's lock) */
     u32 membarrier;        /* MEMBARRIER_CMD_REGISTER_* that were done */

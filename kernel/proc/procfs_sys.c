@@ -15,6 +15,7 @@
 #include "mem/page.h"
 #include "proc/cpu_flags.h"
 #include "proc/ipc.h"
+#include "proc/mqueue.h"
 #include "proc/process.h"
 #include "proc/procfs.h"
 #include "proc/uts.h"
@@ -324,6 +325,7 @@ void procfs_sys_init(void)
     shm_init();
     sem_init();
     msg_init();
+    mq_init();
     register_uts("sys/kernel/ostype", offsetof(struct new_utsname, sysname), false);
     register_uts("sys/kernel/osrelease", offsetof(struct new_utsname, release), false);
     register_uts("sys/kernel/version", offsetof(struct new_utsname, version), false);

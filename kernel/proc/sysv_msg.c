@@ -332,7 +332,7 @@ static int show(struct seq_buf *b, void *arg)
 
 void msg_init(void)
 {
-    static struct ipc_limit max = {&msgmax, INT32_MAX}, mnb = {&msgmnb, INT32_MAX}, mni = {&msgmni, IPC_SLOTS};
+    static struct ipc_limit max = {&msgmax, 0, INT32_MAX}, mnb = {&msgmnb, 0, INT32_MAX}, mni = {&msgmni, 0, IPC_SLOTS};
     ipc_register_limit("sys/kernel/msgmax", &max);
     ipc_register_limit("sys/kernel/msgmnb", &mnb);
     ipc_register_limit("sys/kernel/msgmni", &mni);

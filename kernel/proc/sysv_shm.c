@@ -383,7 +383,7 @@ static int show(struct seq_buf *b, void *arg)
 
 void shm_init(void)
 {
-    static struct ipc_limit max = {&shmmax, ~0ull}, all = {&shmall, ~0ull}, mni = {&shmmni, IPC_SLOTS};
+    static struct ipc_limit max = {&shmmax, 0, ~0ull}, all = {&shmall, 0, ~0ull}, mni = {&shmmni, 0, IPC_SLOTS};
     ipc_register_limit("sys/kernel/shmmax", &max);
     ipc_register_limit("sys/kernel/shmall", &all);
     ipc_register_limit("sys/kernel/shmmni", &mni);

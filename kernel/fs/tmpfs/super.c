@@ -187,7 +187,7 @@ static int statfs(struct super *sb, struct kstatfs *st)
 
     st->bsize = PAGE_SIZE;
     st->namelen = 255;
-    if (!strcmp(sb->type, "devpts") || !strcmp(sb->type, "mqueue")) /* nothing is stored there: df leaves them out */
+    if (!strcmp(sb->type, "devpts")) /* nothing is stored there: df leaves them out */
         return 0;
     mem_get_stats(&m);
     if (ts->max_pages == NO_LIMIT) { /* what is in the archive, and what memory is left */
