@@ -7,6 +7,6 @@
 
 #define EXIT_TOOL 125 /* an error of ours, as docker's */
 
-extern const struct command command_pull, command_inspect, command_cpio, command_build, command_run;
+extern const struct command command_pull, command_inspect, command_cpio, command_build, command_run, command_prune;
 
 #endif

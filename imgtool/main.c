@@ -17,8 +17,8 @@
 #define SLIPWAY_VERSION "unknown"
 #endif
 
-static const struct command *const commands[] = {&command_pull, &command_inspect, &command_cpio, &command_build,
-                                                 &command_run};
+static const struct command *const commands[] = {&command_pull,  &command_inspect, &command_cpio,
+                                                 &command_build, &command_run,     &command_prune};
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
 
 static int print_usage(FILE *to)

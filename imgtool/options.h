@@ -35,6 +35,7 @@ struct options {
     bool strace;
     unsigned debug_port; /* 0: no gdb stub */
     int64_t timeout_ms;  /* 0: none */
+    int64_t unused_ms;   /* prune: what was used in this time stays */
     /* what is left */
     const char **operands;
     size_t operand_count;

@@ -320,8 +320,10 @@ static int run(const struct command *self, const struct options *o, struct oci_e
     int code = -1;
 
     (void)self;
-    if (find_vm(&r, err) == 0 && settle(&r, err) == 0)
+    if (find_vm(&r, err) == 0 && settle(&r, err) == 0) {
+        oci_image_free(TAKE_PTR(r.image)); /* the cache may be pruned while the machine runs: it holds its own file */
         code = start(&r, err);
+    }
     if (r.overlay >= 0)
         close(r.overlay);
     vm_close(&r.vm);

@@ -11,7 +11,6 @@
 #include "imgtool/progress.h"
 #include "oci/error.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -58,19 +57,16 @@ static char *cache_path(const struct options *o, const struct oci_image *image, 
     return path;
 }
 
-static void remove_unused(const char *path)
+int vmcache_prune(const struct options *o, time_t limit, uint64_t *freed, struct oci_error *err)
 {
-    AUTO_FREE char *dir = strndup(path, (size_t)(strrchr(path, '/') - path));
-    DIR *d = dir ? opendir(dir) : NULL;
-    time_t limit = time(NULL) - UNUSED_SECONDS;
-    struct dirent *e;
-    struct stat st;
+    AUTO_FREE char *dir = NULL, *builds = NULL;
+    int error;
 
-    while (d && (e = readdir(d)))
-        if (fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) && st.st_mtime < limit)
-            unlinkat(dirfd(d), e->d_name, 0);
-    if (d)
-        closedir(d);
+    if (oci_cache_dir(&o->oci, &dir, err) < 0)
+        return -1;
+    builds = oci_format("%s/builds", dir);
+    error = builds ? oci_remove_unused(builds, "", limit, freed) : -ENOMEM;
+    return error ? oci_fail_errno(err, "prune", builds ? builds : dir, -error) : 0;
 }
 
 static int link_vm(const struct options *o, struct oci_image *image, const struct kernel_image *kernel, int fd,
@@ -97,9 +93,11 @@ static int build(const struct options *o, struct oci_image *image, const struct 
                  struct oci_error *err)
 {
     struct output out;
+    struct oci_error ignored;
+    uint64_t freed = 0;
     int result = output_open(&out, path, err);
 
-    remove_unused(path);
+    vmcache_prune(o, time(NULL) - UNUSED_SECONDS, &freed, &ignored);
     if (result == 0)
         result = link_vm(o, image, kernel, out.fd, err);
     if (result == 0)

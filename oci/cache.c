@@ -191,13 +191,45 @@ static int make_layout(struct oci_cache *cache, struct oci_error *err)
     return 0;
 }
 
-int cache_open(const struct oci_options *opt, struct oci_cache **out, struct oci_error *err)
+/* how: LOCK_SH for a user; LOCK_EX | LOCK_NB to be alone. -1 with errno. */
+static int enter(struct oci_cache *cache, int how)
+{
+    AUTO_FREE char *path = oci_format("%s/lock.users", cache->dir);
+
+    cache->users_fd = path ? open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666) : -1;
+    while (cache->users_fd >= 0 && flock(cache->users_fd, how) < 0) {
+        if (errno != EINTR)
+            return -1;
+    }
+    return cache->users_fd < 0 ? -1 : 0;
+}
+
+static struct oci_cache *cache_new(const struct oci_options *opt, struct oci_error *err)
 {
     struct oci_cache *cache = calloc(1, sizeof(*cache));
 
+    if (!cache) {
+        oci_fail_memory(err, WHAT, "directory");
+        return NULL;
+    }
+    cache->users_fd = -1;
+    if (oci_cache_dir(opt, &cache->dir, err) == 0 && make_layout(cache, err) == 0)
+        return cache;
+    cache_close(cache);
+    return NULL;
+}
+
+static int open_cache(const struct oci_options *opt, int how, struct oci_cache **out, struct oci_error *err)
+{
+    struct oci_cache *cache = cache_new(opt, err);
+
     if (!cache)
-        return oci_fail_memory(err, WHAT, "directory");
-    if (oci_cache_dir(opt, &cache->dir, err) < 0 || make_layout(cache, err) < 0) {
+        return -1;
+    if (enter(cache, how) < 0) {
+        if (errno == EWOULDBLOCK)
+            oci_fail(err, WHAT, cache->dir, "another imgtool is reading or filling it");
+        else
+            oci_fail_errno(err, WHAT, cache->dir, errno);
         cache_close(cache);
         return -1;
     }
@@ -206,10 +238,22 @@ int cache_open(const struct oci_options *opt, struct oci_cache **out, struct oci
     return 0;
 }
 
+int cache_open(const struct oci_options *opt, struct oci_cache **out, struct oci_error *err)
+{
+    return open_cache(opt, LOCK_SH, out, err);
+}
+
+int cache_open_alone(const struct oci_options *opt, struct oci_cache **out, struct oci_error *err)
+{
+    return open_cache(opt, LOCK_EX | LOCK_NB, out, err);
+}
+
 void cache_close(struct oci_cache *cache)
 {
     if (!cache)
         return;
+    if (cache->users_fd >= 0)
+        close(cache->users_fd);
     free(cache->dir);
     free(cache);
 }
@@ -270,6 +314,15 @@ bool cache_has_blob(const struct oci_cache *cache, const struct descriptor *d)
     struct stat st;
 
     return path && stat(path, &st) == 0 && S_ISREG(st.st_mode) && (uint64_t)st.st_size == d->size;
+}
+
+void cache_touch(const char *path)
+{
+    struct stat st;
+
+    /* One that is linked from a layout of the user's keeps its time. */
+    if (path && stat(path, &st) == 0 && st.st_nlink == 1)
+        utimensat(AT_FDCWD, path, NULL, 0);
 }
 
 static int blob_embedded(const struct descriptor *d, char **out, size_t *len, struct oci_error *err)
@@ -476,4 +529,22 @@ int cache_remember(const struct oci_cache *cache, const char *ref, const char *v
         (at < json_array_size(list) ? json_array_set_new(list, at, entry) : json_array_append_new(list, entry)) < 0)
         return oci_fail_memory(err, WHAT, cache->dir);
     return store_index(cache, index, err);
+}
+
+int cache_forget_missing(const struct oci_cache *cache, struct oci_error *err)
+{
+    AUTO_CLOSE int lock = lock_cache(cache, LOCK_EX);
+    AUTO_JSON json_t *index = load_index(cache);
+    json_t *list = json_object_get(index, "manifests");
+    size_t count = json_array_size(list), n = 0;
+
+    while (n < json_array_size(list)) {
+        const char *digest = json_string_value(json_object_get(json_array_get(list, n), "digest"));
+        AUTO_FREE char *path = digest && !digest_check(digest) ? cache_blob_path(cache, digest) : NULL;
+        if (path && access(path, F_OK) == 0)
+            n++;
+        else
+            json_array_remove(list, n);
+    }
+    return json_array_size(list) == count ? 0 : store_index(cache, index, err);
 }

@@ -8,8 +8,10 @@
  *     layers/ALG-HEX.table     the table of its entries (table.h); ALG-HEX.lock serialises its making
  *     tmp/XXXXXX/              work in progress, each with a `.lock` that its owner holds; removed once nobody does
  *     lock                     exclusive while index.json is changed or tmp is cleaned
+ *     lock.users               shared while somebody has the cache open, exclusive while it is pruned
  *
- * Any number of processes may share it: files appear by rename and are never changed afterwards.
+ * Any number of processes may share it: files appear by rename and are never changed afterwards. The modification time of
+ * a blob is its last use, and so is a table's for itself and its tar (whose own time the table vouches for).
  */
 #ifndef SLIPWAY_OCI_CACHE_H
 #define SLIPWAY_OCI_CACHE_H
@@ -19,9 +21,12 @@
 
 struct oci_cache {
     char *dir;
+    int users_fd; /* of lock.users */
 };
 
 int cache_open(const struct oci_options *opt, struct oci_cache **out, struct oci_error *err);
+/* Fails while anybody else has it open, and keeps others waiting until it is closed. */
+int cache_open_alone(const struct oci_options *opt, struct oci_cache **out, struct oci_error *err);
 void cache_close(struct oci_cache *cache);
 
 /* A private directory below tmp/, removed by cache_tmp_end. */
@@ -49,8 +54,13 @@ int cache_put_blob(const struct oci_cache *cache, const char *digest, const void
 int cache_put_file(const struct oci_cache *cache, const char *digest, const char *path, struct oci_error *err);
 bool cache_has_blob(const struct oci_cache *cache, const struct descriptor *d);
 
+/* A blob, or a layer's file, is of use today. */
+void cache_touch(const char *path);
+
 /* Which manifest did the reference lead to, when its source looked like `validator`? 1: found (descriptor_clear it). */
 int cache_recall(const struct oci_cache *cache, const char *ref, const char *validator, struct descriptor *out);
+/* Forgets the references whose manifest is gone. */
+int cache_forget_missing(const struct oci_cache *cache, struct oci_error *err);
 int cache_remember(const struct oci_cache *cache, const char *ref, const char *validator, const char *media_type,
                    const struct descriptor *d, struct oci_error *err);
 

@@ -69,6 +69,20 @@ static int load_config(struct oci_image *image, const struct oci_limits *limits,
     return take_layers(image, m) < 0 ? oci_fail_memory(err, "read image", image->ref) : 0;
 }
 
+/* Everything that the manifest names is of use today. */
+static void touch(const struct oci_image *image, const struct manifest *m)
+{
+    AUTO_FREE char *manifest = cache_blob_path(image->cache, image->digest);
+    AUTO_FREE char *config = cache_blob_path(image->cache, m->config.digest);
+
+    cache_touch(manifest);
+    cache_touch(config);
+    for (size_t n = 0; n < image->layer_count; n++) {
+        AUTO_FREE char *layer = cache_blob_path(image->cache, image->layers[n].digest);
+        cache_touch(layer);
+    }
+}
+
 static int load(struct oci_image *image, const struct oci_limits *limits, const struct descriptor *manifest,
                 struct oci_error *err)
 {
@@ -83,6 +97,8 @@ static int load(struct oci_image *image, const struct oci_limits *limits, const 
         error = oci_fail(err, "read image", image->ref, "%s is an index", manifest->digest);
     else
         error = load_config(image, limits, &m, err);
+    if (!error)
+        touch(image, &m);
     manifest_clear(&m);
     return error;
 }

@@ -368,6 +368,7 @@ int layer_open(struct oci_cache *cache, const struct oci_layer *layer, int *tar_
 
     if (fd < 0 || table_load(path, fd, table) < 0)
         return -1;
+    cache_touch(path);
     *tar_fd = TAKE_FD(fd);
     return 0;
 }

@@ -20,6 +20,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 struct tree;
 
@@ -81,6 +82,14 @@ void oci_options_init(struct oci_options *opt);
 /* The cache directory in use (made when missing), malloc'ed. Others may keep their own folders in it: names that begin
  * with "blobs", "layers", "tmp", "oci-layout", "index.json" and "lock" are ours. */
 int oci_cache_dir(const struct oci_options *opt, char **out, struct oci_error *err);
+
+/*
+ * Removes from the cache what was last used before `limit`, and adds the bytes to *freed. An error when somebody has the
+ * cache open: an image that is being read is not taken from under its reader.
+ */
+int oci_prune(const struct oci_options *opt, time_t limit, uint64_t *freed, struct oci_error *err);
+/* Of one folder: the files whose name ends so. 0 or the last -errno; a folder that is not there is an empty one. */
+int oci_remove_unused(const char *dir, const char *suffix, time_t limit, uint64_t *freed);
 
 /* ---- references -------------------------------------------------------------------------------------------- */
 

@@ -82,6 +82,14 @@ is "an empty cache offline: 125" $? 125
 is "one line" "$(wc -l <"$W/err")" 1
 check "and no file" test ! -e "$W/none.elf"
 
+# What was used within the time stays; the rest goes, under a machine that runs too.
+fresh_cache pruned
+tool run "oci:$W/t-oci:latest" >"$W/out" 2>"$W/err"
+like "prune: what was just used stays" "$(build/imgtool prune --unused-for 1h)" '^Total reclaimed space: 0B$'
+like "everything" "$(build/imgtool prune)" '^Total reclaimed space: [0-9.]+[kM]B$'
+is "leaves no file of an image" "$(find "$XDG_CACHE_HOME/slipway/"{blobs,layers,builds,tmp} -type f)" ""
+check "which is made again when asked for" tool run "oci:$W/t-oci:latest"
+
 # The ELF alone, on a bare QEMU: streams on the UART.
 timeout 60 qemu-system-x86_64 -accel tcg -M microvm -cpu max -m 512 -nodefaults -no-user-config -nographic -no-reboot \
     -serial stdio -kernel "$W/vm.elf" -append slipway.streams=uart </dev/null >"$W/out" 2>"$W/err" || true

@@ -262,6 +262,67 @@ static void test_errors(void **state)
     assert_int_equal(count_files("tmp", ""), 0);
 }
 
+/* ---- pruning ----------------------------------------------------------------------------------------------- */
+
+/* What was used within the time stays; all else goes, and is made again when asked for. */
+static void test_prune(void **state)
+{
+    struct oci_error err = {.msg = ""};
+    uint64_t freed = 0;
+    time_t now = time(NULL);
+
+    (void)state;
+    write_good();
+    stand_in("good_copy \"$@\"");
+    expect("some/image", GOOD);
+    assert_int_equal(oci_prune(&opt, now - 3600, &freed, &err), 0);
+    assert_int_equal(freed, 0);
+    shell("find %s/blobs %s/layers -type f | xargs touch -d '2 days ago'", cache, cache);
+    expect("some/image", GOOD); /* made anew from the tars: their time is not the tables'; that is a use */
+    assert_int_equal(oci_prune(&opt, now - 3600, &freed, &err), 0);
+    assert_int_equal(freed, 0);
+    assert_int_equal(count_files("layers", ".tar"), 3);
+    opt.offline = true;
+    expect("some/image", GOOD);
+    shell("find %s/layers -name '*.table' | xargs touch -d '2 days ago'", cache);
+    assert_int_equal(oci_prune(&opt, now - 3600, &freed, &err), 0);
+    assert_true(freed > 0);
+    assert_int_equal(count_files("layers", ""), 0);
+    assert_int_equal(count_files("blobs/sha256", ""), 5);
+    expect("some/image", GOOD);
+    freed = 0;
+    assert_int_equal(oci_prune(&opt, now + 3600, &freed, &err), 0);
+    assert_true(freed > 0);
+    assert_int_equal(count_files("layers", "") + count_files("blobs/sha256", "") + count_files("tmp", ""), 0);
+    expect_error("some/image", "not in the cache, and --offline was given");
+    opt.offline = false;
+    expect("some/image", GOOD);
+    assert_int_equal(calls("copy"), 2);
+}
+
+/* An image that somebody has open stays; and a blob that is a layout's too keeps the layout's time. */
+static void test_prune_used(void **state)
+{
+    struct oci_error err = {.msg = ""};
+    struct oci_image *image;
+    uint64_t freed = 0;
+
+    (void)state;
+    write_good();
+    shell("find %s/blobs -type f | xargs touch -d '2 days ago'", layout);
+    assert_int_equal(oci_pull(&opt, ref, &image, &err), 0);
+    assert_int_equal(oci_prune(&opt, time(NULL) + 1, &freed, &err), -1);
+    assert_non_null(strstr(err.msg, "another imgtool is reading or filling it"));
+    assert_int_equal(count_files("blobs/sha256", ""), 5);
+    oci_image_free(image);
+    shell("[ $(find %s/blobs -type f -mtime -1 | wc -l) = 0 ]", layout);
+    expect(ref, GOOD);
+    shell("[ $(find %s/blobs -type f -mtime -1 | wc -l) = 0 ]", layout);
+    assert_int_equal(oci_prune(&opt, time(NULL) + 1, &freed, &err), 0);
+    shell("[ $(find %s/blobs -type f | wc -l) = 5 ]", layout);
+    expect(ref, GOOD);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -270,6 +331,7 @@ int main(void)
         cmocka_unit_test_setup(test_docker, fresh),         cmocka_unit_test_setup(test_docker_damaged, fresh),
         cmocka_unit_test_setup(test_fallback, fresh),       cmocka_unit_test_setup(test_archive, fresh),
         cmocka_unit_test_setup(test_nested_archive, fresh), cmocka_unit_test_setup(test_errors, fresh),
+        cmocka_unit_test_setup(test_prune, fresh),          cmocka_unit_test_setup(test_prune_used, fresh),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
