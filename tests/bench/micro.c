@@ -1,44 +1,22 @@
 // SPDX-License-Identifier: MIT
-/*
- * Micro benchmarks, as PID 1 of Slipway and of Linux from the same archive. Each prints a line
- *     BENCH <name> <cycles of the time stamp counter for one operation>
- * and the end is DONE. The counter is the host's on both sides, so no guest's clock takes part in the ratio. A benchmark is
- * run in several slices of a few milliseconds; the fastest third's mean is taken, which a disturbed slice does not move.
- *
- * As an ordinary program: micro [NAME...]; `micro exit` is what fork+exec+wait executes.
- */
+/* System calls, one at a time, each on its own. `micro exit` is what fork+exec+wait executes. */
 #define _GNU_SOURCE
-#include <errno.h>
+#include "tests/bench/bench.h"
+
 #include <fcntl.h>
 #include <signal.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
-#include <x86intrin.h>
 
-#define SLICES 15
-#define SLICE_CYCLES 8000000ull /* about 4 ms */
 #define BLOCK 65536
 #define FILE_SIZE (16u << 20)
 
 static char block[BLOCK];
 static const char *self;
-
-static void need(int ok, const char *what)
-{
-    if (!ok) {
-        dprintf(1, "BENCH-ERROR %s: %s\n", what, strerror(errno));
-        _exit(1);
-    }
-}
 
 /* ---- the operations: each does `n` of them ------------------------------------------------------------------- */
 
@@ -241,8 +219,13 @@ static void drain_loop(void)
 
 static void set_up_pipes(void)
 {
-    need(pipe(ping) == 0 && pipe(pong) == 0 && pipe(bulk) == 0, "pipe");
+    need(pipe(ping) == 0 && pipe(pong) == 0, "pipe");
     in_child(echo_loop);
+}
+
+static void set_up_bulk(void)
+{
+    need(pipe(bulk) == 0, "pipe");
     in_child(drain_loop);
 }
 
@@ -262,75 +245,25 @@ static void set_up(void)
     signal(SIGUSR1, on_signal);
 }
 
-static const struct bench {
-    const char *name;
-    void (*run)(long n);
-    int batch; /* operations that one of `n` counts for */
-} benches[] = {
-    {"getpid", op_getpid, 1},
-    {"read-1", op_read1, 1},
-    {"write-1", op_write1, 1},
-    {"open-close", op_open_close, 1},
-    {"stat", op_stat, 1},
-    {"create-unlink", op_create_unlink, 1},
-    {"fork-wait", op_fork_wait, 1},
-    {"fork-exec-wait", op_fork_exec_wait, 1},
-    {"page-fault", op_page_fault, FAULT_PAGES},
-    {"mmap-touch-munmap", op_mmap_touch_munmap, 1},
-    {"signal", op_signal, 1},
-    {"clock_gettime", op_clock_gettime, 1},
-    {"tmpfs-write-64k", op_tmpfs_write, 1},
-    {"tmpfs-read-64k", op_tmpfs_read, 1},
-    {"pipe-round-trip", op_pipe_round_trip, 1},
-    {"pipe-bandwidth-64k", op_pipe_bandwidth, 1},
+static const struct bench benches[] = {
+    {.name = "getpid", .run = op_getpid, .batch = 1},
+    {.name = "read-1", .run = op_read1, .batch = 1},
+    {.name = "write-1", .run = op_write1, .batch = 1},
+    {.name = "open-close", .run = op_open_close, .batch = 1},
+    {.name = "stat", .run = op_stat, .batch = 1},
+    {.name = "create-unlink", .run = op_create_unlink, .batch = 1},
+    {.name = "fork-wait", .run = op_fork_wait, .batch = 1},
+    {.name = "fork-exec-wait", .run = op_fork_exec_wait, .batch = 1},
+    {.name = "page-fault", .run = op_page_fault, .batch = FAULT_PAGES},
+    {.name = "mmap-touch-munmap", .run = op_mmap_touch_munmap, .batch = 1},
+    {.name = "signal", .run = op_signal, .batch = 1},
+    {.name = "clock_gettime", .run = op_clock_gettime, .batch = 1},
+    {.name = "tmpfs-write-64k", .run = op_tmpfs_write, .batch = 1},
+    {.name = "tmpfs-read-64k", .run = op_tmpfs_read, .batch = 1},
+    /* Last, since their children would be part of what the others fork past. */
+    {.name = "pipe-round-trip", .run = op_pipe_round_trip, .batch = 1, .set_up = set_up_pipes},
+    {.name = "pipe-bandwidth-64k", .run = op_pipe_bandwidth, .batch = 1, .set_up = set_up_bulk},
 };
-
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
-static void measure(const struct bench *b)
-{
-    double per_op[SLICES], sum = 0;
-    unsigned long long start, cycles;
-    long n = 1;
-
-    /* The first runs pay for what is made once: they would fool the search for how many fit a slice. */
-    for (int i = 0; i < 3; i++)
-        b->run(1);
-    for (;;) {
-        start = __rdtsc();
-        b->run(n);
-        cycles = __rdtsc() - start;
-        if (cycles >= SLICE_CYCLES / 2)
-            break;
-        n *= 2;
-    }
-    n = (long)((double)n * SLICE_CYCLES / cycles);
-    if (n < 1)
-        n = 1;
-    for (int i = 0; i < SLICES; i++) {
-        start = __rdtsc();
-        b->run(n);
-        per_op[i] = (double)(__rdtsc() - start) / n;
-    }
-    qsort(per_op, SLICES, sizeof(per_op[0]), by_value);
-    const int best = SLICES / 3;
-    for (int i = 0; i < best; i++)
-        sum += per_op[i];
-    dprintf(1, "BENCH %s %.1f\n", b->name, sum / best / b->batch);
-}
-
-static int wanted(const char *name, int argc, char **argv)
-{
-    for (int i = 1; i < argc; i++)
-        if (strcmp(argv[i], name) == 0)
-            return 1;
-    return argc == 1 || getpid() == 1;
-}
 
 int main(int argc, char **argv)
 {
@@ -338,17 +271,5 @@ int main(int argc, char **argv)
     if (argc == 2 && strcmp(argv[1], "exit") == 0)
         return 0;
     set_up();
-    for (size_t i = 0; i < sizeof(benches) / sizeof(benches[0]); i++) {
-        /* The children of the pipe rows would be part of what the others fork past. */
-        if (benches[i].run == op_pipe_round_trip)
-            set_up_pipes();
-        if (wanted(benches[i].name, argc, argv))
-            measure(&benches[i]);
-    }
-    dprintf(1, "DONE\n");
-    for (;;)
-        if (getpid() != 1)
-            return 0;
-        else
-            pause();
+    return bench_main(benches, sizeof(benches) / sizeof(benches[0]), argc, argv);
 }
