@@ -51,6 +51,7 @@ enum lock_class {
     LOCK_UNIX = 455,        /* s unix_sock.lock; nests by address, and listener → embryo */
     LOCK_SOCKET_PEER = 456, /* s who is at the other end, of every socket */
     LOCK_FUTEX = 460,       /* s futex bucket; nests by address */
+    LOCK_FUTEX_PI = 462,    /* s owners and waiters of all PI futexes (proc/futex_pi.c) */
     LOCK_MQUEUE = 465,      /* s a POSIX message queue; its pollers are woken, signals sent under it */
     LOCK_DEVICE = 470,      /* s driver queues not touched by interrupts */
     LOCK_PORT = 480,        /* i driver queues touched by interrupts */

@@ -234,7 +234,7 @@ static void switch_mm(struct exec_image *x)
     struct mm *old = t->mm;
     struct process *p = t->process;
     if (old)
-        process_release_mm(t);
+        process_release_mm(t, false);
     if (x->secure || x->private) /* before the new memory can be seen: credentials come later (process_mm_to_trace) */
         WRITE_ONCE(p->dumpable, 0);
     mm_activate(x->mm);

@@ -34,9 +34,9 @@ static void clear_child_tid(struct thread *t)
 }
 
 /* What others may wait for in the address space that t leaves (exit, exec). */
-void process_release_mm(struct thread *t)
+void process_release_mm(struct thread *t, bool dead)
 {
-    futex_exit_robust(t);
+    futex_exit(dead);
     clear_child_tid(t);
     process_vfork_done(t);
 }
@@ -52,7 +52,7 @@ static void drop_mm(struct thread *t, bool last)
     struct mm *mm = t->mm;
     if (!mm)
         return;
-    process_release_mm(t);
+    process_release_mm(t, true);
     if (last)
         note_maxrss(p, mm);
     mm_activate(NULL);

@@ -166,7 +166,8 @@ struct clone_request {
 };
 s64 process_clone(const struct clone_request *req, struct trapframe *f); /* child's tid, or -errno */
 void process_vfork_done(struct thread *t);
-void process_release_mm(struct thread *t); /* before current lets go of its mm (exec, exit): futexes, vfork's parent */
+void process_release_mm(struct thread *t,
+                        bool dead); /* before current lets go of its mm (exec, exit): futexes, vfork's parent */
 
 /* ---- exit.c, wait.c ---- */
 void process_exit_thread(int code) __noreturn; /* exit(2) of the calling thread */

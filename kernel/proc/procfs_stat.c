@@ -99,8 +99,8 @@ static const char *name_of(const struct facts *f)
 
 static s32 priority_of(const struct thread *t)
 {
-    bool rt = t->policy == SCHED_FIFO || t->policy == SCHED_RR;
-    return rt ? -1 - (s32)t->rt_priority : 20 + t->nice;
+    u8 level = READ_ONCE(t->level);
+    return level ? -1 - (s32)level : 20 + t->nice;
 }
 
 static void stat_identity(struct seq_buf *s, const struct facts *f)

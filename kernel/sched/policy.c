@@ -22,28 +22,57 @@ static bool is_queued(const struct runq *rq, const struct thread *t)
     return t->on_rq == 1 && rq->current != t;
 }
 
-int sched_set_policy(struct thread *t, u8 policy, u8 rt_priority)
+/* Its real-time level, by policy and boost. Who sinks comes before its new equals, who rises behind them, who stays keeps
+ * its place. */
+static void set_level(struct runq *rq, struct thread *t)
 {
-    u64 flags = irq_save();
-    struct runq *rq = lock_runq_of(t);
+    u8 old = t->level, new = MAX(t->rt_priority, t->boost);
+    if (new == old)
+        return;
     bool queued = is_queued(rq, t);
     if (queued)
         runq_dequeue(rq, t);
-    if (thread_is_rt(t) && policy != SCHED_FIFO && policy != SCHED_RR)
+    else if (rq->current == t)
+        runq_charge(rq, t, clock_monotonic());
+    if (!new)
         t->vruntime = rq->min_vruntime;
-    t->policy = policy;
-    t->rt_priority = rt_priority;
-    t->slice_used = 0;
+    WRITE_ONCE(t->level, new);
     if (queued) {
-        runq_enqueue(rq, t, false);
+        runq_enqueue(rq, t, new < old);
         if (runq_preempts(rq, t))
             sched_resched_cpu(t->cpu);
     } else if (rq->current == t) {
         sched_resched_cpu(t->cpu);
     }
+}
+
+int sched_set_policy(struct thread *t, u8 policy, u8 rt_priority)
+{
+    u64 flags = irq_save();
+    struct runq *rq = lock_runq_of(t);
+    if (rq->current == t)
+        runq_charge(rq, t, clock_monotonic());
+    t->policy = policy;
+    t->rt_priority = rt_priority;
+    t->slice_used = 0;
+    set_level(rq, t);
+    if (rq->current == t)
+        sched_resched_cpu(t->cpu);
     spin_unlock(&rq->lock);
     irq_restore(flags);
     return 0;
+}
+
+void sched_set_boost(struct thread *t, u8 level)
+{
+    if (t->boost == level)
+        return;
+    u64 flags = irq_save();
+    struct runq *rq = lock_runq_of(t);
+    t->boost = level;
+    set_level(rq, t);
+    spin_unlock(&rq->lock);
+    irq_restore(flags);
 }
 
 void sched_set_nice(struct thread *t, s8 nice)

@@ -32,7 +32,7 @@ extern atomic64_t idle_mask, online_mask;
 
 static inline bool thread_is_rt(const struct thread *t)
 {
-    return t->policy == SCHED_FIFO || t->policy == SCHED_RR;
+    return t->level;
 }
 static inline bool thread_is_idle(const struct thread *t)
 {

@@ -53,7 +53,7 @@ static void rt_insert(struct runq *rq, struct thread *t, bool first)
 {
     struct thread *other;
     list_for_each (other, &rq->rt, rq_link) {
-        if (other->rt_priority < t->rt_priority || (first && other->rt_priority == t->rt_priority))
+        if (other->level < t->level || (first && other->level == t->level))
             break;
     }
     list_add_tail(&other->rq_link, &t->rq_link);
@@ -106,7 +106,7 @@ void runq_charge(struct runq *rq, struct thread *t, ns_t now)
         return;
     }
     t->run_ns += delta;
-    if (t->policy != SCHED_FIFO) /* there only a yield uses it up */
+    if (t->policy == SCHED_RR) /* elsewhere only a yield uses it up */
         t->slice_used += delta;
     if (thread_is_rt(t))
         return;
@@ -123,7 +123,7 @@ bool runq_preempts(struct runq *rq, const struct thread *t)
     if (thread_is_idle(c))
         return true;
     if (thread_is_rt(t))
-        return !thread_is_rt(c) || t->rt_priority > c->rt_priority;
+        return t->level > c->level;
     if (thread_is_rt(c))
         return false;
     if (c->policy == SCHED_IDLE)
@@ -221,6 +221,7 @@ void sched_fork(struct thread *child)
     child->policy = t->policy;
     child->nice = t->nice;
     child->rt_priority = t->rt_priority;
+    child->level = t->rt_priority; /* a boost is not inherited */
 }
 
 /* ---- wake-up ---- */

@@ -33,6 +33,8 @@ extern bool (*sched_fatal_signal_pending)(const struct thread *t); /* set by pro
 int thread_sleep_interruptible(ns_t deadline);
 
 int sched_set_policy(struct thread *t, u8 policy, u8 rt_priority); /* valid values only */
+/* t runs at this real-time level at least, until told otherwise; 0: not at all. Calls exclude each other (pi_lock). */
+void sched_set_boost(struct thread *t, u8 level);
 void sched_set_nice(struct thread *t, s8 nice);
 int sched_set_affinity(struct thread *t, u64 mask);               /* -EINVAL: no online CPU in it; migrates */
 void sched_fork(struct thread *child);                            /* vruntime and policy from current */

@@ -60,7 +60,9 @@ struct thread {
     u64 affinity;              /* allowed CPUs, never empty (runq.lock of cpu) */
     u8 policy;                 /* SCHED_*; (runq.lock) */
     s8 nice;                   /* -20..19 */
-    u8 rt_priority;            /* 1..99 for FIFO and RR */
+    u8 rt_priority;            /* 1..99 for FIFO and RR, else 0 */
+    u8 boost; /* 1..99: what the waiters of its PI futexes lend it; written by sched_set_boost's caller */
+    u8 level; /* what counts: the greater of the two (runq.lock); 0: it is fair */
     u8 reset_on_fork;
     u64 vruntime;           /* weighted ns */
     ns_t slice_start;       /* when put on the CPU */
@@ -90,7 +92,10 @@ struct thread {
     struct signal_state *sig; /* pending set, mask, altstack: proc/signal.h */
     uaddr_t set_child_tid, clear_child_tid;
     uaddr_t robust_list;
-    uaddr_t rseq; /* proc/rseq.c; 0: not registered */
+    struct rb_root pi_held;       /* PI futexes that others wait for (proc/futex_pi.c: pi_lock) */
+    struct pi_waiter *pi_blocked; /* the one it waits for itself (pi_lock) */
+    u32 futex_life;               /* enum futex_life: does it let go of its futexes? (pi_lock) */
+    uaddr_t rseq;                 /* proc/rseq.c; 0: not registered */
     u32 rseq_len, rseq_sig;
     u32 rseq_cpu;  /* the CPU that user mode was told */
     void *journal; /* proc/: vfork completion and the like */

@@ -186,21 +186,28 @@ static int futex_deadline(uaddr_t p, u32 cmd, bool realtime, ns_t *out)
     return 0;
 }
 
+static bool futex_has_timeout(u32 cmd)
+{
+    return cmd == FUTEX_WAIT || cmd == FUTEX_WAIT_BITSET || cmd == FUTEX_LOCK_PI || cmd == FUTEX_LOCK_PI2 ||
+           cmd == FUTEX_WAIT_REQUEUE_PI;
+}
+
 long sys_futex(ptr_k addr, hex_k op, u32 val, u64 timeout, ptr_k addr2, u32 val3)
 {
     u32 cmd = op & FUTEX_CMD_MASK, private = op & FUTEX_PRIVATE_FLAG;
     bool realtime = op & FUTEX_CLOCK_REALTIME;
-    ns_t deadline;
-    if (realtime && cmd != FUTEX_WAIT_BITSET)
+    ns_t deadline = NS_FOREVER;
+    int err = futex_has_timeout(cmd) ? futex_deadline(timeout, cmd, realtime || cmd == FUTEX_LOCK_PI, &deadline) : 0;
+    if (err)
+        return err;
+    if (realtime && cmd != FUTEX_WAIT_BITSET && cmd != FUTEX_WAIT_REQUEUE_PI && cmd != FUTEX_LOCK_PI2)
         return -ENOSYS;
     switch (cmd) {
     case FUTEX_WAIT:
         val3 = FUTEX_BITSET_MATCH_ANY;
         __attribute__((fallthrough));
-    case FUTEX_WAIT_BITSET: {
-        int err = futex_deadline(timeout, cmd, realtime, &deadline);
-        return err ? err : futex_wait(addr, private, val, val3, deadline);
-    }
+    case FUTEX_WAIT_BITSET:
+        return futex_wait(addr, private, val, val3, deadline);
     case FUTEX_WAKE:
         val3 = FUTEX_BITSET_MATCH_ANY;
         __attribute__((fallthrough));
@@ -212,8 +219,19 @@ long sys_futex(ptr_k addr, hex_k op, u32 val, u64 timeout, ptr_k addr2, u32 val3
         return futex_requeue(addr, addr2, private, val, (u32)timeout, &val3);
     case FUTEX_WAKE_OP:
         return futex_wake_op(addr, addr2, private, val, (u32)timeout, val3);
+    case FUTEX_LOCK_PI:
+    case FUTEX_LOCK_PI2:
+        return futex_lock_pi(addr, private, deadline, false);
+    case FUTEX_TRYLOCK_PI:
+        return futex_lock_pi(addr, private, NS_FOREVER, true);
+    case FUTEX_UNLOCK_PI:
+        return futex_unlock_pi(addr, private);
+    case FUTEX_WAIT_REQUEUE_PI:
+        return futex_wait_requeue_pi(addr, private, val, deadline, addr2);
+    case FUTEX_CMP_REQUEUE_PI:
+        return futex_cmp_requeue_pi(addr, addr2, private, val, (u32)timeout, val3);
     default:
-        return -ENOSYS; /* the priority-inheriting ones come later */
+        return -ENOSYS;
     }
 }
 

@@ -5,6 +5,7 @@
 #include "abi/sched.h"
 #include "arch/usercopy.h"
 #include "lib/string.h"
+#include "proc/futex.h"
 #include "proc/process.h"
 #include "syscall/sys.h"
 #include "syscall/timespec.h"
@@ -97,6 +98,7 @@ static int apply(s32 pid, struct wish *w)
     if (!err)
         err = sched_set_policy(t, (u8)w->policy, (u8)w->priority);
     if (!err) {
+        futex_pi_reorder(t);
         t->reset_on_fork = w->reset_on_fork;
         if (!is_rt(w->policy))
             sched_set_nice(t, w->nice);
