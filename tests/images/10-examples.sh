@@ -17,4 +17,6 @@ example busybox -i "docker://$REGISTRY/examples/busybox:latest" <examples/busybo
 is "busybox: nothing on stderr" "$(cat "$W/busybox.err")" ""
 example debian-bash -i "$REGISTRY/examples/debian-bash" <examples/debian-bash/commands.sh
 like "debian-bash: job control speaks on stderr" "$(cat "$W/debian-bash.err")" '\[1\]-  Terminated  *sleep 100'
+example python "$REGISTRY/examples/python" </dev/null
+is "python: nothing on stderr" "$(cat "$W/python.err")" ""
 finish
