@@ -58,7 +58,15 @@ KERNEL_CFLAGS = -std=gnu17 $(WARN) -ffreestanding -nostdinc -isystem $(cc_includ
 	-mstack-protector-guard-offset=40 -fno-omit-frame-pointer -fno-optimize-sibling-calls -fno-strict-aliasing \
 	-fno-common -fno-strict-overflow -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables
 RELEASE_CFLAGS := -O2 -g1
-DEBUG_CFLAGS := -O1 -g -DSLIPWAY_DEBUG=1 -fsanitize=undefined
+# The checked build: kernel/arch/kasan.h. What keeps the shadow, and the slabs, which touch free objects, are not checked.
+SHADOW := 0xdffffc0000000000
+NO_KASAN := kernel/arch/kasan.c kernel/mem/slab.c
+kasan_gcc := --param asan-stack=1 --param asan-globals=1 --param asan-instrument-allocas=1 -fasan-shadow-offset=$(SHADOW) \
+	--param asan-instrumentation-with-call-threshold=100000 -fsanitize-address-use-after-scope
+kasan_clang := $(addprefix -mllvm -asan-,stack=1 globals=1 instrument-dynamic-allocas=1 use-after-scope=1 mapping-offset=$(SHADOW) \
+	instrumentation-with-call-threshold=100000)
+KASAN = -fsanitize=kernel-address $(kasan_$(if $(findstring clang,$(CC)),clang,gcc))
+DEBUG_CFLAGS := -O1 -g -DSLIPWAY_DEBUG=1 -DSLIPWAY_KASAN=$(SHADOW) -fsanitize=undefined
 KERNEL_LDFLAGS := -nostdlib -static -z max-page-size=4096 -z noexecstack --gc-sections --build-id=none \
 	--no-warn-rwx-segments
 # The vDSO is user code: position independent, SSE allowed, no guard that lives in the kernel's per-CPU data.
@@ -93,12 +101,12 @@ $(UAPI): Makefile | $(READY)
 
 build: $B/imgtool $B/kernel.elf $B/kernel-debug.elf
 
-# $(1): folder of objects, $(2): name of the ELF, $(3): flags. Linked twice: the table of function names for backtraces is
+# $(1): folder of objects, $(2): name of the ELF, $(3): flags, $(4): flags that $(NO_KASAN) goes without. Linked twice: the table of function names for backtraces is
 # made from the first link (tools/ksyms); it lies behind the code, so no function moves, and `cmp` sees to that.
 define kernel
 $B/$(1)/%.c.o: kernel/%.c Makefile | $$(UAPI)
 	$$(call say,CC,$$@)
-	$$(Q)mkdir -p $$(@D) && $$(CC) $$(KERNEL_CFLAGS) $(3) -MMD -MP -c -o $$@ $$<
+	$$(Q)mkdir -p $$(@D) && $$(CC) $$(KERNEL_CFLAGS) $(3) $$(if $$(filter $$(NO_KASAN),$$<),,$(4)) -MMD -MP -c -o $$@ $$<
 $B/$(1)/%.S.o: kernel/%.S Makefile | $$(UAPI)
 	$$(call say,AS,$$@)
 	$$(Q)mkdir -p $$(@D) && $$(CC) $$(KERNEL_CFLAGS) $(filter-out -fsanitize=%,$(3)) -D__ASSEMBLER__ -MMD -MP -c -o $$@ $$<
@@ -117,7 +125,7 @@ $B/$(2): $B/$(2).debug
 -include $$(patsubst kernel/%,$B/$(1)/%.d,$$(KERNEL_SRC))
 endef
 $(eval $(call kernel,kernel,kernel.elf,$(RELEASE_CFLAGS)))
-$(eval $(call kernel,kernel-debug,kernel-debug.elf,$(DEBUG_CFLAGS)))
+$(eval $(call kernel,kernel-debug,kernel-debug.elf,$(DEBUG_CFLAGS),$(KASAN)))
 
 $B/vdso.so: $(VDSO_SRC) $(wildcard kernel/arch/vdso/*.lds kernel/arch/vdso/*.h kernel/abi/*.h) Makefile | $(UAPI)
 	$(call say,VDSO,$@)
@@ -201,7 +209,7 @@ lint: compile_commands.json
 compile_commands.json: CC := clang
 compile_commands.json: $(KERNEL_SRC) $(LIB_SRC) $(TOOL_SRC) $(TEST_SRC) $(PROGRAM_SRC) Makefile | $(UAPI)
 	$(call say,GEN,$@)
-	$(file >$B/cc.list)$(foreach f,$(filter %.c,$(KERNEL_SRC)),$(file >>$B/cc.list,$f clang $(KERNEL_CFLAGS) $(DEBUG_CFLAGS) -c $f))
+	$(file >$B/cc.list)$(foreach f,$(filter %.c,$(KERNEL_SRC)),$(file >>$B/cc.list,$f clang $(KERNEL_CFLAGS) $(DEBUG_CFLAGS) $(KASAN) -c $f))
 	$(foreach f,$(LIB_SRC) $(TOOL_SRC) $(TEST_SRC),$(file >>$B/cc.list,$f clang $(HOST_CFLAGS) -Ikernel $(call cflags,$f) -c $f))
 	$(foreach f,$(PROGRAM_SRC),$(file >>$B/cc.list,$f clang $(filter-out -static,$(STATIC_CFLAGS)) $(call cflags,$f) -c $f))
 	$(Q)sed 's/["\\]/\\&/g;s|^\([^ ]*\) \(.*\)|{"directory":"$(CURDIR)","file":"\1","command":"\2"},|;1s/^/[/;$$s/,$$/]/' $B/cc.list >$@

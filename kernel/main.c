@@ -11,6 +11,7 @@
 #include "arch/copy.h"
 #include "arch/cpu.h"
 #include "arch/irq.h"
+#include "arch/kasan.h"
 #include "arch/paging.h"
 #include "arch/percpu.h"
 #include "drivers/drivers.h"
@@ -76,6 +77,7 @@ static void boot_thread(void *arg)
 
 void kernel_main(void)
 {
+    kasan_init_globals();           /* checked build: the space between global variables */
     cpu_detect();                   /* features: everything below asks */
     cpu_init_this(&percpu_area[0]); /* traps can be told from now on */
     log_level_init();               /* how much of the log is printed */
@@ -85,6 +87,7 @@ void kernel_main(void)
     clock_init();                   /* starts to measure; half a millisecond of what follows is the trial */
     mem_early_init();               /* what is RAM and what are archives */
     paging_map_high_ram();          /* beyond 4 GiB; needs pages for tables */
+    mem_early_shadow();             /* checked build: from here on each byte of RAM is accounted for */
     mem_init();                     /* the page allocator */
     sched_init();                   /* threads */
     timer_module_init();            /* timers, grace periods */

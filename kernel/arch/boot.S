@@ -10,6 +10,11 @@
  */
 #include "arch/asm_offsets.h"
 
+#ifdef SLIPWAY_KASAN
+#define BOOT_STACK_SIZE 32768
+#else
+#define BOOT_STACK_SIZE 16384
+#endif
 #define PHYS(x) ((x) - 0xffffffff80000000) /* of what is linked high: all but .multiboot2 and .boot.text */
 #define DOOR_PVH 0
 #define DOOR_LINUX64 1
@@ -114,6 +119,16 @@ tables_done:
     movl $0x2000e3, PHYS(boot_pd_kernel) + 8
     movl $0x4000e3, PHYS(boot_pd_kernel) + 16
     movl $0x6000e3, PHYS(boot_pd_kernel) + 24
+    movl $0x8000e3, PHYS(boot_pd_kernel) + 32
+    movl $0xa000e3, PHYS(boot_pd_kernel) + 40
+    movl $0xc000e3, PHYS(boot_pd_kernel) + 48
+    movl $0xe000e3, PHYS(boot_pd_kernel) + 56
+#ifdef SLIPWAY_KASAN
+    movl $31, %ecx /* slots 472..502: nothing is tracked there yet */
+1:  movl $(PHYS(kasan_zero_pdpt) + 0x61), PHYS(boot_pml4) + 471 * 8(, %ecx, 8)
+    loop 1b
+    movl $(PHYS(kasan_image_pdpt) + 0x63), PHYS(boot_pml4) + 503 * 8
+#endif
     movl $PHYS(boot_pml4), %eax
 
     /* %eax: page tables, %edi: CPUID 80000001h EDX. The other CPUs come here too (trampoline.S). */
@@ -216,7 +231,51 @@ boot_pdpt_direct: .skip 4096
 boot_pd_direct: .skip 4 * 4096
 boot_pdpt_kernel: .skip 4096
 boot_pd_kernel: .skip 4096
-boot_stack: .skip 16384
+boot_stack: .skip BOOT_STACK_SIZE
 boot_stack_top:
+
+#ifdef SLIPWAY_KASAN
+/*
+ * The sanitizer's shadow (kasan.h) as C finds it: zeros, read-only, and pages of its own for the image's 16 MiB, which begin
+ * at fffffbfff0000000: slot 503, 511, 384, 0.
+ */
+    .global kasan_zero_pdpt, kasan_zero_pd, kasan_zero_pt
+kasan_zero_page: .skip 4096
+kasan_image_shadow: .skip 512 * 4096
+
+    .section .data.page_aligned, "aw"
+    .balign 4096
+kasan_zero_pdpt:
+    .rept 512
+    .quad PHYS(kasan_zero_pd) + 0x61
+    .endr
+kasan_zero_pd:
+    .rept 512
+    .quad PHYS(kasan_zero_pt) + 0x61
+    .endr
+kasan_zero_pt:
+    .rept 512
+    .quad PHYS(kasan_zero_page) + 0x61
+    .endr
+kasan_image_pdpt:
+    .rept 511
+    .quad PHYS(kasan_zero_pd) + 0x61
+    .endr
+    .quad PHYS(kasan_image_pd) + 0x63
+kasan_image_pd:
+    .rept 384
+    .quad PHYS(kasan_zero_pt) + 0x61
+    .endr
+    .quad PHYS(kasan_image_pt) + 0x63
+    .rept 127
+    .quad PHYS(kasan_zero_pt) + 0x61
+    .endr
+kasan_image_pt:
+    page = 0
+    .rept 512
+    .quad PHYS(kasan_image_shadow) + page * 4096 + 0x63
+    page = page + 1
+    .endr
+#endif
 
     .section .note.GNU-stack, "", @progbits

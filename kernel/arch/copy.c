@@ -6,15 +6,17 @@
  */
 #include "arch/copy.h"
 #include "arch/cpu.h"
+#include "arch/kasan.h"
 #include "lib/string.h"
 
 u32 arch_copy_mode; /* enum copy_mode; read by usercopy.S */
 
 /* No loop here may become a call of what it implements; and the checked build checks the callers, not each word. */
 #ifdef __clang__
-#define RAW __attribute__((no_builtin, no_sanitize("undefined")))
+#define RAW __attribute__((no_builtin, no_sanitize("undefined"), no_sanitize_address))
 #else
-#define RAW __attribute__((optimize("O2", "no-tree-loop-distribute-patterns"), no_sanitize("undefined")))
+#define RAW \
+    __attribute__((optimize("O2", "no-tree-loop-distribute-patterns"), no_sanitize("undefined"), no_sanitize_address))
 #endif
 
 typedef u64 __attribute__((may_alias, aligned(1))) word;
@@ -81,12 +83,16 @@ RAW static inline void copy_forwards(u8 *d, const u8 *s, size_t n)
 
 RAW void *memcpy(void *dst, const void *src, size_t n)
 {
+    kasan_check_read(src, n);
+    kasan_check_write(dst, n);
     copy_forwards(dst, src, n);
     return dst;
 }
 
 RAW void *memmove(void *dst, const void *src, size_t n)
 {
+    kasan_check_read(src, n);
+    kasan_check_write(dst, n);
     u8 *d = dst;
     const u8 *s = src;
     if ((u64)(d - s) >= n || n <= 16) {
@@ -113,7 +119,7 @@ RAW static inline void set_words(u8 *d, u64 v, size_t n)
         *d++ = (u8)v;
 }
 
-RAW void *memset(void *dst, int c, size_t n)
+RAW void *memset_unchecked(void *dst, int c, size_t n)
 {
     u64 v = (u8)c * 0x0101010101010101ul;
     u8 *d = dst;
@@ -127,6 +133,12 @@ RAW void *memset(void *dst, int c, size_t n)
         set_words(d, v, n & 7);
     }
     return dst;
+}
+
+RAW void *memset(void *dst, int c, size_t n)
+{
+    kasan_check_write(dst, n);
+    return memset_unchecked(dst, c, n);
 }
 
 void copy_page(void *dst, const void *src)

@@ -71,13 +71,19 @@ struct tss {
     u16 reserved3, iomap;
 } __packed;
 
-/* Four pages, each the stack of one IST entry; the tables lie at the low end of the first. */
+#ifdef SLIPWAY_KASAN
+#define IST_ORDER 1u
+#else
+#define IST_ORDER 0u
+#endif
+#define IST_SIZE (PAGE_SIZE << IST_ORDER)
+/* The stacks of the IST entries; the tables lie at the low end of the first. */
 struct cpu_tables {
     u64 gdt[16];
     struct tss tss;
-    u8 rest[IST_COUNT * PAGE_SIZE - 16 * 8 - sizeof(struct tss)];
+    u8 rest[IST_COUNT * IST_SIZE - 16 * 8 - sizeof(struct tss)];
 };
-_Static_assert(sizeof(struct cpu_tables) == 4 * PAGE_SIZE, "the order in cpu_alloc_tables");
+_Static_assert(sizeof(struct cpu_tables) == 4 * IST_SIZE, "the order in cpu_alloc_tables");
 struct idt_gate {
     u16 offset0, selector;
     u8 ist, type;
@@ -236,7 +242,7 @@ static void load_tables(struct percpu *c)
     t->gdt[SEL_CPU_NUMBER >> 3] = 0x0040f10000000000 | c->id; /* limit = number of the CPU */
     memset(&t->tss, 0, sizeof(t->tss));
     for (u32 i = 0; i < IST_COUNT; i++)
-        t->tss.ist[i] = (u64)t + (i + 1) * PAGE_SIZE;
+        t->tss.ist[i] = (u64)t + (i + 1) * IST_SIZE;
     t->tss.iomap = sizeof(struct tss);
 
     struct {
@@ -305,7 +311,7 @@ void cpu_init_this(struct percpu *c)
 
 int cpu_alloc_tables(struct percpu *c)
 {
-    c->tables = hook_pages_alloc(2);
+    c->tables = hook_pages_alloc(2 + IST_ORDER);
     return c->tables ? 0 : -ENOMEM;
 }
 

@@ -22,6 +22,7 @@ void hook_exit_work(struct trapframe *f);
  * mem_early_init on; the others may sleep. */
 void *hook_pages_alloc(u32 order);
 void hook_pages_free(void *p, u32 order);
+void hook_describe_memory(u64 addr); /* checked build: into the log, what lies there; any state */
 void *hook_alloc(size_t size);
 void hook_free(void *p);
 void *hook_vector_state_alloc(void); /* cpu.xstate_size bytes, 64-byte aligned, not cleared */

@@ -9,18 +9,16 @@
 #include "arch/boot.h"
 #include "arch/cpu.h"
 #include "arch/hooks.h"
+#include "arch/kasan.h"
 #include "arch/spinlock.h"
 #include "arch/thread.h"
 #include "lib/printf.h"
 #include "lib/string.h"
 
-#define IMAGE_PTS 4 /* 8 MiB from physical 0; kernel.ld asserts that the image fits */
+#define IMAGE_PTS 8 /* 16 MiB from physical 0; kernel.ld asserts that the image fits */
 #define DIRECT_SLOT 273
 #define KMAP_SLOT 402
 #define GIB (1ul << 30)
-/* Second half of the kernel mappings' 512 GiB: stacks, each above a guard as large as itself. */
-#define KSTACK_AREA (KMAP_BASE + 256 * GIB)
-#define KSTACK_AREA_END (KMAP_BASE + 512 * GIB)
 #define KSTACK_SLOT (2 * KSTACK_SIZE)
 
 extern pte_t boot_pml4[512], boot_pdpt_direct[512], boot_pdpt_kernel[512], boot_pd_kernel[512];
@@ -184,8 +182,8 @@ u64 kstack_map(void *pages)
     if (!IS_ALIGNED(p, KSTACK_SIZE) || va >= KSTACK_AREA_END)
         return (u64)pages;
     spin_lock(&kmap_lock);
-    pte_t *e = kmap_entry(va);
-    for (u64 i = 0; e && !e[i] && i < KSTACK_SIZE / PAGE_SIZE; i++)
+    pte_t *e = kasan_map_kstack(va, p) ? kmap_entry(va) : NULL;
+    for (u64 i = 0; e && i < KSTACK_SIZE / PAGE_SIZE && !e[i]; i++)
         e[i] = (p + i * PAGE_SIZE) | nx | PTE_P | PTE_W | PTE_A | PTE_D | PTE_G;
     spin_unlock(&kmap_lock);
     return e ? va : (u64)pages;

@@ -5,6 +5,7 @@
  *   0000000000001000 – 00007fffffffefff  user
  *   ffff888000000000 – +64 TiB           direct map of all RAM (and low MMIO), 1 GiB or 2 MiB pages, NX
  *   ffffc90000000000 – +32 TiB           mmio_map() and other kernel mappings, 4 KiB pages
+ *   ffffec0000000000 – +16 TiB           checked build: the sanitizer's shadow (kasan.h)
  *   ffffffff80000000 – +1 GiB            kernel image (text RX, rodata R, data RW)
  * The upper half's PML4 entries exist from boot on and are the same in every address space.
  */
@@ -17,6 +18,9 @@
 #define DIRECT_MAP 0xffff888000000000ul
 #define KMAP_BASE 0xffffc90000000000ul
 #define KERNEL_BASE 0xffffffff80000000ul
+/* Second half of the kernel mappings' 512 GiB: stacks, each above a guard as large as itself. */
+#define KSTACK_AREA (KMAP_BASE + (256ul << 30))
+#define KSTACK_AREA_END (KMAP_BASE + (512ul << 30))
 
 typedef u64 pte_t;
 #define PTE_P 1ul

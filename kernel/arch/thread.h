@@ -14,7 +14,12 @@
 #include "lib/atomic.h"
 #include "lib/types.h"
 
-#define KSTACK_SIZE 16384ul
+#ifdef SLIPWAY_KASAN
+#define KSTACK_ORDER 3u /* frames grow with the borders between their variables */
+#else
+#define KSTACK_ORDER 2u
+#endif
+#define KSTACK_SIZE (PAGE_SIZE << KSTACK_ORDER)
 
 /* Bits of `work`: any set bit sends the way back to user mode through hook_exit_work(). */
 #define WORK_RESCHED 1u      /* reschedule */

@@ -7,6 +7,7 @@
 #include "abi/errno.h"
 #include "abi/futex.h"
 #include "arch/extable.h"
+#include "arch/kasan.h"
 #include "arch/paging.h"
 #include "arch/percpu.h"
 #include "arch/thread.h"
@@ -36,11 +37,13 @@ void pagefault_enable(void)
 
 size_t copy_to_user_partial(uaddr_t dst, const void *src, size_t n)
 {
+    kasan_check_read(src, n);
     return user_range_ok(dst, n) ? user_copy((void *)dst, src, n) : n;
 }
 
 size_t copy_from_user_partial(void *dst, uaddr_t src, size_t n)
 {
+    kasan_check_write(dst, n);
     return user_range_ok(src, n) ? user_copy(dst, (const void *)src, n) : n;
 }
 
@@ -51,6 +54,7 @@ size_t clear_user_partial(uaddr_t dst, size_t n)
 
 ssize_t copy_string_from_user(char *dst, uaddr_t src, size_t size)
 {
+    kasan_check_write(dst, size);
     if (!user_range_ok(src, 0))
         return -EFAULT;
     size_t room = USER_END - src, n = size < room ? size : room;

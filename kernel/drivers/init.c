@@ -24,4 +24,7 @@ void drivers_init(void)
         port_uart_init();
     control_init();
     vfs_at_mounts(sysrq_init);
+#ifdef SLIPWAY_KASAN
+    vfs_at_mounts(faults_init);
+#endif
 }

@@ -82,9 +82,14 @@ static __attribute__((noinline, cold)) u64 load_bytes(const char *s, u32 n)
 }
 
 /* The bytes up to a NUL, or n of them, and anything behind; never leaves their page. */
-static inline u64 load_word_safe(const char *s, u32 n)
+static inline __unchecked u64 load_word_safe(const char *s, u32 n)
 {
-    return likely(((u64)s & (PAGE_SIZE - 1)) <= PAGE_SIZE - 8) ? load_word(s) : load_bytes(s, n);
+    u64 w;
+
+    if (unlikely(((u64)s & (PAGE_SIZE - 1)) > PAGE_SIZE - 8))
+        return load_bytes(s, n);
+    __builtin_memcpy(&w, s, sizeof(w));
+    return w;
 }
 
 static inline u64 mix(u64 h, u64 w)

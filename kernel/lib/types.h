@@ -61,6 +61,7 @@ typedef long ssize_t;
 #define __aligned(n) __attribute__((aligned(n)))
 #define __noreturn __attribute__((noreturn))
 #define __printf(f, a) __attribute__((format(printf, f, a)))
+#define __unchecked __attribute__((no_sanitize_address)) /* reads beyond an object, knowing why it may */
 #define __must_check __attribute__((warn_unused_result))
 #define __cacheline __attribute__((aligned(64)))
 #define __init __attribute__((section(".init.text"), cold)) /* boot only; its pages are freed after boot */

@@ -4,6 +4,7 @@
  * archives, what firmware may have left below 64 KiB and above 576 KiB). Allocations come from the lowest range
  * above 1 MiB that has room, right behind the kernel, and are never freed. One CPU, no locks.
  */
+#include "arch/kasan.h"
 #include "boot_contract.h"
 #include "lib/printf.h"
 #include "lib/string.h"
@@ -37,8 +38,10 @@ __init void mem_early_give(pfn_t start, pfn_t end)
     u32 i = 0;
     while (i < mem_early_count && mem_early_ranges[i].start < start)
         i++;
-    if (start < end)
-        insert_at(i, start, end);
+    if (start >= end)
+        return;
+    insert_at(i, start, end);
+    kasan_poison(phys_to_virt(start << PAGE_SHIFT), (end - start) << PAGE_SHIFT, KASAN_FREE_PAGE);
 }
 
 /* Takes [start, end) out of the free ranges. */
@@ -89,6 +92,7 @@ __init pfn_t mem_early_alloc_frames(u64 count, u64 align)
         if (start < MIB1 || start + count > mem_early_ranges[i].end)
             continue;
         keep_out(start, start + count);
+        kasan_unpoison(phys_to_virt(start << PAGE_SHIFT), count << PAGE_SHIFT);
         return start;
     }
     panic("memory: no room for %lu KiB at boot; give the machine more", (unsigned long)(count * PAGE_SIZE >> 10));
@@ -108,3 +112,26 @@ __init void *mem_early_alloc(size_t size, size_t align)
     next = p + size;
     return p;
 }
+
+#ifdef SLIPWAY_KASAN
+static __init void shadow_range(paddr_t start, paddr_t end)
+{
+    for (paddr_t a = ALIGN_DOWN(start, KASAN_CHUNK); a < end; a += KASAN_CHUNK)
+        if (!kasan_has_chunk(a))
+            kasan_map_chunk(a, mem_early_alloc_frames(HUGE_SIZE >> PAGE_SHIFT, HUGE_SIZE >> PAGE_SHIFT) << PAGE_SHIFT);
+}
+
+__init void mem_early_shadow(void)
+{
+    for (u32 i = 0; i < boot_info.range_count; i++)
+        if (boot_info.ranges[i].type == 1)
+            shadow_range(boot_info.ranges[i].start, boot_info.ranges[i].end);
+    kasan_begin();
+    for (u32 i = 0; i < mem_early_count; i++) {
+        const struct mem_range *r = &mem_early_ranges[i];
+        kasan_poison(phys_to_virt(r->start << PAGE_SHIFT), (r->end - r->start) << PAGE_SHIFT, KASAN_FREE_PAGE);
+    }
+}
+#else
+void mem_early_shadow(void) {}
+#endif

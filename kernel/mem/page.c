@@ -13,6 +13,7 @@
 #include "mem/page.h"
 
 #include "arch/copy.h"
+#include "arch/kasan.h"
 #include "arch/percpu.h"
 #include "arch/spinlock.h"
 #include "lib/printf.h"
@@ -151,11 +152,14 @@ static void poison_page(struct page *p)
 {
     if (p->flags & (PAGE_BUDDY | PAGE_RESERVED) || ref_read(&p->refs) > 1)
         panic("page %lx freed twice or in use: flags %x, refs %u", (unsigned long)page_pfn(p), p->flags, p->refs.v);
+    kasan_unpoison(page_addr(p), PAGE_SIZE); /* kmalloc's last page */
     memset(page_addr(p), POISON_BYTE, PAGE_SIZE);
+    kasan_poison(page_addr(p), PAGE_SIZE, KASAN_FREE_PAGE);
     p->private = POISON_MARK;
 }
 static void check_poison(struct page *p)
 {
+    kasan_unpoison(page_addr(p), PAGE_SIZE);
     if (p->private != POISON_MARK)
         return;
     const u64 *w = page_addr(p);
@@ -194,6 +198,7 @@ static struct cpu_pages *new_cpu_pages(u32 cpu)
     struct page *p = buddy_alloc(0, MEM_NOWAIT);
     if (!p)
         return NULL;
+    check_block(p, 0);
     p->flags = PAGE_RESERVED;
     p->refs.v = 1;
     struct cpu_pages *c = page_addr(p);
@@ -382,6 +387,7 @@ void page_free(struct page *p, u32 order)
     p->flags = 0;
     p->refs.v = 0;
     p->private = 0;
+    kasan_poison(page_addr(p), PAGE_SIZE << order, KASAN_FREE_PAGE);
     buddy_free(p, order);
 }
 

@@ -135,8 +135,9 @@ bool mem_plentiful(void); /* large pages are affordable */
 void mem_register_reclaim(u64 (*fn)(u64 want));
 u64 mem_reclaim(u64 want); /* runs the callbacks: pages freed; 0 also while this thread reclaims already */
 
-void mem_early_init(void); /* boot allocator from boot_info; archive and initrd ranges are kept out */
-void mem_init(void);       /* the array and the buddy; early allocations stay reserved */
+void mem_early_init(void);   /* boot allocator from boot_info; archive and initrd ranges are kept out */
+void mem_early_shadow(void); /* checked build: the sanitizer's shadow of all RAM, an eighth of it */
+void mem_init(void);         /* the array and the buddy; early allocations stay reserved */
 /* Boot only, before mem_init: zeroed, never freed. */
 void *mem_early_alloc(size_t size, size_t align);
 /* Hands [start, end) of frames that were kept out at boot to the allocator's world as archive frames (refcount 1). */

@@ -7,11 +7,14 @@
  * not preempted, so alloc and free are a push or a pop without a lock or cli. Interrupt handlers use the slabs directly.
  * cache.lock covers the slabs; objects move between list and slabs `batch` at a time.
  *
- * Checked build: an object is filled with 0x6b when free (its first word is the chain) and lies between two 8-byte red
- * zones that tell free (bb) from in use (cc); free and alloc check both: double frees, overruns and use after free panic.
+ * The checked build's part is in slab_check.h; this file sees free objects and the space between them, so its code is not
+ * checked by the sanitizer.
  */
 #include "mem/slab.h"
 
+#include "arch/hooks.h"
+#include "arch/kasan.h"
+#include "arch/panic.h"
 #include "lib/printf.h"
 #include "lib/string.h"
 
@@ -22,13 +25,7 @@ static struct slab_cache *caches[MAX_CACHES]; /* by id; 0 is unused */
 static u32 cache_count;
 static struct spinlock caches_lock = SPINLOCK_INIT(LOCK_SLAB);
 
-#ifdef SLIPWAY_DEBUG
-#define RED_SIZE 8u
-#define RED_FREE 0xbbbbbbbbbbbbbbbbul
-#define RED_USED 0xccccccccccccccccul
-#else
-#define RED_SIZE 0u
-#endif
+#include "mem/slab_check.h"
 
 /* ---- a cache's geometry -------------------------------------------------------------------------------------- */
 
@@ -48,7 +45,7 @@ static void cache_init(struct slab_cache *c)
     if (!c->id) {
         u32 align = MAX(c->align, 8u);
         c->offset = RED_SIZE ? ALIGN_UP(RED_SIZE, align) : 0;
-        c->stride = ALIGN_UP(c->offset + MAX(c->size, 8u) + RED_SIZE, align);
+        c->stride = ALIGN_UP(c->offset + ALIGN_UP(MAX(c->size, 8u), 8u) + RED_SIZE + TRACK_SIZE, align);
         c->order = choose_order(c->stride);
         c->per_slab = (u32)MIN((PAGE_SIZE << c->order) / c->stride, NO_OBJECT - 1ul);
         c->batch = MIN(MAX(4096u / c->stride, 2u), 32u);
@@ -75,69 +72,6 @@ bool slab_describe(u32 idx, struct slab_info *out)
     *out = (struct slab_info){c->name, c->size, c->per_slab, 1u << c->order, c->slabs, objects};
     return true;
 }
-
-/* ---- checks -------------------------------------------------------------------------------------------------- */
-
-#ifdef SLIPWAY_DEBUG
-static u64 *red_before(void *obj)
-{
-    return (u64 *)obj - 1;
-}
-static u64 *red_after(const struct slab_cache *c, void *obj)
-{
-    return (u64 *)((char *)obj + ALIGN_UP(MAX(c->size, 8u), 8u));
-}
-static void mark_object(struct slab_cache *c, void *obj, u64 red)
-{
-    *red_before(obj) = red;
-    if ((char *)(red_after(c, obj) + 1) <= (char *)obj - c->offset + c->stride)
-        *red_after(c, obj) = red;
-}
-static void check_object(struct slab_cache *c, void *obj, u64 red)
-{
-    bool after = (char *)(red_after(c, obj) + 1) <= (char *)obj - c->offset + c->stride;
-    if (*red_before(obj) != red || (after && *red_after(c, obj) != red))
-        panic("slab %s: %s %p: red zones %lx %lx", c->name, red == RED_USED ? "free of bad object" : "bad free object",
-              obj, (unsigned long)*red_before(obj), after ? (unsigned long)*red_after(c, obj) : 0);
-}
-static void note_alloc(struct slab_cache *c, void *obj)
-{
-    check_object(c, obj, RED_FREE);
-    const u8 *b = obj;
-    for (u32 i = 8; i < c->size; i++) {
-        if (b[i] != 0x6b)
-            panic("slab %s: object %p written after free at %u: %x", c->name, obj, i, b[i]);
-    }
-    mark_object(c, obj, RED_USED);
-}
-static void note_free(struct slab_cache *c, void *obj)
-{
-    struct page *p = virt_page(obj);
-    if (!(p->flags & PAGE_SLAB) || caches[p->slab_cache] != c)
-        panic("slab %s: free of foreign object %p", c->name, obj);
-    check_object(c, obj, RED_USED);
-    memset(obj, 0x6b, c->size);
-    mark_object(c, obj, RED_FREE);
-}
-static void note_new(struct slab_cache *c, void *obj)
-{
-    memset(obj, 0x6b, c->size);
-    mark_object(c, obj, RED_FREE);
-}
-#else
-static inline void note_alloc(struct slab_cache *c, void *obj)
-{
-    (void)c, (void)obj;
-}
-static inline void note_free(struct slab_cache *c, void *obj)
-{
-    (void)c, (void)obj;
-}
-static inline void note_new(struct slab_cache *c, void *obj)
-{
-    (void)c, (void)obj;
-}
-#endif
 
 /* ---- slabs: cache.lock held ---------------------------------------------------------------------------------- */
 
@@ -168,9 +102,9 @@ static struct page *slab_create(struct slab_cache *c, u32 flags)
         p[i].slab_cache = (u16)c->id;
         p[i].slab_tail = (u16)i;
     }
+    note_slab(c, page_addr(p));
     for (u32 i = 0; i < c->per_slab; i++) {
         void *obj = slot_object(c, p, i);
-        note_new(c, obj);
         *(void **)obj = i + 1 < c->per_slab ? slot_object(c, p, i + 1) : NULL;
     }
     p->slab_inuse = 0;
@@ -316,7 +250,7 @@ void *slab_alloc(struct slab_cache *c, u32 flags)
         if (unlikely(!obj))
             return NULL;
     }
-    note_alloc(c, obj);
+    note_alloc(c, obj, __builtin_frame_address(0));
     if (flags & MEM_ZERO)
         memset(obj, 0, c->size);
     return obj;
@@ -336,9 +270,8 @@ static void trim(struct slab_cache *c, struct slab_cpu *cpu)
     give_back(c, list, n);
 }
 
-void slab_free(struct slab_cache *c, void *obj)
+static void put_object(struct slab_cache *c, void *obj)
 {
-    note_free(c, obj);
     struct percpu *me = this_cpu();
     if (unlikely(me->irq_depth)) {
         *(void **)obj = NULL;
@@ -350,6 +283,15 @@ void slab_free(struct slab_cache *c, void *obj)
     cpu->freelist = obj;
     if (unlikely(++cpu->count > 2 * c->batch))
         trim(c, cpu);
+}
+
+void slab_free(struct slab_cache *c, void *obj)
+{
+    note_free(c, obj, __builtin_frame_address(0));
+    if (!quarantine_add(c, obj))
+        put_object(c, obj);
+    while (quarantine_is_full(&c, &obj))
+        put_object(c, obj);
 }
 
 /* ---- kmalloc ------------------------------------------------------------------------------------------------- */
@@ -386,14 +328,21 @@ static void *kmalloc_large(size_t n, u32 flags)
     u32 order = 0;
     while ((PAGE_SIZE << order) < n)
         order++;
-    return order > MEM_MAX_ORDER ? NULL : pages_alloc(order, flags);
+    void *v = order > MEM_MAX_ORDER ? NULL : pages_alloc(order, flags);
+    if (v)
+        kasan_fit(v, n, PAGE_SIZE << order);
+    return v;
 }
 
 void *kmalloc(size_t n, u32 flags)
 {
     if (unlikely(n > KMALLOC_MAX))
         return n > PAGE_SIZE << MEM_MAX_ORDER ? NULL : kmalloc_large(n, flags);
-    return slab_alloc(&kmalloc_caches[size_index(n)], flags);
+    struct slab_cache *c = &kmalloc_caches[size_index(n)];
+    void *v = slab_alloc(c, flags);
+    if (v)
+        kasan_fit(v, n, c->size);
+    return v;
 }
 
 void *kzalloc(size_t n, u32 flags)
@@ -420,8 +369,11 @@ void *krealloc(void *old, size_t n, u32 flags)
     if (!old)
         return kmalloc(n, flags);
     size_t have = usable_size(old);
-    if (n <= have && n > have / 4)
+    if (n <= have && n > have / 4) {
+        kasan_fit(old, n, have);
         return old;
+    }
+    kasan_unpoison(old, have);
     void *v = kmalloc(n, flags & ~(u32)MEM_ZERO);
     if (v) {
         memcpy(v, old, MIN(n, have));

@@ -6,6 +6,7 @@
  */
 #include "sched/thread.h"
 
+#include "arch/kasan.h"
 #include "lib/string.h"
 #include "mem/slab.h"
 #include "sched/internal.h"
@@ -30,7 +31,7 @@ static void *stack_alloc(void)
     irq_restore(flags);
     if (s)
         return s;
-    s = pages_alloc(2, MEM_WAIT);
+    s = pages_alloc(KSTACK_ORDER, MEM_WAIT);
     if (!s)
         return NULL;
     atomic_add(&mem_count.kstack, KSTACK_SIZE / PAGE_SIZE);
@@ -51,7 +52,7 @@ void thread_free_stack(struct thread *t)
     irq_restore(flags);
     if (!kept) {
         atomic_sub(&mem_count.kstack, KSTACK_SIZE / PAGE_SIZE);
-        pages_free(kstack_pages((u64)s), 2);
+        pages_free(kstack_pages((u64)s), KSTACK_ORDER);
     }
 }
 
@@ -81,6 +82,7 @@ struct thread *thread_create(void (*fn)(void *), void *arg, const char *name)
         slab_free(&thread_cache, t);
         return NULL;
     }
+    kasan_unpoison(stack, KSTACK_SIZE); /* its last owner's frames did not all return */
     *(u64 *)stack = STACK_CANARY;
     thread_init_fields(t, name);
     ref_get(&t->refs); /* the scheduler's, beside the creator's */
