@@ -113,8 +113,7 @@ static void recursion(void)
 
 static void undefined(void)
 {
-    int n = (int)hidden(0x7fffffff);
-    touch(variable, (u64)(n + (int)hidden(1)) & 7);
+    variable[0] = (char)(1 << hidden(40));
 }
 
 static void lock_order(void)

@@ -277,9 +277,15 @@ static int wait_for_message(struct unix_sock *u, u32 seen, ns_t deadline)
     struct socket *s = &u->sock;
     int err;
 
+    spin_lock(&u->lock);
+    bool more = u->qlen != seen; /* written since, by an end that may have closed then */
+    bool end = s->shutdown & RCV_SHUT;
+    spin_unlock(&u->lock);
+    if (more)
+        return 0;
     if (!deadline)
-        return s->type == SOCK_SEQPACKET && (READ_ONCE(s->shutdown) & RCV_SHUT) ? 1 : -EAGAIN;
-    if (READ_ONCE(s->shutdown) & RCV_SHUT)
+        return s->type == SOCK_SEQPACKET && end ? 1 : -EAGAIN;
+    if (end)
         return 1;
     mutex_unlock(&u->io);
     err =

@@ -179,16 +179,21 @@ static int read_message(struct reading *r, struct unix_msg *b, u32 off)
     return 0;
 }
 
-/* Nothing to read: why the call ends (1: the end of the stream), or 0 after waiting. (io, which is dropped meanwhile) */
+/* Nothing to read: why the call ends (1: the end of the stream), or 0 after waiting. (io, which is dropped meanwhile)
+ * The other end may have written and closed since the queue was found empty: what it wrote comes first. */
 static int wait_for_data(struct reading *r, ns_t deadline)
 {
     struct unix_sock *u = r->u;
     struct socket *s = &u->sock;
-    int err = sock_take_error(s);
 
-    if (err)
+    spin_lock(&u->lock);
+    bool more = u->queued > r->skip;
+    int err = more ? 0 : sock_take_error(s);
+    bool end = s->shutdown & RCV_SHUT;
+    spin_unlock(&u->lock);
+    if (more || err)
         return err;
-    if (READ_ONCE(s->shutdown) & RCV_SHUT)
+    if (end)
         return 1;
     mutex_unlock(&u->io);
     err = sock_wait(&s->read_wait,

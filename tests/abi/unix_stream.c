@@ -459,6 +459,36 @@ static void test_accept_race(void)
     close(l);
 }
 
+/* Takes ends from a pipe; the last thing each says is a byte. */
+static void *last_word(void *arg)
+{
+    int fd;
+    while (read(*(int *)arg, &fd, sizeof(fd)) == sizeof(fd)) {
+        if (write(fd, "w", 1) != 1)
+            perror("write");
+        close(fd);
+    }
+    return NULL;
+}
+
+static void test_last_word(int type, const char *what)
+{
+    int p[2], s[2], heard = 0, ended = 0;
+    pthread_t t;
+    char c;
+    REQ(pipe(p) == 0 && pthread_create(&t, NULL, last_word, &p[0]) == 0);
+    for (int i = 0; i < 4000; i++) {
+        REQ(socketpair(AF_UNIX, type, 0, s) == 0 && write(p[1], &s[1], sizeof(s[1])) == sizeof(s[1]));
+        heard += read(s[0], &c, 1) == 1 && c == 'w';
+        ended += read(s[0], &c, 1) == 0;
+        close(s[0]);
+    }
+    close(p[1]);
+    pthread_join(t, NULL);
+    close(p[0]);
+    CHECK(heard == 4000 && ended == 4000, what);
+}
+
 static void *closer(void *arg)
 {
     close(*(int *)arg);
@@ -566,6 +596,8 @@ int main(void)
     test_blocking_connect();
     test_race();
     test_accept_race();
+    test_last_word(SOCK_STREAM, "a stream: what is written before close is read, then the end");
+    test_last_word(SOCK_SEQPACKET, "a seqpacket: what is written before close is read, then the end");
     test_close_race();
     test_epoll();
     test_moving();

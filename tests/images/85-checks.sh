@@ -16,14 +16,13 @@ fault() {
     is "$1 ends the machine" $code 125
     like "$1 is told" "$err" "Kernel panic: $2"
     [ -z "${3:-}" ] || like "$1: of what memory" "$err" "$3"
-    faults="$faults$1
-"
+    faults=$faults${faults:+$'\n'}$1
 }
 faults=
-object='  40 bytes into the object ffff[0-9a-f]{12} of'
+object='  40 bytes into the object 0xffff[0-9a-f]{12} of'
 fault heap-overflow 'kasan: heap overflow: (read|write) of 1 bytes at 0x[0-9a-f]+ in touch\+' "$object 48 bytes, kmalloc-48"
 like "with the allocation's trace" "$err" '    heap_overflow\+0x'
-fault heap-underflow 'kasan: heap overflow: ' '  -1 bytes into the object ffff[0-9a-f]{12} of 48 bytes, kmalloc-48'
+fault heap-underflow 'kasan: heap overflow: ' '  -1 bytes into the object 0xffff[0-9a-f]{12} of 48 bytes, kmalloc-48'
 fault large-overflow 'kasan: heap overflow: '
 fault object-overflow 'kasan: heap overflow: ' "$object 40 bytes, faults"
 fault copy-overflow 'kasan: heap overflow: write of 41 bytes' "$object 48 bytes, kmalloc-48"
@@ -35,8 +34,8 @@ fault stack-overflow 'kasan: stack overflow: '
 fault use-after-scope 'kasan: use after scope: '
 fault global-overflow 'kasan: global variable overflow: '
 fault recursion 'kernel stack overflow '
-fault undefined 'undefined behaviour: signed addition overflows at kernel/drivers/faults.c:'
+fault undefined 'undefined behaviour: shift out of bounds at kernel/drivers/faults.c:'
 fault lock-order 'lock order: 540 taken while holding 610'
 fault lock-sleep 'lock order: sleeping lock 230 taken with spinlock 540 held'
-gives "these are all there are" 0 "$faults" -- "$PROBE" sh -c 'cat /proc/slipway-faults; echo'
+gives "these are all there are" 0 "$faults" -- "$PROBE" cat /proc/slipway-faults
 finish
