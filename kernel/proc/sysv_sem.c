@@ -192,11 +192,10 @@ static void let_others(struct set *s)
             int result = try_all(s, w, w->thread->process->pid);
             if (result == WAITING)
                 continue;
+            again = !result && alters(w); /* asked before: once it is told, w is gone */
             finish(w, result);
-            if (!result && alters(w)) {
-                again = true;
+            if (again)
                 break;
-            }
         }
     }
 }
