@@ -365,8 +365,10 @@ struct poll_table {
 };
 static inline void poll_wait(struct poll_table *pt, struct waitq *q)
 {
-    if (pt && pt->queue)
-        pt->queue(pt, q);
+    if (!pt || !pt->queue)
+        return;
+    pt->queue(pt, q);
+    __atomic_thread_fence(__ATOMIC_SEQ_CST); /* the file's state is read after; its half is in waitq_active() */
 }
 u32 file_poll(struct file *f, struct poll_table *pt);
 
