@@ -11,7 +11,8 @@
  * release, so the queues it waits on are still there. An epoll is counted by its file and by releases under way.
  *
  * Locks
- *   epoll.lock     the tree, events, and calls of poll() on items (sleeping; nests outer → inner epoll)
+ *   epoll.lock     the tree, events, scans of the ready list: calls of poll() on items, events to user space (sleeping;
+ *                  nests outer → inner epoll)
  *   links_lock     file.epoll_links of every file, and so whether an item of a dying file still exists
  *   ready_lock     the ready list and item.ready, from wake-ups; interrupts off
  *   nest_lock      only for adding an epoll to an epoll, or to one that is in another: the checks for loops and for the
@@ -22,6 +23,7 @@
 #include "abi/errno.h"
 #include "abi/fcntl.h"
 #include "abi/poll.h"
+#include "arch/usercopy.h"
 #include "mem/slab.h"
 
 #define PRIVATE_BITS (EPOLLWAKEUP | EPOLLONESHOT | EPOLLET | EPOLLEXCLUSIVE)
@@ -312,9 +314,36 @@ int epoll_control(struct file *epf, int op, struct file *f, u32 fd, const struct
 
 /* ---- waiting ---- */
 
+/* May something be ready? Also while a scan has the list, since it puts back what still is, without waking anybody. */
 static bool any_ready(struct epoll *ep)
 {
-    return !list_empty(&ep->ready);
+    u32 scans;
+    do {
+        scans = load_acquire(&ep->scans);
+        if (scans & 1 || !list_empty(&ep->ready))
+            return true;
+        __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    } while (READ_ONCE(ep->scans) != scans);
+    return false;
+}
+
+/* Takes the ready list into `batch` (lock). */
+static void begin_scan(struct epoll *ep, struct list *batch)
+{
+    WRITE_ONCE(ep->scans, ep->scans + 1);
+    u64 flags = spin_lock_irqsave(&ep->ready_lock);
+    list_splice_tail(batch, &ep->ready);
+    spin_unlock_irqrestore(&ep->ready_lock, flags);
+}
+
+/* What was not looked at comes first next time. */
+static void end_scan(struct epoll *ep, struct list *rest)
+{
+    u64 flags = spin_lock_irqsave(&ep->ready_lock);
+    list_splice_tail(rest, &ep->ready);
+    list_splice_tail(&ep->ready, rest);
+    spin_unlock_irqrestore(&ep->ready_lock, flags);
+    store_release(&ep->scans, ep->scans + 1);
 }
 
 static struct epoll_item *take_first(struct epoll *ep, struct list *from)
@@ -329,57 +358,57 @@ static struct epoll_item *take_first(struct epoll *ep, struct list *from)
     return item;
 }
 
-static void put_back(struct epoll *ep, struct list *rest)
+/* Onto the ready list again, unless a wake-up was faster (lock). */
+static void relist(struct epoll *ep, struct epoll_item *item)
 {
     u64 flags = spin_lock_irqsave(&ep->ready_lock);
-    list_splice_tail(rest, &ep->ready); /* those not looked at come first next time */
-    list_splice_tail(&ep->ready, rest);
+    if (list_empty(&item->ready_link))
+        list_add_tail(&ep->ready, &item->ready_link);
     spin_unlock_irqrestore(&ep->ready_lock, flags);
 }
 
-/* Reports one item; true when it was ready (lock). Level-triggered ones go to `again`. */
-static bool report(struct epoll *ep, struct epoll_item *item, struct epoll_event_k *out)
+/* Tells of one item at `to` (lock): 1; 0: it is not ready; -EFAULT: it is to be told of again. */
+static int report(struct epoll *ep, struct epoll_item *item, uaddr_t to)
 {
     u32 ready = poll_item(item, NULL);
     if (!ready)
-        return false;
-    *out = (struct epoll_event_k){ready, item->event.data};
-    if (item->event.events & EPOLLONESHOT) {
+        return 0;
+    struct epoll_event e = {.events = ready, .data = item->event.data};
+    int err = copy_to_user(to, &e, sizeof(e));
+    if (!err && item->event.events & EPOLLONESHOT)
         WRITE_ONCE(item->event.events, item->event.events & PRIVATE_BITS);
-    } else if (!(item->event.events & EPOLLET)) {
-        u64 flags = spin_lock_irqsave(&ep->ready_lock);
-        if (list_empty(&item->ready_link))
-            list_add_tail(&ep->ready, &item->ready_link);
-        spin_unlock_irqrestore(&ep->ready_lock, flags);
-    }
-    return true;
+    else if (err || !(item->event.events & EPOLLET))
+        relist(ep, item);
+    return err ? err : 1;
 }
 
-static u32 collect_ready(struct epoll *ep, struct epoll_event_k *out, u32 max)
+/* How many were told of; -EFAULT when that is none. */
+static int collect_ready(struct epoll *ep, uaddr_t to, u32 max)
 {
     struct list batch = LIST_INIT(batch);
     struct epoll_item *item;
     u32 n = 0;
+    int r = 0;
     mutex_lock(&ep->lock);
-    u64 flags = spin_lock_irqsave(&ep->ready_lock);
-    list_splice_tail(&batch, &ep->ready);
-    spin_unlock_irqrestore(&ep->ready_lock, flags);
-    while (n < max && (item = take_first(ep, &batch)))
-        n += report(ep, item, &out[n]);
-    put_back(ep, &batch);
+    begin_scan(ep, &batch);
+    while (n < max && r >= 0 && (item = take_first(ep, &batch))) {
+        r = report(ep, item, to + n * sizeof(struct epoll_event));
+        n += r > 0;
+    }
+    end_scan(ep, &batch);
     mutex_unlock(&ep->lock);
-    return n;
+    return n ? (int)n : r;
 }
 
-int epoll_collect(struct file *epf, struct epoll_event_k *out, u32 max, ns_t deadline)
+int epoll_collect(struct file *epf, uaddr_t to, u32 max, ns_t deadline)
 {
     struct epoll *ep = epf->private;
     for (;;) {
-        u32 n = any_ready(ep) ? collect_ready(ep, out, max) : 0;
+        int n = any_ready(ep) ? collect_ready(ep, to, max) : 0;
         if (n) {
             if (any_ready(ep) && waitq_active(&ep->wait))
                 waitq_wake_one(&ep->wait); /* there may be more for another waiter */
-            return (int)n;
+            return n;
         }
         if (deadline != NS_FOREVER && deadline <= clock_monotonic())
             return 0;
@@ -397,25 +426,20 @@ static u32 epoll_poll(struct file *f, struct poll_table *pt)
 {
     struct epoll *ep = f->private;
     struct epoll_item *item;
-    struct list batch = LIST_INIT(batch), idle = LIST_INIT(idle);
+    struct list batch = LIST_INIT(batch);
     u32 events = 0;
     poll_wait(pt, &ep->poll_wait);
     if (!any_ready(ep))
         return 0;
     mutex_lock_nested(&ep->lock);
-    u64 flags = spin_lock_irqsave(&ep->ready_lock);
-    list_splice_tail(&batch, &ep->ready);
-    spin_unlock_irqrestore(&ep->ready_lock, flags);
+    begin_scan(ep, &batch);
     while (!events && (item = take_first(ep, &batch))) {
         if (!poll_item(item, NULL))
             continue;
         events = EPOLLIN | EPOLLRDNORM;
-        flags = spin_lock_irqsave(&ep->ready_lock);
-        if (list_empty(&item->ready_link))
-            list_add(&batch, &item->ready_link);
-        spin_unlock_irqrestore(&ep->ready_lock, flags);
+        relist(ep, item);
     }
-    put_back(ep, &batch);
+    end_scan(ep, &batch);
     mutex_unlock(&ep->lock);
     return events;
 }

@@ -11,8 +11,8 @@ struct epoll_event_k {
 };
 int epoll_create_file(u32 flags, struct file **out);
 int epoll_control(struct file *ep, int op, struct file *f, u32 fd, const struct epoll_event_k *ev);
-/* Up to max events into out; deadline as sleep_until. Count, or -EINTR. */
-int epoll_collect(struct file *ep, struct epoll_event_k *out, u32 max, ns_t deadline);
+/* Up to max events (struct epoll_event) to `to`; deadline as sleep_until. Count, -EINTR, -EFAULT. */
+int epoll_collect(struct file *ep, uaddr_t to, u32 max, ns_t deadline);
 bool file_is_epoll(const struct file *f);
 void epoll_file_released(struct file *f); /* f's last reference goes: it leaves every set */
 

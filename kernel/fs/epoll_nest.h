@@ -11,7 +11,8 @@ struct epoll {
     struct mutex lock;
     struct rb_root items; /* (lock) */
     struct spinlock ready_lock;
-    struct list ready;      /* (ready_lock) */
+    struct list ready; /* (ready_lock) */
+    u32 scans; /* (lock) one for each beginning and end: odd while somebody has taken the list to look through */
     struct waitq wait;      /* epoll_wait */
     struct waitq poll_wait; /* who polls the epoll itself */
     struct file *file;
@@ -21,7 +22,7 @@ struct epoll {
 
 struct epoll_item {
     struct rb_node node;    /* epoll.items */
-    struct list ready_link; /* epoll.ready, or a list of epoll_collect; self-linked: neither (ready_lock) */
+    struct list ready_link; /* epoll.ready, or the list of a scan; self-linked: neither (ready_lock) */
     struct list file_link;  /* file.epoll_links (links_lock) */
     struct epoll *ep;
     struct file *file;

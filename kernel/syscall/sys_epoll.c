@@ -5,27 +5,14 @@
 #include "abi/poll.h"
 #include "arch/usercopy.h"
 #include "fs/epoll.h"
-#include "mem/slab.h"
 #include "proc/process.h"
 #include "proc/signal.h"
+#include "syscall/fd.h"
 #include "syscall/sys.h"
 #include "syscall/timespec.h"
 
-#define EVENTS_ON_STACK 16u
 #define EVENTS_A_CALL 512u /* more are reported by the next call */
 #define EVENTS_MAX ((int)(0x7fffffff / sizeof(struct epoll_event)))
-
-/* A descriptor for a fresh file, which is put when there is none. */
-static long install(struct file *f, bool cloexec)
-{
-    struct fdtable *t = current_thread()->files;
-    int fd = fd_reserve(t, 0, rlimit(RLIMIT_NOFILE), cloexec);
-    if (fd < 0)
-        file_put(f);
-    else
-        fd_install(t, (u32)fd, f);
-    return fd;
-}
 
 long sys_epoll_create1(int flags)
 {
@@ -33,7 +20,7 @@ long sys_epoll_create1(int flags)
     if (flags & ~EPOLL_CLOEXEC)
         return -EINVAL;
     int err = epoll_create_file(0, &f);
-    return err ? err : install(f, flags & EPOLL_CLOEXEC);
+    return err ? err : fd_install_new(f, flags & EPOLL_CLOEXEC);
 }
 
 long sys_epoll_create(int size)
@@ -68,35 +55,6 @@ long sys_epoll_ctl(fd_k epfd, int op, fd_k fd, ptr_k event)
     return err;
 }
 
-static long put_events(uaddr_t to, const struct epoll_event_k *k, u32 n)
-{
-    for (u32 i = 0; i < n; i++) {
-        struct epoll_event e = {.events = k[i].events, .data = k[i].data};
-        if (copy_to_user(to + i * sizeof(e), &e, sizeof(e)))
-            return i ? (long)i : -EFAULT;
-    }
-    return n;
-}
-
-static long wait_events(struct file *ep, uaddr_t to, u32 max, ns_t deadline)
-{
-    struct epoll_event_k stack[EVENTS_ON_STACK], *buf = stack;
-    max = MIN(max, EVENTS_A_CALL);
-    if (max > EVENTS_ON_STACK) {
-        buf = kmalloc(max * sizeof(*buf), MEM_WAIT);
-        if (!buf) {
-            buf = stack;
-            max = EVENTS_ON_STACK;
-        }
-    }
-    long n = epoll_collect(ep, buf, max, deadline);
-    if (n > 0)
-        n = put_events(to, buf, (u32)n);
-    if (buf != stack)
-        kfree(buf);
-    return n;
-}
-
 static long epoll_wait_until(fd_k epfd, uaddr_t events, int max, ns_t deadline)
 {
     if (max <= 0 || max > EVENTS_MAX)
@@ -106,7 +64,7 @@ static long epoll_wait_until(fd_k epfd, uaddr_t events, int max, ns_t deadline)
     struct file *ep = get_plain(epfd);
     if (!ep)
         return -EBADF;
-    long n = file_is_epoll(ep) ? wait_events(ep, events, (u32)max, deadline) : -EINVAL;
+    long n = file_is_epoll(ep) ? epoll_collect(ep, events, MIN((u32)max, EVENTS_A_CALL), deadline) : -EINVAL;
     file_put(ep);
     return n;
 }

@@ -345,6 +345,59 @@ static void waiting(void)
     close(ep), close(ev), close(late);
 }
 
+static int ready_set, looked_enough;
+
+static void *looks(void *arg)
+{
+    (void)arg;
+    struct pollfd p = {ready_set, POLLIN, 0};
+    while (!__atomic_load_n(&looked_enough, __ATOMIC_SEQ_CST))
+        poll(&p, 1, 0);
+    return NULL;
+}
+
+/* While one asks whether a set is ready, which takes its list, another waits for it. */
+static void looked_at(void)
+{
+    enum { TIMES = 20000, EVENTS = 8 };
+    struct epoll_event e;
+    pthread_t t;
+    int ev[EVENTS], got = 0;
+    ready_set = new_epoll();
+    for (int i = 0; i < EVENTS; i++) { /* of which the first to be asked are not ready any more */
+        ev[i] = new_eventfd();
+        REQ(add(ready_set, ev[i], EPOLLIN) == 0);
+    }
+    REQ(pthread_create(&t, NULL, looks, NULL) == 0);
+    for (int n = 0; n < TIMES && got == n; n++) {
+        for (int i = 0; i < EVENTS; i++)
+            signal_fd(ev[i]);
+        for (int i = 0; i < EVENTS - 1; i++)
+            clear_fd(ev[i]);
+        got += epoll_wait(ready_set, &e, 1, 10000) == 1;
+        clear_fd(ev[EVENTS - 1]);
+    }
+    __atomic_store_n(&looked_enough, 1, __ATOMIC_SEQ_CST);
+    pthread_join(t, NULL);
+    CHECK(got == TIMES, "who waits for a ready set gets it though another looks at it");
+    close(ready_set);
+    for (int i = 0; i < EVENTS; i++)
+        close(ev[i]);
+}
+
+static void nowhere_to_put(void)
+{
+    int ep = new_epoll(), ev = new_eventfd();
+    REQ(add(ep, ev, EPOLLIN | EPOLLET) == 0);
+    signal_fd(ev);
+    CHECK_ERRNO(epoll_wait(ep, at_addr(8), 1, 0), EFAULT, "nowhere to put an event");
+    CHECK(one(ep) == EPOLLIN && one(ep) == 0, "its edge is not lost");
+    REQ(change(ep, ev, EPOLLIN | EPOLLONESHOT) == 0);
+    CHECK_ERRNO(epoll_wait(ep, at_addr(8), 1, 0), EFAULT, "nor to put the only one");
+    CHECK(one(ep) == EPOLLIN && one(ep) == 0, "which comes later");
+    close(ep), close(ev);
+}
+
 static void exclusive(void)
 {
     int a = new_epoll(), b = new_epoll(), ev = new_eventfd();
@@ -458,6 +511,8 @@ int main(void)
     nesting();
     fan_in();
     waiting();
+    looked_at();
+    nowhere_to_put();
     exclusive();
     timeouts();
     signals();
