@@ -36,7 +36,8 @@ struct futex_bucket *futex_bucket_of(const struct futex_key *k)
     return &buckets[h >> 56 & (BUCKETS - 1)];
 }
 
-/* Shared mappings are known by object and byte, everything else by address space and address. */
+/* Shared mappings are known by object and byte, everything else by address space and address. An object may be gone, and
+ * another be where it was, while somebody waits: it has a number. */
 int futex_key_get(uaddr_t addr, u32 flags, struct futex_key *k)
 {
     struct mm *mm = current_thread()->mm;
@@ -53,7 +54,8 @@ int futex_key_get(uaddr_t addr, u32 flags, struct futex_key *k)
     rwsem_read_lock(&mm->lock);
     struct vm_area *a = vm_find(mm, addr);
     if (a && a->start <= addr && (a->flags & VM_SHARED) && a->mapping)
-        *k = (struct futex_key){a->mapping, (a->pgoff << PAGE_SHIFT) + (addr - a->start)};
+        *k =
+            (struct futex_key){(void *)(mapping_number(a->mapping) << 6), (a->pgoff << PAGE_SHIFT) + (addr - a->start)};
     rwsem_read_unlock(&mm->lock);
     return 0;
 }
@@ -429,13 +431,13 @@ long futex_wake_op(uaddr_t a, uaddr_t b, u32 flags, u32 wake_a, u32 wake_b, u32 
         err = do_op(b, &o, &old);
         if (!err) {
             bool second = compare(o.cmp, (s32)old, o.cmp_arg, &valid);
-            ret = wake_some(b1, &k1, wake_a, ~0u);
+            ret = valid ? wake_some(b1, &k1, wake_a, ~0u) : -ENOSYS;
             long more = second && ret >= 0 ? wake_some(b2, &k2, wake_b, ~0u) : 0;
             ret = more < 0 ? more : ret + more;
         }
         futex_unlock_two(b1, b2);
         if (!err)
-            return valid ? ret : -ENOSYS;
+            return ret;
         if (futex_fault_in(b))
             return -EFAULT;
     }

@@ -11,7 +11,7 @@
 /* ---- the hash: futex.c ---- */
 
 struct futex_key {
-    const void *object; /* mm, or mapping */
+    const void *object; /* mm, or number of a mapping */
     u64 offset;         /* address, or byte of the object */
 };
 struct futex_bucket {

@@ -186,6 +186,12 @@ static int futex_deadline(uaddr_t p, u32 cmd, bool realtime, ns_t *out)
     return 0;
 }
 
+/* One is woken when none are asked for, or fewer. */
+static u32 to_wake(u32 count)
+{
+    return (s32)count > 0 ? count : 1;
+}
+
 static bool futex_has_timeout(u32 cmd)
 {
     return cmd == FUTEX_WAIT || cmd == FUTEX_WAIT_BITSET || cmd == FUTEX_LOCK_PI || cmd == FUTEX_LOCK_PI2 ||
@@ -212,13 +218,13 @@ long sys_futex(ptr_k addr, hex_k op, u32 val, u64 timeout, ptr_k addr2, u32 val3
         val3 = FUTEX_BITSET_MATCH_ANY;
         __attribute__((fallthrough));
     case FUTEX_WAKE_BITSET:
-        return futex_wake(addr, private, val ? val : 1, val3);
+        return futex_wake(addr, private, to_wake(val), val3);
     case FUTEX_REQUEUE:
         return futex_requeue(addr, addr2, private, val, (u32)timeout, NULL);
     case FUTEX_CMP_REQUEUE:
         return futex_requeue(addr, addr2, private, val, (u32)timeout, &val3);
     case FUTEX_WAKE_OP:
-        return futex_wake_op(addr, addr2, private, val, (u32)timeout, val3);
+        return futex_wake_op(addr, addr2, private, to_wake(val), to_wake((u32)timeout), val3);
     case FUTEX_LOCK_PI:
     case FUTEX_LOCK_PI2:
         return futex_lock_pi(addr, private, deadline, false);

@@ -40,6 +40,17 @@ void mapping_init(struct mapping *m, const struct mapping_ops *ops)
     m->areas.node = NULL;
     m->writable_shared = 0;
     m->unmaps = 0;
+    m->number = 0;
+}
+
+u64 mapping_number(struct mapping *m)
+{
+    static u64 last;
+    u64 n = READ_ONCE(m->number);
+    if (n)
+        return n;
+    u64 new = __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED);
+    return __atomic_compare_exchange_n(&m->number, &n, new, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED) ? new : n;
 }
 
 static bool counts_as_writer(const struct vm_area *a)

@@ -37,8 +37,11 @@ struct mapping {
     struct rwsem lock;    /* LOCK_MAPPING: areas */
     struct rb_root areas; /* interval tree by file page (vm/mapping.c) */
     s32 writable_shared;  /* MAP_SHARED areas that are or may become writable; -1: refused (lock) */
+    u64 number;           /* atomic: see mapping_number() */
     u32 unmaps;           /* atomic: calls of mapping_unmap; a fault that sees it change begins again */
 };
+/* A name that no other mapping ever had or will have, small beside an address: given when it is first asked for. */
+u64 mapping_number(struct mapping *m);
 /* F_SEAL_WRITE: no writable shared area may exist (-EBUSY) nor come (mmap then fails with -EPERM). */
 int mapping_deny_writable(struct mapping *m);
 void mapping_init(struct mapping *m, const struct mapping_ops *ops);

@@ -253,6 +253,58 @@ static void interrupted(void)
     });
 }
 
+static void *waits_for_ever(void *u)
+{
+    futex(u, FUTEX_WAIT, 0, NULL, NULL, 0);
+    return NULL;
+}
+
+/* Until n wait on u: who is queued again is counted. */
+static void await_waiters(uint32_t *u, int n)
+{
+    while (futex(u, FUTEX_REQUEUE, 0, (void *)100L, u, 0) < n)
+        msleep(1);
+}
+
+static uint32_t *shared_word(void)
+{
+    uint32_t *u = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    REQ(u != MAP_FAILED);
+    return u;
+}
+
+/* What is shared is known by the object, which may be gone, and its memory another object's, while somebody waits. */
+static void waiter_of_the_past(void)
+{
+    enum { MANY = 64 };
+    uint32_t *past = shared_word();
+    pthread_t t;
+    REQ(pthread_create(&t, NULL, waits_for_ever, past) == 0);
+    await_waiters(past, 1);
+    REQ(munmap(past, PAGE) == 0);
+    for (int i = 0; i < MANY; i++)
+        REQ(futex(shared_word(), FUTEX_WAKE, 1, NULL, NULL, 0) == 0);
+}
+
+static void counts_to_wake(void)
+{
+    enum { WAITERS = 4 };
+    static uint32_t first, second;
+    pthread_t t[WAITERS];
+    int set = FUTEX_OP(FUTEX_OP_SET, 0, FUTEX_OP_CMP_NE, 5), unknown = FUTEX_OP(FUTEX_OP_SET, 7, 9, 5);
+    for (int i = 0; i < WAITERS; i++)
+        REQ(pthread_create(&t[i], NULL, waits_for_ever, &first) == 0);
+    await_waiters(&first, WAITERS);
+    CHECK(futex(&first, FUTEX_WAKE, -1, NULL, NULL, 0) == 1, "less than none is one to wake");
+    CHECK(futex(&first, FUTEX_WAKE, 0, NULL, NULL, 0) == 1, "and so is none");
+    CHECK(futex(&first, FUTEX_WAKE_OP, 0, NULL, &second, set) == 1, "also for FUTEX_WAKE_OP");
+    CHECK_ERRNO(futex(&first, FUTEX_WAKE_OP, 1, NULL, &second, unknown), ENOSYS, "which knows no such comparison");
+    CHECK(second == 7, "but has done what was to be done before it");
+    CHECK(futex(&first, FUTEX_WAKE, 10, NULL, NULL, 0) == 1, "and woken nobody");
+    for (int i = 0; i < WAITERS; i++)
+        pthread_join(t[i], NULL);
+}
+
 int main(void)
 {
     errors();
@@ -262,5 +314,7 @@ int main(void)
     across_processes();
     no_lost_wakeups();
     interrupted();
+    counts_to_wake();
+    CHECK_CHILD("who waits for what is gone takes no wake-up of what came after it", waiter_of_the_past());
     return tap_end();
 }
