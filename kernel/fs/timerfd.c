@@ -71,7 +71,8 @@ static void forward(struct timerfd *t)
     t->expired = false;
     t->ticks +=
         n - 1; /* the first was counted when it fired; the clock may have been set back since: then it comes again */
-    t->expires += n * t->interval;
+    u64 next = t->expires + n * t->interval;
+    t->expires = next < t->expires || next > INT64_MAX ? NS_FOREVER : next;
     arm(t);
 }
 

@@ -175,6 +175,18 @@ static void intervals(void)
     close(fd);
 }
 
+/* Beyond what nanoseconds can count. */
+static void long_interval(void)
+{
+    int fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK);
+    struct itimerspec v = {{9223372037, 0}, {0, MS}};
+    REQ(timerfd_settime(fd, 0, &v, NULL) == 0 && ready(fd, 20000) == POLLIN);
+    CHECK(take(fd) == 1 && ready(fd, 20) == 0, "a period of three hundred years begins");
+    REQ(timerfd_gettime(fd, &v) == 0);
+    CHECK(v.it_value.tv_sec > 9000000000, "and takes its time");
+    close(fd);
+}
+
 static void absolute(void)
 {
     static const int clocks[] = {CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_BOOTTIME};
@@ -363,6 +375,7 @@ int main(void)
     refused();
     firing();
     intervals();
+    long_interval();
     absolute();
     clock_set();
     waiting();
