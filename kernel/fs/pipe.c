@@ -109,9 +109,9 @@ static ssize_t pipe_read(struct file *f, struct uio *u, s64 *pos)
     return read_bytes(f, u, f->flags & O_NONBLOCK);
 }
 
-ssize_t pipe_take(struct file *f, void *buf, size_t n, bool nonblock)
+/* As lock_readable; on success up to n bytes are in buf, and in the pipe still. */
+static int lock_and_copy(struct pipe *p, void *buf, size_t n, bool nonblock, ssize_t *copied)
 {
-    struct pipe *p = f->private;
     struct uio u;
     int err = 0, r = lock_readable(p, nonblock);
 
@@ -119,11 +119,22 @@ ssize_t pipe_take(struct file *f, void *buf, size_t n, bool nonblock)
         return r;
     u32 tail = p->tail;
     uio_init_kernel(&u, buf, n);
-    size_t done = p->packets ? pipe_packet_read(p, &u, &err) : pipe_ring_read(p, &u, MIN(used(p), n), &err);
+    *copied = (ssize_t)(p->packets ? pipe_packet_read(p, &u, &err) : pipe_ring_read(p, &u, MIN(used(p), n), &err));
     WRITE_ONCE(p->tail, tail);
+    return r;
+}
+
+ssize_t pipe_take(struct file *f, void *buf, size_t n, bool nonblock)
+{
+    struct pipe *p = f->private;
+    ssize_t copied;
+    int r = lock_and_copy(p, buf, n, nonblock, &copied);
+
+    if (r <= 0)
+        return r;
     WRITE_ONCE(p->taken, true);
     mutex_unlock(&p->lock);
-    return (ssize_t)done;
+    return copied;
 }
 
 void pipe_taken(struct file *f, size_t n)
@@ -153,18 +164,14 @@ void pipe_taken(struct file *f, size_t n)
 ssize_t pipe_peek(struct file *f, void *buf, size_t n, bool nonblock)
 {
     struct pipe *p = f->private;
-    struct uio u;
-    int err = 0, r = lock_readable(p, nonblock);
+    ssize_t copied;
+    int r = lock_and_copy(p, buf, n, nonblock, &copied);
 
     if (r <= 0)
         return r;
-    u32 tail = p->tail;
-    uio_init_kernel(&u, buf, n);
-    size_t done = p->packets ? pipe_packet_read(p, &u, &err) : pipe_ring_read(p, &u, MIN(used(p), n), &err);
-    WRITE_ONCE(p->tail, tail);
     mutex_unlock(&p->lock);
     waitq_wake_poll(&p->read_wait, EPOLLIN | EPOLLRDNORM); /* another reader's turn */
-    return done ? (ssize_t)done : err;
+    return copied;
 }
 
 /* What must fit before anything is written. */
@@ -389,6 +396,11 @@ int pipe_create(u32 flags, struct file **read_end, struct file **write_end)
 bool file_is_pipe(const struct file *f)
 {
     return f->ops == &pipe_file_ops;
+}
+
+bool pipe_is_broken(const struct file *f)
+{
+    return file_is_pipe(f) && !READ_ONCE(((struct pipe *)f->private)->readers);
 }
 
 int pipe_get_size(struct file *f)

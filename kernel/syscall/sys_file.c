@@ -3,6 +3,7 @@
 #include <linux/openat2.h>
 
 #include "abi/stat.h"
+#include "fs/pipe.h"
 #include "net/socket.h"
 #include "proc/cred.h"
 #include "proc/signal.h"
@@ -126,17 +127,14 @@ static long size_end(ssize_t n)
     return n;
 }
 
-static long write_end(const struct file *f, ssize_t n)
-{
-    if (unlikely(n == -EPIPE) && !file_quiet_pipe(f))
-        signal_sigpipe();
-    return size_end(n);
-}
-
+/* SIGPIPE comes when the last reader goes in the midst of a write, too. */
 static ssize_t write_now(struct file *f, struct uio *u, s64 *pos)
 {
     u->writer = &current_cred()->fs;
-    return file_write_limited(f, u, pos, rlimit(RLIMIT_FSIZE));
+    ssize_t n = file_write_limited(f, u, pos, rlimit(RLIMIT_FSIZE));
+    if (unlikely(n < 0 || u->resid) && (n == -EPIPE ? !file_quiet_pipe(f) : n > 0 && pipe_is_broken(f)))
+        signal_sigpipe();
+    return size_end(n);
 }
 
 long sys_read(fd_k fd, obuf_k buf, size_t count)
@@ -160,7 +158,7 @@ long sys_write(fd_k fd, ibuf_k buf, size_t count)
         return -EBADF;
     ssize_t n = r.file->fmode & FMODE_WRITE ? uio_init_user(&u, buf, count) : -EBADF;
     if (!n)
-        n = write_end(r.file, write_now(r.file, &u, NULL));
+        n = write_now(r.file, &u, NULL);
     fd_return(r);
     return n;
 }
@@ -174,7 +172,7 @@ static ssize_t positioned(struct file *f, struct uio *u, s64 pos, bool write)
         return f->fmode & (write ? FMODE_WRITE : FMODE_READ) ? -ESPIPE : f->fmode & FMODE_LSEEK ? -EBADF : -ESPIPE;
     if (!(f->fmode & (write ? FMODE_WRITE : FMODE_READ)))
         return -EBADF;
-    return write ? write_end(f, write_now(f, u, &pos)) : file_read(f, u, &pos);
+    return write ? write_now(f, u, &pos) : file_read(f, u, &pos);
 }
 
 static long positioned_user(int fd, uaddr_t buf, size_t count, s64 pos, bool write)
@@ -216,7 +214,7 @@ static long vectored(int fd, uaddr_t iov, u64 count, s64 pos, bool own_pos, bool
         if (!own_pos)
             n = positioned(r.file, &u, pos, write);
         else if (write)
-            n = write_end(r.file, write_now(r.file, &u, NULL));
+            n = write_now(r.file, &u, NULL);
         else
             n = file_read(r.file, &u, NULL);
         uio_free(&u);

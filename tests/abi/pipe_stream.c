@@ -205,6 +205,40 @@ static void round_trips(void)
     close(back[1]);
 }
 
+static volatile sig_atomic_t broken;
+
+static void on_sigpipe(int sig)
+{
+    (void)sig;
+    broken++;
+}
+
+/* The reader goes while the writer waits with the rest. */
+static void reader_goes(void)
+{
+    enum { MORE = 1 << 20 };
+    static char big[MORE];
+    char buf[PAGE];
+    int fd[2];
+    make_pipe(fd);
+    signal(SIGPIPE, on_sigpipe);
+    pid_t pid = tap_fork();
+    if (pid == 0) {
+        close(fd[1]);
+        for (long n = 0, got; n < 100000; n += got)
+            REQ((got = read(fd[0], buf, sizeof buf)) > 0);
+        _exit(0);
+    }
+    close(fd[0]);
+    ssize_t n = write(fd[1], big, MORE);
+    CHECK(n >= 100000 && n < MORE, "what went in before the reader left counts as written");
+    CHECK(broken == 1, "and the writer hears of it by a signal too");
+    CHECK(write(fd[1], big, 1) == -1 && errno == EPIPE && broken == 2, "as with the next write");
+    CHECK(tap_wait(pid) == 0, "the reader had what it wanted");
+    signal(SIGPIPE, SIG_DFL);
+    close(fd[1]);
+}
+
 int main(void)
 {
     large();
@@ -212,5 +246,6 @@ int main(void)
     two_readers();
     chain();
     round_trips();
+    reader_goes();
     return tap_end();
 }
