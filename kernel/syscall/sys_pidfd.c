@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: MIT
 /* Calls on descriptors that stand for a process (proc/pidfd.c). */
-#include "abi/errno.h"
-#include "abi/fcntl.h"
-#include "fs/vfs.h"
 #include "proc/pidfd.h"
 #include "proc/process.h"
+#include "syscall/fd.h"
 #include "syscall/sys.h"
 
 long sys_pidfd_open(pid_k pid, u32 flags)
@@ -17,14 +15,7 @@ long sys_pidfd_open(pid_k pid, u32 flags)
         return -ESRCH;
     int err = p->process ? pidfd_file(p, flags & O_NONBLOCK, &f) : -EINVAL;
     pid_put(p);
-    if (err)
-        return err;
-    int fd = fd_reserve(current_thread()->files, 0, rlimit(RLIMIT_NOFILE), true);
-    if (fd < 0)
-        file_put(f);
-    else
-        fd_install(current_thread()->files, (u32)fd, f);
-    return fd;
+    return err ? err : fd_install_new(f, true);
 }
 
 /* The file `fd` of p, as its debugger may see it. */
@@ -74,14 +65,7 @@ long sys_pidfd_getfd(fd_k pidfd, fd_k fd, u32 flags)
         return err;
     err = borrow_fd(p, fd, &f);
     process_put(p);
-    if (err)
-        return err;
-    int new = fd_reserve(current_thread()->files, 0, rlimit(RLIMIT_NOFILE), true);
-    if (new < 0)
-        file_put(f);
-    else
-        fd_install(current_thread()->files, (u32) new, f);
-    return new;
+    return err ? err : fd_install_new(f, true);
 }
 
 long sys_pidfd_send_signal(fd_k pidfd, sig_k sig, ptr_k info, u32 flags)
