@@ -9,14 +9,21 @@
 
 #include <linux/kcmp.h>
 
+/* Random and odd, and the same for all who ask. */
+static u64 once(u64 *value)
+{
+    u64 v = READ_ONCE(*value), new;
+    if (v)
+        return v;
+    random_bytes(&new, sizeof(new));
+    new |= 1;
+    return __atomic_compare_exchange_n(value, &v, new, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED) ? new : v;
+}
+
 static int compare(const void *a, const void *b)
 {
     static u64 secret[2];
-    if (!secret[1]) {
-        random_bytes(secret, sizeof(secret));
-        secret[1] |= 1;
-    }
-    u64 x = ((u64)a ^ secret[0]) * secret[1], y = ((u64)b ^ secret[0]) * secret[1];
+    u64 mask = once(&secret[0]), factor = once(&secret[1]), x = ((u64)a ^ mask) * factor, y = ((u64)b ^ mask) * factor;
     return x == y ? 0 : x < y ? 1 : 2;
 }
 
