@@ -41,6 +41,25 @@ struct unix_sock *unix_peer_get(struct unix_sock *u)
     return p;
 }
 
+u32 unix_poll_input(struct socket *s, struct poll_table *pt)
+{
+    const struct unix_sock *u = unix_sk(s);
+    u32 events = 0;
+
+    poll_wait(pt, &s->read_wait);
+    poll_wait(pt, &s->write_wait);
+    u32 shut = READ_ONCE(s->shutdown);
+    if (READ_ONCE(s->err))
+        events |= EPOLLERR;
+    if (shut == (RCV_SHUT | SEND_SHUT))
+        events |= EPOLLHUP;
+    if (shut & RCV_SHUT)
+        events |= EPOLLRDHUP | EPOLLIN | EPOLLRDNORM;
+    if (!list_empty(&u->queue) || !list_empty(&u->accept_queue))
+        events |= EPOLLIN | EPOLLRDNORM;
+    return events;
+}
+
 /* ---- making ---------------------------------------------------------------------------------------------------------- */
 
 /* In the peer's peer_wait for a poll of u: there is room again. */

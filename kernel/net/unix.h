@@ -87,6 +87,8 @@ void unix_lock_two(struct unix_sock *a, struct unix_sock *b);
 void unix_unlock_two(struct unix_sock *a, struct unix_sock *b);
 struct unix_sock *unix_peer_get(struct unix_sock *u); /* reference, or NULL */
 bool unix_writable(const struct unix_sock *u);
+/* What poll says of every type: errors, ends, something to read; waits for both directions. */
+u32 unix_poll_input(struct socket *s, struct poll_table *pt);
 void unix_wmem_sub(struct unix_sock *u, u32 n);
 int unix_shutdown(struct socket *s, u32 how);
 int unix_getname(struct socket *s, struct sockaddr_storage *addr, bool peer);

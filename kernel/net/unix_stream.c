@@ -241,19 +241,8 @@ static ssize_t stream_receive(struct socket *s, struct sock_msg *m)
 static u32 stream_poll(struct socket *s, struct poll_table *pt)
 {
     struct unix_sock *u = unix_sk(s);
-    u32 events = 0;
+    u32 events = unix_poll_input(s, pt);
 
-    poll_wait(pt, &s->read_wait);
-    poll_wait(pt, &s->write_wait);
-    u32 shut = READ_ONCE(s->shutdown);
-    if (READ_ONCE(s->err))
-        events |= EPOLLERR;
-    if (shut == (RCV_SHUT | SEND_SHUT))
-        events |= EPOLLHUP;
-    if (shut & RCV_SHUT)
-        events |= EPOLLRDHUP | EPOLLIN | EPOLLRDNORM;
-    if (!list_empty(&u->queue) || !list_empty(&u->accept_queue))
-        events |= EPOLLIN | EPOLLRDNORM;
     u8 state = READ_ONCE(u->state);
     if (state == UNIX_CLOSED)
         events |= EPOLLHUP;
