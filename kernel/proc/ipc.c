@@ -10,6 +10,8 @@
 #include "proc/cred.h"
 #include "proc/process.h"
 
+#define MAY_STAT 0444u
+
 static int grow(struct ipc_ids *ids)
 {
     u32 size = ids->size ? ids->size * 2 : 16;
@@ -28,7 +30,7 @@ int ipc_add(struct ipc_ids *ids, struct ipc_object *o, s32 key, u32 flags)
 {
     const struct cred *c = current_cred();
     u32 i = 0;
-    if (ids->used >= MIN(ids->limit, IPC_SLOTS))
+    if (ids->used >= MIN(ids->limit, (u64)IPC_SLOTS))
         return -ENOSPC;
     while (i < ids->size && ids->slots[i])
         i++;
@@ -41,6 +43,7 @@ int ipc_add(struct ipc_ids *ids, struct ipc_object *o, s32 key, u32 flags)
     o->uid = o->cuid = c->euid;
     o->gid = o->cgid = c->egid;
     o->mode = flags & 0777;
+    o->ctime = ipc_now();
     return o->id;
 }
 
@@ -95,12 +98,6 @@ int ipc_find(struct ipc_ids *ids, int id, u32 wanted, struct ipc_object **out)
     return !err && !ipc_permits(*out, wanted) ? -EACCES : err;
 }
 
-int ipc_find_owned(struct ipc_ids *ids, int id, struct ipc_object **out)
-{
-    int err = ipc_find(ids, id, 0, out);
-    return !err && !ipc_is_owner(*out) && !capable(CAP_SYS_ADMIN) ? -EPERM : err;
-}
-
 int ipc_last_slot(const struct ipc_ids *ids)
 {
     int last = 0;
@@ -123,12 +120,118 @@ void ipc_fill_perm(const struct ipc_object *o, struct ipc64_perm *p)
     p->seq = (u16)((u32)o->id / IPC_SLOTS);
 }
 
-void ipc_set_perm(struct ipc_object *o, const struct ipc64_perm *p)
+/* ---- control ---- */
+
+int ipc_stat(struct ipc_ids *ids, int id, int cmd, int any, void (*fill)(const struct ipc_object *o, void *out),
+             void *out)
 {
-    o->uid = p->uid;
-    o->gid = p->gid;
-    o->mode = (o->mode & ~0777u) | (p->mode & 0777u);
+    struct ipc_object *o;
+    mutex_lock(&ids->lock);
+    int ret = cmd == IPC_STAT ? ipc_find(ids, id, MAY_STAT, &o) : ipc_find_slot(ids, id, cmd == any ? 0 : MAY_STAT, &o);
+    if (!ret) {
+        fill(o, out);
+        ret = cmd == IPC_STAT ? 0 : o->id;
+    }
+    mutex_unlock(&ids->lock);
+    return ret;
 }
+
+/* -EINVAL, -EPERM */
+static int find_owned(struct ipc_ids *ids, int id, struct ipc_object **out)
+{
+    int err = ipc_find(ids, id, 0, out);
+    return !err && !ipc_is_owner(*out) && !capable(CAP_SYS_ADMIN) ? -EPERM : err;
+}
+
+int ipc_set(struct ipc_ids *ids, int id, const struct ipc64_perm *p,
+            int (*change)(struct ipc_object *o, const void *arg), const void *arg)
+{
+    struct ipc_object *o;
+    mutex_lock(&ids->lock);
+    int err = find_owned(ids, id, &o);
+    if (!err && (p->uid == ~0u || p->gid == ~0u))
+        err = -EINVAL;
+    if (!err && change)
+        err = change(o, arg);
+    if (!err) {
+        o->uid = p->uid;
+        o->gid = p->gid;
+        o->mode = (o->mode & ~0777u) | (p->mode & 0777u);
+        o->ctime = ipc_now();
+    }
+    mutex_unlock(&ids->lock);
+    return err;
+}
+
+int ipc_destroy(struct ipc_ids *ids, int id, void (*destroy)(struct ipc_object *o))
+{
+    struct ipc_object *o;
+    mutex_lock(&ids->lock);
+    int err = find_owned(ids, id, &o);
+    if (!err)
+        destroy(o);
+    mutex_unlock(&ids->lock);
+    return err;
+}
+
+static int show_table(struct seq_buf *b, void *arg)
+{
+    const struct ipc_table *t = arg;
+    struct ipc_object *o;
+    seq_puts(b, t->head);
+    mutex_lock(&t->ids->lock);
+    for (u32 i = 0; (o = ipc_next(t->ids, &i));) {
+        seq_printf(b, "%10d %10d  %4o ", o->key, o->id, o->mode);
+        t->line(b, o);
+    }
+    mutex_unlock(&t->ids->lock);
+    return 0;
+}
+
+void ipc_register_table(const char *path, struct ipc_table *table)
+{
+    proc_register(path, 0444, show_table, NULL, table);
+}
+
+/* ---- waiting ---- */
+
+void ipc_wake(struct ipc_waiter *w, int result)
+{
+    struct thread *t = w->thread;
+    list_del(&w->link);
+    thread_get(t); /* it may return and exit as soon as it sees the result */
+    store_release(&w->result, result);
+    thread_wake(t, WAKE_NORMAL);
+    thread_put(t);
+}
+
+int ipc_wait(struct ipc_ids *ids, struct ipc_waiter *w, ns_t deadline)
+{
+    int err = 0;
+    for (;;) {
+        sleep_prepare(THREAD_SLEEP_INT);
+        if (load_acquire(&w->result) != IPC_WAITING || err)
+            break;
+        if (signal_pending()) {
+            err = -EINTR;
+            break;
+        }
+        err = sleep_until(deadline);
+    }
+    sleep_cancel();
+    if (load_acquire(&w->result) != IPC_WAITING)
+        return w->result;
+    mutex_lock(&ids->lock);
+    int result = w->result;
+    if (result == IPC_WAITING) {
+        list_del(&w->link);
+        result = err;
+    }
+    mutex_unlock(&ids->lock);
+    return result;
+}
+
+/* ---- getting ---- */
 
 int ipc_get(struct ipc_ids *ids, s32 key, u32 flags, int (*check)(struct ipc_object *o, u64 arg),
             int (*make)(s32 key, u32 flags, u64 arg), u64 arg)

@@ -3,8 +3,7 @@
  * System V message queues. Who finds no room, or no message, lies on the queue's list of sleepers; every change of the queue
  * wakes all of them, and each looks again.
  *
- * A sleeper lies on its thread's stack. Whoever takes it off the list stores `state` as the last access; the sleeper goes on
- * only after it has seen that, or has taken itself off. All under the table's lock.
+ * All under the table's lock.
  */
 #include "proc/sysv_msg.h"
 
@@ -16,23 +15,17 @@
 
 #define MAY_RECEIVE 0444u
 #define MAY_SEND 0222u
-#define ASLEEP 1
 
 struct queue {
     struct ipc_object ipc;
     struct list messages, sleepers;
     u64 bytes, count, max_bytes;
-    s64 stime, rtime, ctime;
+    s64 stime, rtime;
     s32 last_sender, last_receiver;
-};
-struct sleeper {
-    struct list link;
-    struct thread *thread;
-    int state; /* ASLEEP, 0: look again, -EIDRM */
 };
 
 static struct ipc_ids ids = IPC_IDS_INIT(ids, 32000);
-static u64 msgmax = 8192, msgmnb = 16384, msgmni = 32000;
+static u64 msgmax = 8192, msgmnb = 16384;
 
 static struct queue *queue_of(struct ipc_object *o)
 {
@@ -72,8 +65,6 @@ static int make(s32 key, u32 flags, u64 arg)
     list_init(&q->messages);
     list_init(&q->sleepers);
     q->max_bytes = msgmnb;
-    q->ctime = ipc_now();
-    ids.limit = (u32)MIN(msgmni, (u64)IPC_SLOTS);
     int id = ipc_add(&ids, &q->ipc, key, flags);
     if (id < 0)
         kfree(q);
@@ -87,37 +78,21 @@ int msg_get(s32 key, u32 flags)
 
 /* ---- sleeping ---- */
 
-static void wake_all(struct queue *q, int state)
+static void wake_all(struct queue *q, int result)
 {
-    while (!list_empty(&q->sleepers)) {
-        struct sleeper *s = list_first(&q->sleepers, struct sleeper, link);
-        struct thread *t = s->thread;
-        list_del(&s->link);
-        thread_get(t); /* it may return and exit as soon as it sees the state */
-        store_release(&s->state, state);
-        thread_wake(t, WAKE_NORMAL);
-        thread_put(t);
-    }
+    while (!list_empty(&q->sleepers))
+        ipc_wake(list_first(&q->sleepers, struct ipc_waiter, link), result);
 }
 
 /* Until the queue changes: 0, -EIDRM, -ERESTARTNOHAND. ids.lock is held on entry and on return. */
 static int sleep_on(struct queue *q)
 {
-    struct sleeper s = {.thread = current_thread(), .state = ASLEEP};
-    list_add_tail(&q->sleepers, &s.link);
+    struct ipc_waiter w = {.thread = current_thread(), .result = IPC_WAITING};
+    list_add_tail(&q->sleepers, &w.link);
     mutex_unlock(&ids.lock);
-    for (;;) {
-        sleep_prepare(THREAD_SLEEP_INT);
-        if (load_acquire(&s.state) != ASLEEP || signal_pending())
-            break;
-        (void)sleep_until(NS_FOREVER);
-    }
-    sleep_cancel();
+    int err = ipc_wait(&ids, &w, NS_FOREVER);
     mutex_lock(&ids.lock);
-    if (s.state != ASLEEP)
-        return s.state;
-    list_del(&s.link);
-    return -ERESTARTNOHAND;
+    return err == -EINTR ? -ERESTARTNOHAND : err;
 }
 
 /* ---- sending and receiving ---- */
@@ -228,65 +203,59 @@ int msg_receive(int id, size_t room, s64 type, u32 flags, struct ipc_message **o
 
 /* ---- control ---- */
 
+static void fill(const struct ipc_object *o, void *to)
+{
+    const struct queue *q = container_of(o, struct queue, ipc);
+    struct msqid64_ds *out = to;
+    ipc_fill_perm(o, &out->msg_perm);
+    out->msg_stime = q->stime;
+    out->msg_rtime = q->rtime;
+    out->msg_ctime = o->ctime;
+    out->msg_cbytes = q->bytes;
+    out->msg_qnum = q->count;
+    out->msg_qbytes = q->max_bytes;
+    out->msg_lspid = q->last_sender;
+    out->msg_lrpid = q->last_receiver;
+}
+
 int msg_stat(int id, int cmd, struct msqid64_ds *out)
 {
-    struct ipc_object *o;
     memset(out, 0, sizeof(*out));
-    mutex_lock(&ids.lock);
-    int err = cmd == IPC_STAT ? ipc_find(&ids, id, MAY_RECEIVE, &o)
-                              : ipc_find_slot(&ids, id, cmd == MSG_STAT ? MAY_RECEIVE : 0, &o);
-    if (!err) {
-        const struct queue *q = queue_of(o);
-        ipc_fill_perm(o, &out->msg_perm);
-        out->msg_stime = q->stime;
-        out->msg_rtime = q->rtime;
-        out->msg_ctime = q->ctime;
-        out->msg_cbytes = q->bytes;
-        out->msg_qnum = q->count;
-        out->msg_qbytes = q->max_bytes;
-        out->msg_lspid = q->last_sender;
-        out->msg_lrpid = q->last_receiver;
-        err = cmd == IPC_STAT ? 0 : o->id;
-    }
-    mutex_unlock(&ids.lock);
-    return err;
+    return ipc_stat(&ids, id, cmd, MSG_STAT_ANY, fill, out);
+}
+
+static int change_room(struct ipc_object *o, const void *bytes)
+{
+    u64 max = *(const u64 *)bytes;
+    if (max > msgmnb && !capable(CAP_SYS_RESOURCE))
+        return -EPERM;
+    queue_of(o)->max_bytes = max;
+    wake_all(queue_of(o), 0);
+    return 0;
 }
 
 int msg_set(int id, const struct msqid64_ds *ds)
 {
-    struct ipc_object *o;
-    mutex_lock(&ids.lock);
-    int err = ipc_find_owned(&ids, id, &o);
-    if (!err && ds->msg_qbytes > msgmnb && !capable(CAP_SYS_RESOURCE))
-        err = -EPERM;
-    if (!err) {
-        ipc_set_perm(o, &ds->msg_perm);
-        queue_of(o)->max_bytes = ds->msg_qbytes;
-        queue_of(o)->ctime = ipc_now();
-        wake_all(queue_of(o), 0);
+    u64 bytes = ds->msg_qbytes;
+    return ipc_set(&ids, id, &ds->msg_perm, change_room, &bytes);
+}
+
+static void destroy(struct ipc_object *o)
+{
+    struct queue *q = queue_of(o);
+    wake_all(q, -EIDRM);
+    while (!list_empty(&q->messages)) {
+        struct ipc_message *m = list_first(&q->messages, struct ipc_message, link);
+        list_del(&m->link);
+        kfree(m);
     }
-    mutex_unlock(&ids.lock);
-    return err;
+    ipc_remove(&ids, o);
+    kfree(q);
 }
 
 int msg_remove(int id)
 {
-    struct ipc_object *o;
-    mutex_lock(&ids.lock);
-    int err = ipc_find_owned(&ids, id, &o);
-    if (!err) {
-        struct queue *q = queue_of(o);
-        wake_all(q, -EIDRM);
-        while (!list_empty(&q->messages)) {
-            struct ipc_message *m = list_first(&q->messages, struct ipc_message, link);
-            list_del(&m->link);
-            kfree(m);
-        }
-        ipc_remove(&ids, o);
-        kfree(q);
-    }
-    mutex_unlock(&ids.lock);
-    return err;
+    return ipc_destroy(&ids, id, destroy);
 }
 
 int msg_info(int cmd, struct msginfo *out)
@@ -301,7 +270,7 @@ int msg_info(int cmd, struct msginfo *out)
     }
     out->msgmax = (int)msgmax;
     out->msgmnb = (int)msgmnb;
-    out->msgmni = (int)msgmni;
+    out->msgmni = (int)ids.limit;
     out->msgssz = 16;
     out->msgseg = 0xffff;
     out->msgpool = cmd == MSG_INFO ? (int)ids.used : 512000;
@@ -312,29 +281,26 @@ int msg_info(int cmd, struct msginfo *out)
     return last;
 }
 
-static int show(struct seq_buf *b, void *arg)
+static void line(struct seq_buf *b, const struct ipc_object *o)
 {
-    struct ipc_object *o;
-    (void)arg;
-    seq_puts(b, "       key      msqid perms      cbytes       qnum lspid lrpid   uid   gid  cuid  cgid"
-                "      stime      rtime      ctime\n");
-    mutex_lock(&ids.lock);
-    for (u32 i = 0; (o = ipc_next(&ids, &i));) {
-        const struct queue *q = queue_of(o);
-        seq_printf(b, "%10d %10d  %4o  %10llu %10llu %5u %5u %5u %5u %5u %5u %10lld %10lld %10lld\n", o->key, o->id,
-                   o->mode, (unsigned long long)q->bytes, (unsigned long long)q->count, (u32)q->last_sender,
-                   (u32)q->last_receiver, o->uid, o->gid, o->cuid, o->cgid, (long long)q->stime, (long long)q->rtime,
-                   (long long)q->ctime);
-    }
-    mutex_unlock(&ids.lock);
-    return 0;
+    const struct queue *q = container_of(o, struct queue, ipc);
+    seq_printf(b, " %10llu %10llu %5u %5u %5u %5u %5u %5u %10lld %10lld %10lld\n", (unsigned long long)q->bytes,
+               (unsigned long long)q->count, (u32)q->last_sender, (u32)q->last_receiver, o->uid, o->gid, o->cuid,
+               o->cgid, (long long)q->stime, (long long)q->rtime, (long long)o->ctime);
 }
 
 void msg_init(void)
 {
-    static struct ipc_limit max = {&msgmax, 0, INT32_MAX}, mnb = {&msgmnb, 0, INT32_MAX}, mni = {&msgmni, 0, IPC_SLOTS};
+    static struct ipc_limit max = {&msgmax, 0, INT32_MAX}, mnb = {&msgmnb, 0, INT32_MAX},
+                            mni = {&ids.limit, 0, IPC_SLOTS};
+    static struct ipc_table table = {
+        &ids,
+        "       key      msqid perms      cbytes       qnum lspid lrpid   uid   gid  cuid  cgid"
+        "      stime      rtime      ctime\n",
+        line,
+    };
     ipc_register_limit("sys/kernel/msgmax", &max);
     ipc_register_limit("sys/kernel/msgmnb", &mnb);
     ipc_register_limit("sys/kernel/msgmni", &mni);
-    proc_register("sysvipc/msg", 0444, show, NULL, NULL);
+    ipc_register_table("sysvipc/msg", &table);
 }

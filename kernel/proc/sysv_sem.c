@@ -4,8 +4,7 @@
  * list, and whoever changes the set performs the operations of those that can go on now, in the order they came. So a
  * sleeper wakes with its result.
  *
- * A waiter lies on its thread's stack. Whoever takes it off the list stores `result` as the last access; the waiter returns
- * only after it has seen that, or has taken itself off. SEM_UNDO is kept a process and a set. All under the table's lock.
+ * SEM_UNDO is kept a process and a set. All under the table's lock.
  */
 #include "proc/sysv_sem.h"
 
@@ -16,7 +15,6 @@
 
 #define MAY_READ_SET 0444u
 #define MAY_CHANGE_SET 0222u
-#define WAITING 1
 
 struct semaphore {
     s32 value, pid;
@@ -24,7 +22,7 @@ struct semaphore {
 struct set {
     struct ipc_object ipc;
     u32 count;
-    s64 otime, ctime;
+    s64 otime;
     struct list waiters, undos;
     struct semaphore sems[];
 };
@@ -34,17 +32,15 @@ struct undo { /* what a process's end adds to a set */
     s32 adjust[];
 };
 struct sem_waiter {
-    struct list link;
-    struct thread *thread;
+    struct ipc_waiter wait;
     struct sembuf *ops;
     u32 count, blocking; /* which operation it is that waits */
     struct undo *undo;
-    int result; /* WAITING, 0, -errno */
 };
 
 static struct ipc_ids ids = IPC_IDS_INIT(ids, 32000);
 static u32 total; /* semaphores of all sets */
-static u64 semmsl = SEM_SET_MAX, semmns = 1024000000, semopm = SEM_OPS_MAX, semmni = 32000;
+static u64 semmsl = SEM_SET_MAX, semmns = 1024000000, semopm = SEM_OPS_MAX;
 
 static struct set *set_of(struct ipc_object *o)
 {
@@ -68,10 +64,8 @@ static int make(s32 key, u32 flags, u64 count)
     if (!s)
         return -ENOMEM;
     s->count = (u32)count;
-    s->ctime = ipc_now();
     list_init(&s->waiters);
     list_init(&s->undos);
-    ids.limit = (u32)MIN(semmni, (u64)IPC_SLOTS);
     int id = ipc_add(&ids, &s->ipc, key, flags);
     if (id < 0)
         kfree(s);
@@ -126,13 +120,13 @@ static void revert(struct set *s, const struct sem_waiter *w, u32 n)
     }
 }
 
-/* One of them: 0, WAITING, -ERANGE. */
+/* One of them: 0, IPC_WAITING, -ERANGE. */
 static int try_one(struct set *s, const struct sem_waiter *w, const struct sembuf *op)
 {
     struct semaphore *sem = &s->sems[op->sem_num];
     s32 value = sem->value + op->sem_op;
     if ((op->sem_op == 0 && sem->value) || value < 0)
-        return WAITING;
+        return IPC_WAITING;
     if (value > SEM_VALUE_MAX)
         return -ERANGE;
     if (op->sem_flg & SEM_UNDO) {
@@ -145,7 +139,7 @@ static int try_one(struct set *s, const struct sem_waiter *w, const struct sembu
     return 0;
 }
 
-/* All of them or none: 0, WAITING, -ERANGE, -EAGAIN. */
+/* All of them or none: 0, IPC_WAITING, -ERANGE, -EAGAIN. */
 static int try_all(struct set *s, struct sem_waiter *w, s32 pid)
 {
     for (u32 i = 0; i < w->count; i++) {
@@ -154,7 +148,7 @@ static int try_all(struct set *s, struct sem_waiter *w, s32 pid)
             continue;
         revert(s, w, i);
         w->blocking = i;
-        return err == WAITING && (w->ops[i].sem_flg & IPC_NOWAIT) ? -EAGAIN : err;
+        return err == IPC_WAITING && (w->ops[i].sem_flg & IPC_NOWAIT) ? -EAGAIN : err;
     }
     for (u32 i = 0; i < w->count; i++)
         s->sems[w->ops[i].sem_num].pid = pid;
@@ -171,16 +165,6 @@ static bool alters(const struct sem_waiter *w)
     return false;
 }
 
-static void finish(struct sem_waiter *w, int result)
-{
-    struct thread *t = w->thread;
-    list_del(&w->link);
-    thread_get(t); /* it may return and exit as soon as it sees the result */
-    store_release(&w->result, result);
-    thread_wake(t, WAKE_NORMAL);
-    thread_put(t);
-}
-
 /* After a change, in the order they came; each that changes something may let earlier ones go. */
 static void let_others(struct set *s)
 {
@@ -188,12 +172,12 @@ static void let_others(struct set *s)
     bool again = true;
     while (again) {
         again = false;
-        list_for_each_safe (w, next, &s->waiters, link) {
-            int result = try_all(s, w, w->thread->process->pid);
-            if (result == WAITING)
+        list_for_each_safe (w, next, &s->waiters, wait.link) {
+            int result = try_all(s, w, w->wait.thread->process->pid);
+            if (result == IPC_WAITING)
                 continue;
             again = !result && alters(w); /* asked before: once it is told, w is gone */
-            finish(w, result);
+            ipc_wake(&w->wait, result);
             if (again)
                 break;
         }
@@ -211,33 +195,6 @@ static int check_ops(struct set *s, const struct sem_waiter *w, bool *undo)
     return ipc_permits(&s->ipc, alters(w) ? MAY_CHANGE_SET : MAY_READ_SET) ? 0 : -EACCES;
 }
 
-/* Sleeps until there is a result; ids.lock is not held. */
-static int wait_for_result(struct sem_waiter *w, ns_t deadline)
-{
-    int err = 0;
-    for (;;) {
-        sleep_prepare(THREAD_SLEEP_INT);
-        if (load_acquire(&w->result) != WAITING || err)
-            break;
-        if (signal_pending()) {
-            err = -EINTR;
-            break;
-        }
-        err = sleep_until(deadline);
-    }
-    sleep_cancel();
-    if (load_acquire(&w->result) != WAITING)
-        return w->result;
-    mutex_lock(&ids.lock);
-    int result = w->result;
-    if (result == WAITING) {
-        list_del(&w->link);
-        result = err == -EINTR ? -EINTR : -EAGAIN;
-    }
-    mutex_unlock(&ids.lock);
-    return result;
-}
-
 static int operate_locked(struct set *s, struct sem_waiter *w)
 {
     bool undo;
@@ -247,8 +204,8 @@ static int operate_locked(struct set *s, struct sem_waiter *w)
     if (err)
         return err;
     err = try_all(s, w, current_process()->pid);
-    if (err == WAITING)
-        list_add_tail(&s->waiters, &w->link);
+    if (err == IPC_WAITING)
+        list_add_tail(&s->waiters, &w->wait.link);
     else if (!err && alters(w))
         let_others(s);
     return err;
@@ -257,7 +214,7 @@ static int operate_locked(struct set *s, struct sem_waiter *w)
 int sem_operate(int id, struct sembuf *ops, u32 count, ns_t deadline)
 {
     struct ipc_object *o;
-    struct sem_waiter w = {.thread = current_thread(), .ops = ops, .count = count, .result = WAITING};
+    struct sem_waiter w = {.wait = {.thread = current_thread(), .result = IPC_WAITING}, .ops = ops, .count = count};
     if (id < 0)
         return -EINVAL;
     mutex_lock(&ids.lock);
@@ -265,7 +222,9 @@ int sem_operate(int id, struct sembuf *ops, u32 count, ns_t deadline)
     if (!err)
         err = operate_locked(set_of(o), &w);
     mutex_unlock(&ids.lock);
-    return err == WAITING ? wait_for_result(&w, deadline) : err;
+    if (err == IPC_WAITING)
+        err = ipc_wait(&ids, &w.wait, deadline);
+    return err == -ETIMEDOUT ? -EAGAIN : err;
 }
 
 /* ---- the end of a process ---- */
@@ -296,61 +255,49 @@ void sem_exit(struct process *p)
 
 /* ---- control ---- */
 
+static void fill(const struct ipc_object *o, void *to)
+{
+    const struct set *s = container_of(o, struct set, ipc);
+    struct semid64_ds *out = to;
+    ipc_fill_perm(o, &out->sem_perm);
+    out->sem_otime = s->otime;
+    out->sem_ctime = o->ctime;
+    out->sem_nsems = s->count;
+}
+
 int sem_stat(int id, int cmd, struct semid64_ds *out)
 {
-    struct ipc_object *o;
     memset(out, 0, sizeof(*out));
-    mutex_lock(&ids.lock);
-    int err = cmd == IPC_STAT ? ipc_find(&ids, id, MAY_READ_SET, &o)
-                              : ipc_find_slot(&ids, id, cmd == SEM_STAT ? MAY_READ_SET : 0, &o);
-    if (!err) {
-        ipc_fill_perm(o, &out->sem_perm);
-        out->sem_otime = set_of(o)->otime;
-        out->sem_ctime = set_of(o)->ctime;
-        out->sem_nsems = set_of(o)->count;
-        err = cmd == IPC_STAT ? 0 : o->id;
-    }
-    mutex_unlock(&ids.lock);
-    return err;
+    return ipc_stat(&ids, id, cmd, SEM_STAT_ANY, fill, out);
 }
 
 int sem_set(int id, const struct semid64_ds *ds)
 {
-    struct ipc_object *o;
-    mutex_lock(&ids.lock);
-    int err = ipc_find_owned(&ids, id, &o);
-    if (!err) {
-        ipc_set_perm(o, &ds->sem_perm);
-        set_of(o)->ctime = ipc_now();
-    }
-    mutex_unlock(&ids.lock);
-    return err;
+    return ipc_set(&ids, id, &ds->sem_perm, NULL, NULL);
+}
+
+static void destroy(struct ipc_object *o)
+{
+    struct set *s = set_of(o);
+    while (!list_empty(&s->waiters))
+        ipc_wake(list_first(&s->waiters, struct ipc_waiter, link), -EIDRM);
+    while (!list_empty(&s->undos))
+        free_undo(list_first(&s->undos, struct undo, set_link));
+    total -= s->count;
+    ipc_remove(&ids, o);
+    kfree(s);
 }
 
 int sem_remove(int id)
 {
-    struct ipc_object *o;
-    mutex_lock(&ids.lock);
-    int err = ipc_find_owned(&ids, id, &o);
-    if (!err) {
-        struct set *s = set_of(o);
-        while (!list_empty(&s->waiters))
-            finish(list_first(&s->waiters, struct sem_waiter, link), -EIDRM);
-        while (!list_empty(&s->undos))
-            free_undo(list_first(&s->undos, struct undo, set_link));
-        total -= s->count;
-        ipc_remove(&ids, o);
-        kfree(s);
-    }
-    mutex_unlock(&ids.lock);
-    return err;
+    return ipc_destroy(&ids, id, destroy);
 }
 
 static int count_waiters(const struct set *s, u32 num, bool for_zero)
 {
     struct sem_waiter *w;
     int n = 0;
-    list_for_each (w, &s->waiters, link) {
+    list_for_each (w, &s->waiters, wait.link) {
         const struct sembuf *op = &w->ops[w->blocking];
         n += op->sem_num == num && (for_zero ? op->sem_op == 0 : op->sem_op < 0);
     }
@@ -404,7 +351,7 @@ int sem_set_value(int id, u32 num, int value)
         err = -EACCES;
     if (!err) {
         put_value(set_of(o), num, value);
-        set_of(o)->ctime = ipc_now();
+        o->ctime = ipc_now();
         let_others(set_of(o));
     }
     mutex_unlock(&ids.lock);
@@ -436,7 +383,7 @@ int sem_all(int id, u16 *values, u32 count, bool set)
             values[i] = (u16)set_of(o)->sems[i].value;
     }
     if (!err && set) {
-        set_of(o)->ctime = ipc_now();
+        o->ctime = ipc_now();
         let_others(set_of(o));
     }
     mutex_unlock(&ids.lock);
@@ -447,7 +394,7 @@ int sem_info(int cmd, struct seminfo *out)
 {
     memset(out, 0, sizeof(*out));
     mutex_lock(&ids.lock);
-    out->semmni = (int)semmni;
+    out->semmni = (int)ids.limit;
     out->semmns = out->semmap = out->semmnu = (int)semmns;
     out->semmsl = (int)semmsl;
     out->semopm = out->semume = (int)semopm;
@@ -459,29 +406,24 @@ int sem_info(int cmd, struct seminfo *out)
     return last;
 }
 
-static int show(struct seq_buf *b, void *arg)
+static void line(struct seq_buf *b, const struct ipc_object *o)
 {
-    struct ipc_object *o;
-    (void)arg;
-    seq_puts(b, "       key      semid perms      nsems   uid   gid  cuid  cgid      otime      ctime\n");
-    mutex_lock(&ids.lock);
-    for (u32 i = 0; (o = ipc_next(&ids, &i));) {
-        seq_printf(b, "%10d %10d  %4o %10u %5u %5u %5u %5u %10lld %10lld\n", o->key, o->id, o->mode, set_of(o)->count,
-                   o->uid, o->gid, o->cuid, o->cgid, (long long)set_of(o)->otime, (long long)set_of(o)->ctime);
-    }
-    mutex_unlock(&ids.lock);
-    return 0;
+    const struct set *s = container_of(o, struct set, ipc);
+    seq_printf(b, "%10u %5u %5u %5u %5u %10lld %10lld\n", s->count, o->uid, o->gid, o->cuid, o->cgid,
+               (long long)s->otime, (long long)o->ctime);
 }
 
 static int show_limits(struct seq_buf *b, void *arg)
 {
     (void)arg;
-    seq_printf(b, "%d\t%d\t%d\t%d\n", (int)semmsl, (int)semmns, (int)semopm, (int)semmni);
+    seq_printf(b, "%d\t%d\t%d\t%d\n", (int)semmsl, (int)semmns, (int)semopm, (int)ids.limit);
     return 0;
 }
 
 void sem_init(void)
 {
+    static struct ipc_table table = {
+        &ids, "       key      semid perms      nsems   uid   gid  cuid  cgid      otime      ctime\n", line};
     proc_register("sys/kernel/sem", 0444, show_limits, NULL, NULL);
-    proc_register("sysvipc/sem", 0444, show, NULL, NULL);
+    ipc_register_table("sysvipc/sem", &table);
 }

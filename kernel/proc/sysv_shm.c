@@ -25,7 +25,7 @@ struct segment {
     u64 size;
     struct file *file;   /* private: this */
     atomic64_t attached; /* areas, and calls of shmat under way */
-    s64 atime, dtime, ctime;
+    s64 atime, dtime;
     s32 creator, last;
 };
 #define S_IRUGO_ 0444u
@@ -35,7 +35,7 @@ struct segment {
 
 static struct ipc_ids ids = IPC_IDS_INIT(ids, 4096);
 static u64 total_pages; /* (ids.lock) */
-static u64 shmmax = NO_LIMIT, shmall = NO_LIMIT, shmmni = 4096;
+static u64 shmmax = NO_LIMIT, shmall = NO_LIMIT;
 static const struct vm_area_ops area_ops;
 
 static struct segment *segment_of(struct ipc_object *o)
@@ -99,10 +99,8 @@ static int make(s32 key, u32 flags, u64 size)
     if (!s)
         return -ENOMEM;
     s->size = size;
-    s->ctime = ipc_now();
     s->creator = current_process()->pid;
     err = open_file(s, key);
-    ids.limit = (u32)MIN(shmmni, (u64)IPC_SLOTS);
     int id = err ? err : ipc_add(&ids, &s->ipc, key, flags);
     if (id < 0) {
         if (!err)
@@ -268,14 +266,15 @@ int shm_detach(uaddr_t addr)
 
 /* ---- control ---- */
 
-static void fill(struct segment *s, struct shmid64_ds *out)
+static void fill(const struct ipc_object *o, void *to)
 {
-    memset(out, 0, sizeof(*out));
-    ipc_fill_perm(&s->ipc, &out->shm_perm);
+    const struct segment *s = container_of(o, struct segment, ipc);
+    struct shmid64_ds *out = to;
+    ipc_fill_perm(o, &out->shm_perm);
     out->shm_segsz = s->size;
     out->shm_atime = s->atime;
     out->shm_dtime = s->dtime;
-    out->shm_ctime = s->ctime;
+    out->shm_ctime = o->ctime;
     out->shm_cpid = s->creator;
     out->shm_lpid = s->last;
     out->shm_nattch = atomic_read(&s->attached);
@@ -283,44 +282,28 @@ static void fill(struct segment *s, struct shmid64_ds *out)
 
 int shm_stat(int id, int cmd, struct shmid64_ds *out)
 {
-    struct ipc_object *o;
-    mutex_lock(&ids.lock);
-    int err = cmd == IPC_STAT ? ipc_find(&ids, id, S_IRUGO_, &o)
-                              : ipc_find_slot(&ids, id, cmd == SHM_STAT ? S_IRUGO_ : 0, &o);
-    if (!err) {
-        fill(segment_of(o), out);
-        err = cmd == IPC_STAT ? 0 : o->id;
-    }
-    mutex_unlock(&ids.lock);
-    return err;
+    memset(out, 0, sizeof(*out));
+    return ipc_stat(&ids, id, cmd, SHM_STAT_ANY, fill, out);
 }
 
 int shm_set(int id, const struct shmid64_ds *ds)
 {
-    struct ipc_object *o;
-    mutex_lock(&ids.lock);
-    int err = ipc_find_owned(&ids, id, &o);
-    if (!err) {
-        ipc_set_perm(o, &ds->shm_perm);
-        segment_of(o)->ctime = ipc_now();
+    return ipc_set(&ids, id, &ds->shm_perm, NULL, NULL);
+}
+
+static void destroy_unattached(struct ipc_object *o)
+{
+    if (!atomic_read(&segment_of(o)->attached)) {
+        destroy(segment_of(o));
+        return;
     }
-    mutex_unlock(&ids.lock);
-    return err;
+    o->mode |= SHM_DEST;
+    o->key = IPC_PRIVATE;
 }
 
 int shm_remove(int id)
 {
-    struct ipc_object *o;
-    mutex_lock(&ids.lock);
-    int err = ipc_find_owned(&ids, id, &o);
-    if (!err && atomic_read(&segment_of(o)->attached)) {
-        o->mode |= SHM_DEST;
-        o->key = IPC_PRIVATE;
-    } else if (!err) {
-        destroy(segment_of(o));
-    }
-    mutex_unlock(&ids.lock);
-    return err;
+    return ipc_destroy(&ids, id, destroy_unattached);
 }
 
 int shm_lock(int id, bool on)
@@ -342,7 +325,7 @@ int shm_limits(struct shminfo64 *out)
     mutex_lock(&ids.lock);
     out->shmmax = shmmax;
     out->shmmin = 1;
-    out->shmmni = out->shmseg = shmmni;
+    out->shmmni = out->shmseg = ids.limit;
     out->shmall = shmall;
     int last = ipc_last_slot(&ids);
     mutex_unlock(&ids.lock);
@@ -363,29 +346,26 @@ int shm_info(struct shm_info *out)
     return last;
 }
 
-static int show(struct seq_buf *b, void *arg)
+static void line(struct seq_buf *b, const struct ipc_object *o)
 {
-    struct ipc_object *o;
-    (void)arg;
-    seq_puts(b, "       key      shmid perms                  size  cpid  lpid nattch   uid   gid  cuid  cgid"
-                "      atime      dtime      ctime                   rss                  swap\n");
-    mutex_lock(&ids.lock);
-    for (u32 i = 0; (o = ipc_next(&ids, &i));) {
-        struct segment *s = segment_of(o);
-        seq_printf(b, "%10d %10d  %4o %21llu %5u %5u  %5llu %5u %5u %5u %5u %10lld %10lld %10lld %21llu %21u\n", o->key,
-                   o->id, o->mode, (unsigned long long)s->size, s->creator, s->last,
-                   (unsigned long long)atomic_read(&s->attached), o->uid, o->gid, o->cuid, o->cgid, (long long)s->atime,
-                   (long long)s->dtime, (long long)s->ctime, (unsigned long long)resident(s) << PAGE_SHIFT, 0);
-    }
-    mutex_unlock(&ids.lock);
-    return 0;
+    const struct segment *s = container_of(o, struct segment, ipc);
+    seq_printf(b, "%21llu %5u %5u  %5llu %5u %5u %5u %5u %10lld %10lld %10lld %21llu %21u\n",
+               (unsigned long long)s->size, s->creator, s->last, (unsigned long long)atomic_read(&s->attached), o->uid,
+               o->gid, o->cuid, o->cgid, (long long)s->atime, (long long)s->dtime, (long long)o->ctime,
+               (unsigned long long)resident(s) << PAGE_SHIFT, 0);
 }
 
 void shm_init(void)
 {
-    static struct ipc_limit max = {&shmmax, 0, ~0ull}, all = {&shmall, 0, ~0ull}, mni = {&shmmni, 0, IPC_SLOTS};
+    static struct ipc_limit max = {&shmmax, 0, ~0ull}, all = {&shmall, 0, ~0ull}, mni = {&ids.limit, 0, IPC_SLOTS};
+    static struct ipc_table table = {
+        &ids,
+        "       key      shmid perms                  size  cpid  lpid nattch   uid   gid  cuid  cgid"
+        "      atime      dtime      ctime                   rss                  swap\n",
+        line,
+    };
     ipc_register_limit("sys/kernel/shmmax", &max);
     ipc_register_limit("sys/kernel/shmall", &all);
     ipc_register_limit("sys/kernel/shmmni", &mni);
-    proc_register("sysvipc/shm", 0444, show, NULL, NULL);
+    ipc_register_table("sysvipc/shm", &table);
 }

@@ -73,7 +73,10 @@ static void getting(void)
                 REQ(msgrcv(id, &in, 10, 0, IPC_NOWAIT) < 0 && errno == EACCES));
     ds.msg_qbytes = 16385;
     CHECK_ERRNO(msgctl(id, IPC_SET, &ds), EPERM, "more room needs a capability");
-    CHECK(msgctl(id, IPC_RMID, NULL) == 0, "IPC_RMID");
+    ds.msg_qbytes = 100;
+    ds.msg_perm.uid = -1;
+    CHECK_ERRNO(msgctl(id, IPC_SET, &ds), EINVAL, "nobody cannot own it");
+    CHECK(ds_of(id).msg_perm.uid == geteuid() && msgctl(id, IPC_RMID, NULL) == 0, "IPC_RMID");
     CHECK_ERRNO(msgctl(id, IPC_RMID, NULL), EINVAL, "removed once");
     CHECK_ERRNO(put(id, 1, "x"), EINVAL, "then nothing can be sent");
     CHECK_ERRNO(msgrcv(id, &in, 10, 0, IPC_NOWAIT), EINVAL, "nor received");

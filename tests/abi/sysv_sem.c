@@ -85,6 +85,8 @@ static void getting(void)
           "IPC_SET");
     CHECK_CHILD("who may read may wait for zero", drop_root(); REQ(op(id, 0, 0, 0) == 0 && value(id, 0) == 0);
                 REQ(op(id, 0, 1, 0) < 0 && errno == EACCES));
+    ds.sem_perm.gid = -1;
+    CHECK_ERRNO(semctl(id, 0, IPC_SET, (union semun){.buf = &ds}), EINVAL, "no group cannot own it");
     remove_set(id);
     CHECK_ERRNO(semctl(id, 0, IPC_RMID), EINVAL, "removed once");
     CHECK_ERRNO(op(id, 0, 1, 0), EINVAL, "then it is gone");

@@ -64,6 +64,8 @@ static void getting(void)
           "IPC_SET changes mode and owner, not the creator");
     CHECK_CHILD("another user may read now", drop_root(); char *p = shmat(id, NULL, SHM_RDONLY);
                 REQ(!no_segment(p) && p[0] == 0); REQ(no_segment(shmat(id, NULL, 0)) && errno == EACCES));
+    ds.shm_perm.uid = -1;
+    CHECK_ERRNO(shmctl(id, IPC_SET, &ds), EINVAL, "nobody cannot own it");
     CHECK(shmctl(id, IPC_RMID, NULL) == 0 && shmctl(other, IPC_RMID, NULL) == 0, "IPC_RMID");
     CHECK_ERRNO(shmctl(id, IPC_STAT, &ds), EINVAL, "then it is gone");
     CHECK_ERRNO(shmget(KEY, 0, 0), ENOENT, "and its key");
