@@ -23,6 +23,8 @@ struct posix_timer {
     struct sigqueue *queue;  /* NULL: SIGEV_NONE */
     int id, clock;
     bool cpu;               /* on a CPU clock: compared on the tick */
+    bool user_only;         /* ... which stands still in the kernel */
+    struct thread *worker;  /* ... of this thread, with a reference; NULL: of the process */
     ns_t expires, interval; /* expires 0: off; in the hardware's or the CPU clock's time */
     u64 overrun;            /* since the signal was queued */
     int last_overrun;       /* of the signal last taken */
@@ -76,10 +78,14 @@ static void fires(struct timer *hw)
     spin_unlock_irqrestore(&t->process->siglock, flags);
 }
 
-static ns_t cpu_now(const struct posix_timer *t, const struct cpu_use *u)
+/* process: what the process has used, all threads. */
+static ns_t cpu_now(const struct posix_timer *t, const struct cpu_use *process)
 {
-    (void)t;
-    return u->user + u->sys;
+    struct cpu_use mine = {0};
+    if (t->worker)
+        thread_cpu_use(t->worker, &mine);
+    const struct cpu_use *u = t->worker ? &mine : process;
+    return t->user_only ? u->user : u->user + u->sys;
 }
 
 void posix_timers_tick(struct process *p, const struct cpu_use *u)
@@ -90,8 +96,9 @@ void posix_timers_tick(struct process *p, const struct cpu_use *u)
         struct posix_timer *t = all->slot[i];
         if (!t || !t->cpu || !t->expires || (t->queue && !list_empty(&t->queue->link)))
             continue;
-        if (cpu_now(t, u) >= t->expires)
-            expire(t, cpu_now(t, u));
+        ns_t now = cpu_now(t, u);
+        if (now >= t->expires)
+            expire(t, now);
         else
             p->posix_cpu_timers++;
     }
@@ -182,9 +189,27 @@ static int reserve_slot(struct process *p, struct posix_timer *t, const struct s
     }
 }
 
-static int check_clock(int clock, bool *cpu)
+/* A CPU clock: ~pid << 3 | per thread << 2 | which (0 PROF, 1 VIRT, 2 SCHED); pid 0: the caller's. Of this process only. */
+static int use_cpu_clock(struct posix_timer *t, int clock)
 {
-    *cpu = false;
+    s32 nr = ~clock >> 3;
+    u32 which = (u32)clock & 3;
+    if (which == 3)
+        return -EOPNOTSUPP; /* a device's clock */
+    t->cpu = true;
+    t->user_only = which == 1;
+    if (!(clock & 4))
+        return nr && nr != t->process->pid ? -EINVAL : 0;
+    struct thread *worker = nr ? thread_find(nr) : current_thread();
+    if (!nr)
+        thread_get(worker);
+    t->worker = worker;
+    return worker && worker->process == t->process ? 0 : -EINVAL;
+}
+
+static int use_clock(struct posix_timer *t, int clock)
+{
+    t->clock = clock;
     switch (clock) {
     case CLOCK_REALTIME:
     case CLOCK_MONOTONIC:
@@ -195,15 +220,15 @@ static int check_clock(int clock, bool *cpu)
     case CLOCK_BOOTTIME_ALARM:
         return capable(CAP_WAKE_ALARM) ? 0 : -EPERM;
     case CLOCK_PROCESS_CPUTIME_ID:
+        return use_cpu_clock(t, -8 | 2);
     case CLOCK_THREAD_CPUTIME_ID:
-        *cpu = true;
-        return 0;
+        return use_cpu_clock(t, -8 | 2 | 4);
     case CLOCK_MONOTONIC_RAW:
     case CLOCK_REALTIME_COARSE:
     case CLOCK_MONOTONIC_COARSE:
         return -EOPNOTSUPP;
     default:
-        return -EINVAL;
+        return clock < 0 ? use_cpu_clock(t, clock) : -EINVAL;
     }
 }
 
@@ -233,6 +258,8 @@ static void free_timer(struct posix_timer *t)
 {
     if (t->target)
         thread_put(t->target);
+    if (t->worker)
+        thread_put(t->worker);
     if (t->queue) {
         t->queue->timer = NULL;
         sigqueue_free(t->queue);
@@ -243,19 +270,18 @@ static void free_timer(struct posix_timer *t)
 int posix_timer_create(int clock, const struct sigevent *ev)
 {
     struct process *p = current_process();
-    bool cpu;
-    int err = check_clock(clock, &cpu);
-    if (!err && ev)
-        err = check_event(ev);
-    if (err)
-        return err;
     struct posix_timer *t = kzalloc(sizeof(*t), MEM_WAIT);
     if (!t)
         return -EAGAIN;
     t->process = p;
-    t->clock = clock;
-    t->cpu = cpu;
     timer_init(&t->hw, fires);
+    int err = use_clock(t, clock);
+    if (!err && ev)
+        err = check_event(ev);
+    if (err) {
+        free_timer(t);
+        return err;
+    }
     if (!ev || ev->sigev_notify != SIGEV_NONE) {
         t->queue = sigqueue_alloc_for_timer(t);
         err = t->queue ? 0 : -EAGAIN;

@@ -64,6 +64,7 @@ struct thread {
     u8 boost; /* 1..99: what the waiters of its PI futexes lend it; written by sched_set_boost's caller */
     u8 level; /* what counts: the greater of the two (runq.lock); 0: it is fair */
     u8 reset_on_fork;
+    u16 ioprio;             /* as ioprio_set(2) has it */
     u64 vruntime;           /* weighted ns */
     ns_t slice_start;       /* when put on the CPU */
     ns_t slice_used;        /* in this slice (RR) */

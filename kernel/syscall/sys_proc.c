@@ -362,13 +362,15 @@ long sys_get_robust_list(pid_k pid, out_k head, out_k len)
     struct thread *t = current_thread();
     uaddr_t list = t->robust_list;
     if (pid && pid != t->tid) {
-        struct thread *other = thread_find(pid);
+        struct process *p;
+        struct thread *other = thread_find_process(pid, &p);
         if (!other)
             return -ESRCH;
-        bool mine = other->process == t->process;
+        bool may = process_may_trace(p);
         list = other->robust_list;
         thread_put(other);
-        if (!mine && !capable(CAP_SYS_PTRACE))
+        process_put(p);
+        if (!may)
             return -EPERM;
     }
     if (put_user_u64(len, sizeof(struct robust_list_head)) || put_user_u64(head, list))

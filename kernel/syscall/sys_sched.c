@@ -75,7 +75,8 @@ static int check_wish(const struct thread *t, const struct wish *w)
         u64 max = limit_of(t, RLIMIT_RTPRIO);
         if ((w->policy != t->policy && !max) || (w->priority > t->rt_priority && w->priority > max))
             return -EPERM;
-    } else if (w->nice < t->nice && (u64)(20 - w->nice) > limit_of(t, RLIMIT_NICE)) {
+    } else if ((w->nice < t->nice || (t->policy == SCHED_IDLE && w->policy != SCHED_IDLE)) &&
+               (u64)(20 - w->nice) > limit_of(t, RLIMIT_NICE)) {
         return -EPERM;
     }
     return 0;
@@ -162,7 +163,23 @@ long sys_sched_getparam(pid_k pid, out_k param)
     return put_user_u32(param, priority);
 }
 
-#define ATTR_FLAGS (SCHED_FLAG_RESET_ON_FORK | SCHED_FLAG_KEEP_POLICY | SCHED_FLAG_KEEP_PARAMS)
+#define ATTR_CLAMPS (SCHED_FLAG_UTIL_CLAMP_MIN | SCHED_FLAG_UTIL_CLAMP_MAX)
+#define ATTR_FLAGS                                                                                     \
+    (SCHED_FLAG_RESET_ON_FORK | SCHED_FLAG_KEEP_POLICY | SCHED_FLAG_KEEP_PARAMS | SCHED_FLAG_RECLAIM | \
+     SCHED_FLAG_DL_OVERRUN)
+
+/* What a later version knows beyond this one's structure must be 0. */
+static int rest_is_zero(uaddr_t p, u32 from, u32 to)
+{
+    for (u32 i = from; i < to; i++) {
+        u8 byte;
+        if (copy_from_user(&byte, p + i, 1))
+            return -EFAULT;
+        if (byte)
+            return -E2BIG;
+    }
+    return 0;
+}
 
 static int get_attr(uaddr_t p, struct sched_attr *a)
 {
@@ -174,9 +191,12 @@ static int get_attr(uaddr_t p, struct sched_attr *a)
         size = SCHED_ATTR_SIZE_VER0;
     if (size < SCHED_ATTR_SIZE_VER0 || size > PAGE_SIZE)
         return put_user_u32(p, sizeof(*a)) ? -EFAULT : -E2BIG;
+    int err = rest_is_zero(p, sizeof(*a), size);
+    if (err)
+        return err == -E2BIG && put_user_u32(p, sizeof(*a)) ? -EFAULT : err;
     if (copy_from_user(a, p, MIN(size, (u32)sizeof(*a))))
         return -EFAULT;
-    return 0;
+    return (a->sched_flags & ATTR_CLAMPS) && size < SCHED_ATTR_SIZE_VER1 ? -EINVAL : 0;
 }
 
 long sys_sched_setattr(pid_k pid, ptr_k attr, u32 flags)
@@ -187,8 +207,10 @@ long sys_sched_setattr(pid_k pid, ptr_k attr, u32 flags)
     int err = get_attr(attr, &a);
     if (err)
         return err;
-    if ((s32)a.sched_policy < 0 || (a.sched_flags & ~(u64)ATTR_FLAGS))
+    if ((s32)a.sched_policy < 0 || (a.sched_flags & ~(u64)(ATTR_FLAGS | ATTR_CLAMPS)))
         return -EINVAL;
+    if (a.sched_flags & ATTR_CLAMPS)
+        return -EOPNOTSUPP; /* frequencies are the host's */
     struct wish w = {
         .policy = a.sched_policy,
         .priority = a.sched_priority,
@@ -340,17 +362,4 @@ long sys_setpriority(int which, int who, int nice)
         return -EINVAL;
     nice_walk(&w);
     return w.found ? w.err : -ESRCH;
-}
-
-/* I/O priorities are remembered by nobody: there is no queue they would order. */
-long sys_ioprio_get(int which, int who)
-{
-    (void)who;
-    return which < 1 || which > 3 ? -EINVAL : 0;
-}
-
-long sys_ioprio_set(int which, int who, int prio)
-{
-    (void)who;
-    return which < 1 || which > 3 || prio >> 13 > 3 ? -EINVAL : 0;
 }

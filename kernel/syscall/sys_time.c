@@ -101,11 +101,13 @@ static int set_wall(ns_t now)
 long sys_clock_settime(clock_k clock, timespec_k time)
 {
     ns_t now;
-    if (clock != CLOCK_REALTIME)
+    if (clock != CLOCK_REALTIME && clock >= 0)
         return -EINVAL;
     int err = timespec_get(time, &now);
     if (err)
         return err;
+    if (clock < 0) /* a CPU clock by number */
+        return clock_now(clock, &now) ? -EINVAL : -EPERM;
     return capable(CAP_SYS_TIME) ? set_wall(now) : -EPERM;
 }
 
