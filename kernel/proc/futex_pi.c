@@ -14,7 +14,7 @@
  *
  * Life of a pi_state, and the function of each edge:
  *     no state ──pi_acquire: the word says who owns it──► HELD ──unlock, hand_over──► HELD by the first waiter
- *     HELD ──futex_pi_release: its owner ends, hand_over──► ORPHAN ──adopt: the new owner writes the word──► HELD
+ *     HELD ──release_one: its owner ends, hand_over──► ORPHAN ──adopt: the new owner writes the word──► HELD
  *     HELD ──pi_finish, pi_state_put: the last waiter leaves──► no state
  * A lock is handed over, never put up for grabs: the first waiter is the owner as soon as the old one lets go, and the word
  * says so. Only a dying owner cannot write the word (the waiter may know it by another address, and the page may have to be
@@ -524,24 +524,27 @@ void futex_pi_exit_begin(struct thread *t)
     spin_unlock(&pi_lock);
 }
 
-/* What t holds goes to the waiters. Nothing can be added meanwhile (invariant 4), so the look needs no lock. */
-static void release_all(struct thread *t)
+/* One of what t holds goes to its first waiter. false: it holds nothing, and nothing can be added (invariant 4). The look
+ * needs the lock: a waiter that gives up takes the state out of the tree, for good or to put it back elsewhere. */
+static bool release_one(struct thread *t)
 {
-    while (READ_ONCE(t->pi_held.node)) {
-        spin_lock(&pi_lock);
-        struct pi_state *s = rb_entry(rb_first(&t->pi_held), struct pi_state, node.rb);
+    spin_lock(&pi_lock);
+    struct rb_node *n = rb_first(&t->pi_held);
+    if (n) {
+        struct pi_state *s = rb_entry(n, struct pi_state, node.rb);
         struct pi_waiter *w = first_waiter(s);
         ASSERT(w);
         s->orphan = true;
         hand_over(s, w);
-        spin_unlock(&pi_lock);
-        cond_resched();
     }
+    spin_unlock(&pi_lock);
+    return n;
 }
 
 void futex_pi_exit_end(struct thread *t, bool dead)
 {
-    release_all(t);
+    while (release_one(t))
+        cond_resched();
     __atomic_store_n(&t->futex_life, dead ? FUTEX_LIFE_DEAD : FUTEX_LIFE_OK, __ATOMIC_SEQ_CST);
     waitq_wake_all(&exits);
 }

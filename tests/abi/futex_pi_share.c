@@ -386,6 +386,51 @@ static void ends(void)
     CHECK(had + lost == 300, "an owner ends while another begins to wait");
 }
 
+/* Owners that end while those who wait for them give up: what they leave is neither lost nor given twice. */
+static uint32_t fought;
+
+static void *give_up(void *arg)
+{
+    pin((long)arg & 1);
+    while (!stop) {
+        struct timespec t;
+        clock_gettime(CLOCK_MONOTONIC, &t);
+        t.tv_nsec = t.tv_nsec / 1000000 * 1000000 + 100000 * ((long)arg + 1); /* some are over, some are not */
+        if (futex_call(&fought, FUTEX_LOCK_PI2_PRIVATE, 0, &t, NULL, 0) == 0)
+            REQ(futex_call(&fought, FUTEX_UNLOCK_PI_PRIVATE, 0, NULL, NULL, 0) == 0);
+        else
+            REQ(errno == ETIMEDOUT || errno == ESRCH || errno == EINVAL);
+    }
+    return NULL;
+}
+
+static void *own_and_end(void *arg)
+{
+    (void)arg;
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    t.tv_sec += 20;
+    long r = futex_call(&fought, FUTEX_LOCK_PI2_PRIVATE, 0, &t, NULL, 0);
+    REQ(r == 0 || errno == ESRCH || errno == EINVAL);
+    if (r)
+        __atomic_store_n(&fought, 0, __ATOMIC_SEQ_CST); /* lost by an owner before: a new one */
+    syscall(SYS_exit, 0);
+    return NULL;
+}
+
+static void ends_and_gives_up(void)
+{
+    pthread_t t[2], owner;
+    int64_t end = now_ns() + 2000000000;
+    stop = 0;
+    for (long i = 0; i < 2; i++)
+        REQ(pthread_create(&t[i], NULL, give_up, (void *)i) == 0);
+    for (int i = 0; i < 2000 && now_ns() < end; i++)
+        REQ(pthread_create(&owner, NULL, own_and_end, NULL) == 0 && pthread_join(owner, NULL) == 0);
+    stop = 1;
+    CHECK(pthread_join(t[0], NULL) == 0 && pthread_join(t[1], NULL) == 0, "owners end while their waiters give up");
+}
+
 int main(void)
 {
     between_processes();
@@ -394,5 +439,6 @@ int main(void)
     fights();
     raw_fights();
     ends();
+    ends_and_gives_up();
     return tap_end();
 }
