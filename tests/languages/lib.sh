@@ -8,8 +8,27 @@
 LIMIT=300
 [ -z "${LINUX:-}" ] || LIMIT=60
 FILES=tests/languages/$(basename "$0" .sh)
+BUILT=build/languages/$(basename "$0" .sh)
 # The machine's memory: the image lies in it.
 MEMORY=1g
+
+# For programs that are told what the machine should look like to them. (On Linux: what it says itself.)
+MEMORY_MIB=1024
+if [ -n "${LINUX:-}" ]; then
+    CPUS=$(nproc)
+    MEMORY_MIB=$(awk '/^MemTotal/ { print int($2 / 1024) + 1 }' /proc/meminfo)
+fi
+# shellcheck disable=SC2034 # of the tests
+MACHINE=(env CPUS="$CPUS" MEMORY_MIB="$MEMORY_MIB")
+
+# built SOURCE NAME COMPILER...: compiles tests/languages/SOURCE to the file NAME, which goes into the machine with the rest.
+built() {
+    local source=tests/languages/$1 out=$BUILT/$2
+    shift 2
+    mkdir -p "$BUILT"
+    [ ! "$out" -nt "$source" ] || return 0
+    "$@" -o "$out" "$source" >"$W/compiler" 2>&1 || { not_ok "$source compiles" "$(head -n 40 "$W/compiler")"; finish; exit 1; }
+}
 
 # image NAME: of the list tests/languages/images; sets $IMAGE.
 image() {
@@ -56,7 +75,8 @@ program() {
     local name=$1 run=(vm -i -m "$MEMORY" "$IMAGE") start=$SECONDS
     shift
     [ -z "${LINUX:-}" ] || run=(linux)
-    tar --owner=0 --group=0 -C "$FILES" -cf "$W/files.tar" .
+    mkdir -p "$BUILT"
+    tar --owner=0 --group=0 -C "$FILES" -cf "$W/files.tar" . -C "$PWD/$BUILT" .
     # shellcheck disable=SC2016 # expanded in the machine
     "${run[@]}" sh -c 'mkdir -p /work && cd /work && tar -x && exec "$@"' sh "$@" <"$W/files.tar"
     cp "$W/out" "$W/$name.out"
