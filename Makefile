@@ -182,7 +182,7 @@ RUN_TEST := B=$B tools/test $(if $(TEST),-t '$(TEST)')
 test: build $(UNIT) $(ABI)
 	@$(RUN_TEST) unit abi images languages
 test-full: build $(UNIT) $(ABI)
-	@CONFIGS="$(or $(CONFIGS),release:1 debug:2 release:2 debug:1)" $(RUN_TEST) unit abi images languages
+	@FULL=1 CONFIGS="$(or $(CONFIGS),release:1 debug:2 release:2 debug:1)" $(RUN_TEST) unit abi images languages
 test-quick: build $(UNIT) $(ABI)
 	@$(RUN_TEST) -q unit abi hello
 test-unit: $(UNIT)

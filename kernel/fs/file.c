@@ -26,12 +26,50 @@ static SLAB_CACHE(file_cache, "file", struct file);
 static struct {
     struct rcu_head *first;
     u32 count;
+    s64 live;                       /* files of this CPU's making less those freed here, not yet in live_files */
 } __cacheline free_files[MAX_CPUS]; /* process context only, and nothing sleeps between look and use */
 
 /* ---- life ------------------------------------------------------------------------------------------------------------ */
 
+/* How many files there are, in batches, so that open and close share nothing: what is missing lies in free_files. */
+#define LIVE_BATCH 32
+static atomic64_t live_files;
+u64 file_max = ~0ull >> 1; /* until proc/ knows better */
+bool (*file_max_exempt)(void);
+
+static void count(s64 n)
+{
+    s64 *live = &free_files[cpu_id()].live;
+
+    *live += n;
+    if (*live<LIVE_BATCH && * live> - LIVE_BATCH)
+        return;
+    atomic_add(&live_files, (u64)*live);
+    *live = 0;
+}
+
+u64 file_count(void)
+{
+    s64 n = (s64)atomic_read(&live_files);
+
+    for (u32 i = 0; i < cpu_count; i++)
+        n += READ_ONCE(free_files[i].live);
+    return n > 0 ? (u64)n : 0;
+}
+
+static bool too_many(void)
+{
+    u64 max = READ_ONCE(file_max);
+
+    if (likely((s64)(atomic_read(&live_files) + LIVE_BATCH * cpu_count) < (s64)max))
+        return false;
+    return file_count() >= max && !(file_max_exempt && file_max_exempt());
+}
+
 struct file *file_alloc(void)
 {
+    if (unlikely(too_many()))
+        return NULL;
     u32 cpu = cpu_id();
     struct rcu_head *h = free_files[cpu].first;
     struct file *f;
@@ -48,6 +86,7 @@ struct file *file_alloc(void)
         mutex_init(&f->pos_lock, LOCK_FILE_POS);
         list_init(&f->epoll_links);
     }
+    count(1);
     f->flags = f->fmode = f->owner_sig = 0;
     f->inode = NULL;
     f->ops = NULL;
@@ -68,6 +107,7 @@ void file_free(struct file *f)
 {
     u32 cpu = cpu_id();
 
+    count(-1);
     if (free_files[cpu].count >= CPU_LIST_MAX) {
         rcu_call(&f->rcu, free_rcu);
         return;

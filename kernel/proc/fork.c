@@ -22,7 +22,7 @@
 #define CLONE_NAMESPACES                                                                                         \
     (CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWUSER | \
      CLONE_NEWTIME)
-#define MAX_THREADS 32000u
+u64 threads_max = 32000;
 
 static SLAB_CACHE(sigstate_cache, "signal_state", struct signal_state);
 
@@ -140,7 +140,7 @@ static int check_flags(u64 flags)
 static int check_count(struct fork *k)
 {
     const struct cred *c = current_cred();
-    if (pid_count() >= MAX_THREADS)
+    if (pid_count() >= READ_ONCE(threads_max))
         return -EAGAIN;
     k->counted = true;
     if (atomic_add(&c->user->threads, 1) <= rlimit(RLIMIT_NPROC) || c->uid == 0)

@@ -18,6 +18,7 @@ static struct pid **table[PID_MAX / SLOTS];
 static u64 taken[PID_MAX / 64];
 static struct spinlock ids_lock = SPINLOCK_INIT(LOCK_IDS);
 static s32 last_nr;
+u64 pid_limit = PID_MAX;
 static atomic_t in_use;
 
 static bool is_taken(s32 nr)
@@ -44,9 +45,10 @@ static s32 number_take(s32 want)
     u64 flags = spin_lock_irqsave(&ids_lock);
     s32 nr = want && !is_taken(want) ? want : 0;
     if (!want) {
-        nr = find_free(last_nr + 1, PID_MAX);
+        s32 end = (s32)READ_ONCE(pid_limit);
+        nr = find_free(last_nr + 1, end);
         if (!nr)
-            nr = find_free(PID_RESERVED, last_nr + 1);
+            nr = find_free(PID_RESERVED, MIN(last_nr + 1, end));
         if (nr)
             last_nr = nr;
     }

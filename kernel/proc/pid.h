@@ -42,6 +42,7 @@ void pid_put(struct pid *p);
 void pid_use(struct pid *p);   /* another user of the number; one exists */
 void pid_unuse(struct pid *p); /* the last one gives the number back */
 u32 pid_count(void);           /* numbers in use */
+extern u64 pid_limit;          /* /proc/sys/kernel/pid_max: numbers handed out are below; at most PID_MAX */
 s32 pid_last(void);            /* most recently allocated */
 /* First number >= nr of a process: referenced, NULL: none. For /proc. */
 struct process *pid_next_process(s32 nr);

@@ -8,6 +8,7 @@
 #include "arch/clock.h"
 #include "arch/irq.h"
 #include "drivers/random.h"
+#include "fs/file.h"
 #include "fs/procfs.h"
 #include "fs/seq.h"
 #include "lib/printf.h"
@@ -15,6 +16,7 @@
 #include "mem/page.h"
 #include "proc/cpu_flags.h"
 #include "proc/ipc.h"
+#include "proc/pid.h"
 #include "proc/mqueue.h"
 #include "proc/process.h"
 #include "proc/procfs.h"
@@ -260,8 +262,7 @@ static int show_boot_id(struct seq_buf *s, void *arg)
 static const struct {
     const char *path, *text;
 } texts[] = {
-    {"sys/kernel/pid_max", "32768"},
-    {"sys/kernel/threads-max", "32000"},
+    {"sys/fs/nr_open", "1048576"},
     {"sys/kernel/cap_last_cap", "40"},
     {"sys/kernel/ngroups_max", "65536"},
     {"sys/kernel/core_pattern", "core"},
@@ -299,6 +300,36 @@ static void register_uts(const char *path, size_t field, bool writable)
     proc_register(path, writable ? 0644 : 0444, show_uts, writable ? write_uts : NULL, (void *)field);
 }
 
+static bool may_exceed_file_max(void)
+{
+    return capable(CAP_SYS_ADMIN);
+}
+
+static int show_file_nr(struct seq_buf *s, void *arg)
+{
+    (void)arg;
+    seq_printf(s, "%lu\t0\t%lu\n", file_count(), file_max);
+    return 0;
+}
+
+/* Limits of the whole machine; how many files is Linux's guess from the size of memory. */
+static void register_limits(void)
+{
+    static const struct {
+        const char *path;
+        struct ipc_limit limit;
+    } limits[] = {
+        {"sys/kernel/pid_max", {&pid_limit, PID_RESERVED + 1, PID_MAX}},
+        {"sys/kernel/threads-max", {&threads_max, 20, PID_MAX}},
+        {"sys/fs/file-max", {&file_max, 0, INT64_MAX}},
+    };
+    file_max = MAX(mem_total_pages() * (PAGE_SIZE / 1024) / 10, 8192ul);
+    file_max_exempt = may_exceed_file_max;
+    for (u32 i = 0; i < ARRAY_SIZE(limits); i++)
+        ipc_register_limit(limits[i].path, &limits[i].limit);
+    proc_register("sys/fs/file-nr", 0444, show_file_nr, NULL, NULL);
+}
+
 void procfs_sys_init(void)
 {
     static const struct {
@@ -322,6 +353,7 @@ void procfs_sys_init(void)
     for (u32 i = 0; i < ARRAY_SIZE(texts); i++)
         proc_register(texts[i].path, 0444, show_text, NULL, (void *)(unsigned long)texts[i].text);
     proc_register("swaps", 0444, show_text, NULL, "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority");
+    register_limits();
     shm_init();
     sem_init();
     msg_init();
