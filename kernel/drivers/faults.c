@@ -25,7 +25,7 @@ static u64 hidden(u64 v)
     return v;
 }
 
-static void touch(const void *p, u64 offset)
+static __attribute__((noinline)) void touch(const void *p, u64 offset)
 {
     *(volatile char *)hidden((u64)p + offset) += 1;
 }
