@@ -109,6 +109,11 @@ static ssize_t pipe_read(struct file *f, struct uio *u, s64 *pos)
     return read_bytes(f, u, f->flags & O_NONBLOCK);
 }
 
+ssize_t pipe_read_now(struct file *f, struct uio *u)
+{
+    return read_bytes(f, u, true);
+}
+
 /* As lock_readable; on success up to n bytes are in buf, and in the pipe still. */
 static int lock_and_copy(struct pipe *p, void *buf, size_t n, bool nonblock, ssize_t *copied)
 {

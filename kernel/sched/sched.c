@@ -214,6 +214,7 @@ void sched_fork(struct thread *child)
     struct thread *t = current_thread();
     child->affinity = t->affinity;
     child->vruntime = t->vruntime;
+    child->mempolicy = t->mempolicy;
     child->ioprio = t->ioprio;
     if (t->reset_on_fork) {
         child->nice = t->nice < 0 ? 0 : t->nice;

@@ -65,6 +65,7 @@ struct thread {
     u8 level; /* what counts: the greater of the two (runq.lock); 0: it is fair */
     u8 reset_on_fork;
     u16 ioprio;             /* as ioprio_set(2) has it */
+    u16 mempolicy;          /* as set_mempolicy(2) has it; there is one node */
     u64 vruntime;           /* weighted ns */
     ns_t slice_start;       /* when put on the CPU */
     ns_t slice_used;        /* in this slice (RR) */

@@ -246,6 +246,13 @@ long sys_splice(fd_k in, ptr_k off_in, fd_k out, ptr_k off_out, size_t len, u32 
     return n;
 }
 
+static ssize_t vector_pipe(struct file *pipe, struct uio *u, bool nonblock)
+{
+    if (pipe->fmode & FMODE_WRITE)
+        return nonblock ? pipe_write_now(pipe, u) : file_write(pipe, u, NULL);
+    return nonblock ? pipe_read_now(pipe, u) : file_read(pipe, u, NULL);
+}
+
 /* The bytes of a vector into a pipe, or out of one: as writev and readv, since pages are not gifted here. */
 long sys_vmsplice(fd_k fd, ptr_k iov, u64 count, u32 flags)
 {
@@ -259,7 +266,7 @@ long sys_vmsplice(fd_k fd, ptr_k iov, u64 count, u32 flags)
     if (!n)
         n = uio_init_iovec(&u, iov, count);
     if (!n) {
-        n = r.file->fmode & FMODE_WRITE ? file_write(r.file, &u, NULL) : file_read(r.file, &u, NULL);
+        n = vector_pipe(r.file, &u, flags & SPLICE_F_NONBLOCK);
         uio_free(&u);
         if (n == -EPIPE)
             signal_sigpipe();

@@ -19,7 +19,6 @@
 #include "vm/mm.h"
 #include "vm/uio.h"
 
-#include <linux/mempolicy.h>
 #include <linux/random.h>
 #include <linux/reboot.h>
 
@@ -302,39 +301,6 @@ long sys_getrandom(out_k buf, size_t len, u32 flags)
     memset(chunk, 0, sizeof(chunk));
     barrier();
     return done || !len ? (long)done : -EFAULT;
-}
-
-/* ---- one memory node ---- */
-
-long sys_get_mempolicy(out_k mode, out_k nodes, u64 max, u64 addr, u64 flags)
-{
-    u64 mask = flags & MPOL_F_MEMS_ALLOWED;
-    if (flags & ~(u64)(MPOL_F_NODE | MPOL_F_ADDR | MPOL_F_MEMS_ALLOWED) || (addr && !(flags & MPOL_F_ADDR)))
-        return -EINVAL;
-    if (mode && put_user_u32(mode, MPOL_DEFAULT))
-        return -EFAULT;
-    mask = mask ? 1 : 0;
-    if (nodes && max < 1)
-        return -EINVAL;
-    return nodes ? copy_to_user(nodes, &mask, MIN((max + 7) / 8, 8ul)) : 0;
-}
-
-static long check_policy(int mode)
-{
-    u32 m = (u32)mode & ~(u32)MPOL_MODE_FLAGS;
-    return m >= MPOL_MAX ? -EINVAL : 0;
-}
-
-long sys_set_mempolicy(int mode, ptr_k nodes, u64 max)
-{
-    (void)nodes, (void)max;
-    return check_policy(mode);
-}
-
-long sys_mbind(u64 addr, u64 len, int mode, ptr_k nodes, u64 max, u32 flags)
-{
-    (void)len, (void)nodes, (void)max, (void)flags;
-    return addr % PAGE_SIZE ? -EINVAL : check_policy(mode);
 }
 
 /* ---- other processes' memory ---- */
