@@ -322,6 +322,14 @@ static const struct inode_ops folder_ops = {COMMON, .lookup = folder_lookup};
 static const struct inode_ops numbered_ops = {COMMON, .lookup = folder_lookup, .permission = numbered_permission};
 static const struct file_ops folder_file_ops = {.iterate = folder_iterate, .seek = folder_seek};
 
+void *proc_folder_task(const struct file *f)
+{
+    if (f->ops != &folder_file_ops)
+        return NULL;
+    const struct proc_inode *p = pi_of(f->inode);
+    return p->is_process && !p->entry ? p->task : NULL;
+}
+
 /* ---- the root: processes by number ----------------------------------------------------------------------------------- */
 
 static int root_lookup(struct inode *dir, struct dentry *d)

@@ -41,6 +41,8 @@ struct proc_pid_ops {
 };
 /* Set once by proc/ before PID 1 starts. */
 void proc_set_pid_ops(const struct proc_pid_ops *ops);
+/* The task behind an open /proc/PID itself, borrowed; NULL: it is something else. */
+void *proc_folder_task(const struct file *f);
 /* For fops: the inode's task and key (borrowed: the inode keeps it). */
 void *proc_inode_task(const struct inode *i, u64 *key);
 

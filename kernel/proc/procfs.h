@@ -3,7 +3,11 @@
 #ifndef PROC_PROCFS_H
 #define PROC_PROCFS_H
 
+#include "fs/vfs.h"
+
 void procfs_pid_init(void);
 void procfs_sys_init(void);
+/* The process whose folder /proc/PID the file is: a reference. NULL and -EBADF: it is none; -ESRCH: reaped. */
+struct process *procfs_folder_process(const struct file *f, int *err);
 
 #endif

@@ -555,6 +555,16 @@ static const struct proc_pid_ops pid_ops = {
     .thread = thread_entries,
 };
 
+struct process *procfs_folder_process(const struct file *f, int *err)
+{
+    struct task *k = proc_folder_task(f);
+    *err = !k ? -EBADF : !task_alive(k) ? -ESRCH : 0;
+    if (*err)
+        return NULL;
+    process_get(k->process);
+    return k->process;
+}
+
 void procfs_pid_init(void)
 {
     proc_set_pid_ops(&pid_ops);

@@ -11,7 +11,6 @@
 #include "syscall/sys.h"
 #include "syscall/timespec.h"
 
-#define EVENTS_A_CALL 512u /* more are reported by the next call */
 #define EVENTS_MAX ((int)(0x7fffffff / sizeof(struct epoll_event)))
 
 long sys_epoll_create1(int flags)
@@ -64,7 +63,7 @@ static long epoll_wait_until(fd_k epfd, uaddr_t events, int max, ns_t deadline)
     struct file *ep = get_plain(epfd);
     if (!ep)
         return -EBADF;
-    long n = file_is_epoll(ep) ? epoll_collect(ep, events, MIN((u32)max, EVENTS_A_CALL), deadline) : -EINVAL;
+    long n = file_is_epoll(ep) ? epoll_collect(ep, events, (u32)max, deadline) : -EINVAL;
     file_put(ep);
     return n;
 }

@@ -2,6 +2,7 @@
 /* Calls on descriptors that stand for a process (proc/pidfd.c). */
 #include "proc/pidfd.h"
 #include "proc/process.h"
+#include "proc/procfs.h"
 #include "syscall/fd.h"
 #include "syscall/sys.h"
 
@@ -68,13 +69,27 @@ long sys_pidfd_getfd(fd_k pidfd, fd_k fd, u32 flags)
     return err ? err : fd_install_new(f, true);
 }
 
+/* As pidfd_process, or by an open folder /proc/PID: the way before there were pidfds. */
+static struct process *signalled_process(int fd, int *err)
+{
+    struct process *p = pidfd_process(fd, err);
+    if (p || *err != -EBADF)
+        return p;
+    struct file *f = fd_get(current_thread()->files, (u32)fd);
+    if (!f)
+        return NULL;
+    p = procfs_folder_process(f, err);
+    file_put(f);
+    return p;
+}
+
 long sys_pidfd_send_signal(fd_k pidfd, sig_k sig, ptr_k info, u32 flags)
 {
     struct ksiginfo si;
     int err;
     if (flags)
         return -EINVAL;
-    struct process *p = pidfd_process(pidfd, &err);
+    struct process *p = signalled_process(pidfd, &err);
     if (!p)
         return err;
     siginfo_init_user(&si, sig, SI_USER);

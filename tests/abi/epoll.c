@@ -188,6 +188,31 @@ static void turns(void)
     close(ep);
 }
 
+/* All that are ready are reported, however many, each once. */
+static void crowd(void)
+{
+    enum { N = 2000 };
+    static struct epoll_event all[N + 10];
+    static int seen[N];
+    int ep = new_epoll(), ev = new_eventfd(), right = 0;
+    signal_fd(ev);
+    struct rlimit many = {4 * N, 4 * N};
+    REQ(setrlimit(RLIMIT_NOFILE, &many) == 0);
+    for (int i = 0; i < N; i++) {
+        int fd = fcntl(ev, F_DUPFD, N); /* one file under many numbers: an item each */
+        REQ(fd >= 0 && set_of(ep, EPOLL_CTL_ADD, fd, EPOLLIN, (uint64_t)i) == 0);
+    }
+    CHECK(epoll_wait(ep, all, N + 10, 0) == N, "two thousand events in one call");
+    for (int i = 0; i < N; i++)
+        seen[all[i].data.u64]++;
+    for (int i = 0; i < N; i++)
+        right += seen[i] == 1;
+    CHECK(right == N, "each of them once");
+    CHECK(epoll_wait(ep, all, N - 1, 0) == N - 1, "or as many as are asked for");
+    close_range(N, ~0u, 0);
+    close(ep), close(ev);
+}
+
 /* ---- descriptors that come and go ---- */
 
 static void closing(void)
@@ -507,6 +532,7 @@ int main(void)
     once();
     pipes();
     turns();
+    crowd();
     closing();
     nesting();
     fan_in();

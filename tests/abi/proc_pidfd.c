@@ -101,6 +101,31 @@ static void from_clone(void)
     close(fd);
 }
 
+/* The older way: the folder of a process in /proc stands for it. */
+static void folder(void)
+{
+    char path[64];
+    pid_t pid = sleeper();
+    snprintf(path, sizeof path, "/proc/%d", pid);
+    int fd = open(path, O_RDONLY | O_DIRECTORY), status;
+    snprintf(path, sizeof path, "/proc/%d/task", pid);
+    int task = open(path, O_RDONLY | O_DIRECTORY), proc = open("/proc", O_RDONLY | O_DIRECTORY);
+    snprintf(path, sizeof path, "/proc/%d", pid);
+    int place = open(path, O_PATH | O_DIRECTORY), self = open("/proc/thread-self", O_RDONLY | O_DIRECTORY);
+    REQ(fd >= 0 && task >= 0 && proc >= 0 && place >= 0 && self >= 0);
+    CHECK(send_signal(fd, 0, NULL, 0) == 0, "/proc/PID stands for the process");
+    CHECK_ERRNO(send_signal(task, 0, NULL, 0), EBADF, "/proc/PID/task does not");
+    CHECK_ERRNO(send_signal(self, 0, NULL, 0), EBADF, "nor does the folder of a thread");
+    CHECK_ERRNO(send_signal(proc, 0, NULL, 0), EBADF, "nor /proc");
+    CHECK_ERRNO(send_signal(place, 0, NULL, 0), EBADF, "nor a descriptor that is only a place");
+    CHECK_ERRNO(waitid(P_PIDFD, fd, &(siginfo_t){0}, WEXITED), EBADF, "waitid does not take it");
+    CHECK_ERRNO(syscall(SYS_pidfd_getfd, fd, 0, 0), EBADF, "nor does pidfd_getfd");
+    CHECK(send_signal(fd, SIGTERM, NULL, 0) == 0 && waitpid(pid, &status, 0) == pid && WTERMSIG(status) == SIGTERM,
+          "a signal through it");
+    CHECK_ERRNO(send_signal(fd, 0, NULL, 0), ESRCH, "then there is nobody");
+    close(fd), close(task), close(proc), close(place), close(self);
+}
+
 static void nonblocking(void)
 {
     pid_t pid = sleeper();
@@ -123,5 +148,6 @@ int main(void)
     errors();
     from_clone();
     nonblocking();
+    folder();
     return tap_end();
 }
