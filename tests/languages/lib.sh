@@ -70,21 +70,30 @@ linux() {
     err=$(cat "$W/err")
 }
 
-# program NAME COMMAND...: the command, in a directory with the test's files, ends with 0, prints NAME.out and nothing else.
-program() {
-    local name=$1 run=(vm -i -m "$MEMORY" "$IMAGE") start=$SECONDS
-    shift
+# The command in a directory with the test's files: its output is $W/out, its code $code.
+once() {
+    local run=(vm -i -m "$MEMORY" "$IMAGE")
     [ -z "${LINUX:-}" ] || run=(linux)
-    mkdir -p "$BUILT"
-    tar --owner=0 --group=0 -C "$FILES" -cf "$W/files.tar" . -C "$PWD/$BUILT" .
     # shellcheck disable=SC2016 # expanded in the machine
     "${run[@]}" sh -c 'mkdir -p /work && cd /work && tar -x && exec "$@"' sh "$@" <"$W/files.tar"
-    cp "$W/out" "$W/$name.out"
-    if [ "$code" = 0 ] && cmp -s "$W/out" "$FILES/$name.out" && [ -z "$err" ]; then
-        ok "$name ($((SECONDS - start)) s)"
-    else
-        not_ok "$name" "code $code; output (- wanted, + got):" \
-            "$(diff -u --label wanted --label got "$FILES/$name.out" "$W/out" | tail -n +3 | head -n 40)" \
-            "standard error:" "$(tail -n 25 <<<"$err")"
-    fi
+}
+
+# program NAME COMMAND...: the command ends with 0, prints NAME.out and nothing else. A test may allow it several $TRIES.
+program() {
+    local name=$1 start=$SECONDS try
+    shift
+    mkdir -p "$BUILT"
+    tar --owner=0 --group=0 -C "$FILES" -cf "$W/files.tar" . -C "$PWD/$BUILT" .
+    for ((try = 1; try <= ${TRIES:-1}; try++)); do
+        once "$@"
+        cp "$W/out" "$W/$name.out"
+        if [ "$code" = 0 ] && cmp -s "$W/out" "$FILES/$name.out" && [ -z "$err" ]; then
+            ok "$name ($((SECONDS - start)) s, try $try)"
+            return
+        fi
+        cp "$W/out" "$W/$name.failed-$try"
+    done
+    not_ok "$name" "code $code; output (- wanted, + got):" \
+        "$(diff -u --label wanted --label got "$FILES/$name.out" "$W/out" | tail -n +3 | head -n 40)" \
+        "standard error:" "$(tail -n 25 <<<"$err")"
 }
