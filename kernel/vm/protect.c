@@ -1,49 +1,69 @@
 // SPDX-License-Identifier: MIT
 /*
  * mprotect. Areas are split at the ends, get their new flags, and are merged again; entries get the new rights under
- * their table's lock, and one shootdown follows. A right that is only gained would need none, but a stale entry costs
- * a spurious fault each, so everything that was present is flushed.
+ * their table's lock, and one shootdown follows for those that lose a right. A right that is only gained needs none: who still
+ * has the old entry walks the tables again, at the latest in a fault that finds nothing to do.
  */
 #include "abi/errno.h"
 #include "abi/mman.h"
 #include "vm/internal.h"
 
-/* The entry with the area's new rights: writable at once only when nobody shares the page. */
-static pte_t with_rights(const struct vm_area *a, pte_t e)
+/* Of the hardware's rights: does the new entry lack one of the old? */
+static bool loses(pte_t old, pte_t new)
 {
-    pte_t bits = area_pte_bits(a) | (e & (PTE_ADDR | PTE_SPECIAL | PTE_PS | PTE_D));
-    if (!(a->flags & VM_WRITE) || e & PTE_SPECIAL)
-        return bits;
-    bool keep = e & PTE_W;
-    if (!(a->flags & VM_SHARED) && !(e & PTE_PS)) {
-        struct page *p = pte_page(e);
-        keep = p->flags & PAGE_ANON && ref_read(&p->refs) == 1;
-    }
-    return keep ? bits | PTE_W | PTE_D : bits;
+    return old & PTE_P && (!(new &PTE_P) || old & ~new &PTE_W || new & ~old &PTE_NX);
+}
+
+/* May a present entry of a writable area be written at once? Only when nobody shares the page. */
+static bool writable_now(const struct vm_area *a, pte_t e)
+{
+    if (a->flags & VM_SHARED || e & PTE_PS)
+        return e & PTE_W;
+    const struct page *p = pte_page(e);
+    return p->flags & PAGE_ANON && ref_read(&p->refs) == 1;
+}
+
+/* The entry with the area's new rights; rights: its area_pte_bits. */
+static inline pte_t with_rights(const struct vm_area *a, pte_t e, pte_t rights)
+{
+    pte_t bits = rights | (e & (PTE_ADDR | PTE_SPECIAL | PTE_PS | PTE_D));
+    return a->flags & VM_WRITE && !(e & PTE_SPECIAL) && writable_now(a, e) ? bits | PTE_W | PTE_D : bits;
 }
 
 static void protect_table(struct gather *g, struct vm_area *a, pte_t *table, uaddr_t start, uaddr_t end)
 {
     struct spinlock *lock = table_lock(table);
+    pte_t rights = area_pte_bits(a), *pte = &table[pte_index(start)];
+    const pte_t *stop = pte + ((end - start) >> PAGE_SHIFT);
+    uaddr_t base = start - ((uaddr_t)pte_index(start) << PAGE_SHIFT), first = ~0ul, last = 0;
     spin_lock(lock);
-    pte_t *pte = &table[pte_index(start)];
-    for (uaddr_t at = start; at < end; at += PAGE_SIZE, pte++) {
-        pte_t e = *pte;
-        if (!pte_mapped(e))
+    for (pte = pte_skip_empty(pte, stop); pte < stop; pte++) {
+        pte_t old = *pte, new;
+        if (!pte_mapped(old))
             continue;
-        pte_set(pte, with_rights(a, e));
-        gather_range(g, at, at + PAGE_SIZE);
+        new = with_rights(a, old, rights);
+        pte_set(pte, new);
+        if (!loses(old, new))
+            continue;
+        uaddr_t at = base + ((uaddr_t)(pte - table) << PAGE_SHIFT);
+        first = MIN(first, at);
+        last = at + PAGE_SIZE;
     }
     spin_unlock(lock);
+    if (first < last)
+        gather_range(g, first, last);
 }
 
 static void protect_huge(struct gather *g, struct vm_area *a, pte_t *pmd, uaddr_t at)
 {
     struct spinlock *lock = table_lock(pmd);
     spin_lock(lock);
-    if (pte_is_huge(*pmd)) {
-        pte_set(pmd, with_rights(a, *pmd));
-        gather_range(g, at, at + HUGE_SIZE);
+    pte_t old = *pmd;
+    if (pte_is_huge(old)) {
+        pte_t new = with_rights(a, old, area_pte_bits(a));
+        pte_set(pmd, new);
+        if (loses(old, new))
+            gather_range(g, at, at + HUGE_SIZE);
     }
     spin_unlock(lock);
 }
