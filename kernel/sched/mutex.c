@@ -15,11 +15,19 @@
  * it RESERVED_FOR_WRITER, which only a writer that is due may take; in turns when there are both. Those who wait change
  * these figures under the queue's lock, and all of them are awake after an unlock, so that somebody takes a reservation; who
  * gives up, being the last one due, takes it back.
+ *
+ * Before it sleeps on a rwsem, a thread tries for about as long as going to sleep and being woken from another CPU costs: what
+ * is held for a moment is free again by then, and what is held for longer has cost at most twice as much.
  */
 #include "sched/mutex.h"
 
 #include "abi/errno.h"
+#include "arch/clock.h"
+#include "arch/cpu.h"
+#include "arch/percpu.h"
 #include "lib/printf.h"
+
+#define SPIN_NS 20000ull
 
 void mutex_init(struct mutex *m, enum lock_class cls)
 {
@@ -165,7 +173,21 @@ static bool try_read(struct rwsem *s)
 
 static bool try_write(struct rwsem *s)
 {
-    return cas_count(s, 0, WRITER);
+    return __atomic_load_n(&s->count, __ATOMIC_RELAXED) == 0 && cas_count(s, 0, WRITER);
+}
+
+/* The holder is likely on another CPU: tries for a moment, as long as nobody else wants this one. */
+static bool spin_for(struct rwsem *s, bool (*try)(struct rwsem *s))
+{
+    if (cpu_count == 1)
+        return false;
+    ns_t until = clock_monotonic() + SPIN_NS;
+    do {
+        cpu_relax();
+        if (try(s))
+            return true;
+    } while (!thread_work(current_thread(), WORK_RESCHED) && clock_monotonic() < until);
+    return false;
 }
 
 /* A reader that waits, or has: takes the lock, or is due after a sleep in vain. */
@@ -254,7 +276,7 @@ static void write_release(struct rwsem *s, u32 kept)
 static int read_lock_state(struct rwsem *s, enum thread_state state)
 {
     lockdep_acquire(s, (enum lock_class)s->cls, true);
-    if (likely(try_read(s)))
+    if (likely(try_read(s)) || spin_for(s, try_read))
         return 0;
     struct rwsem_wait w = {0};
     int err = wait_event_state(&s->waiters, read_or_due(s, &w), state, NS_FOREVER, false);
@@ -268,7 +290,7 @@ static int read_lock_state(struct rwsem *s, enum thread_state state)
 static int write_lock_state(struct rwsem *s, enum thread_state state)
 {
     lockdep_acquire(s, (enum lock_class)s->cls, true);
-    if (likely(try_write(s)))
+    if (likely(try_write(s)) || spin_for(s, try_write))
         return 0;
     struct rwsem_wait w = {0};
     __atomic_add_fetch(&s->writers_waiting, 1, __ATOMIC_SEQ_CST);
