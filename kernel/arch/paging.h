@@ -64,6 +64,8 @@ void *kstack_pages(u64 kstack);
  * `cpumask`, on all of them. May be called with interrupts on only, holding no lock that is taken with interrupts off.
  * Returns when every CPU has done it. */
 void tlb_flush_range(u64 cpumask, paddr_t pgd, u64 start, u64 end);
+/* The same when tables go: no CPU walks them any more, idle ones included. */
+void tlb_flush_tables(u64 cpumask, paddr_t pgd, u64 start, u64 end);
 void tlb_flush_local(u64 start, u64 end);
 
 #endif

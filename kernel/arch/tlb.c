@@ -9,7 +9,8 @@
  * Nothing is locked. The waiting CPU has interrupts on and serves others meanwhile, so two that shoot at each other both
  * finish. A CPU that runs another address space has nothing to do: loading CR3 flushed it.
  *
- * An idle CPU keeps the last address space loaded but touches no user address. It is not interrupted:
+ * An idle CPU keeps the last address space loaded but touches no user address. It is not interrupted, unless tables are
+ * about to be freed, which it may walk speculatively (INVLPG, of whatever address, drops the cached walks, too):
  *
  *   RUNNING ──tlb_enter_idle──► IDLE ──tlb_leave_idle──► RUNNING
  *                                │ tlb_flush_range on another CPU
@@ -73,10 +74,10 @@ static bool defer_to_idle(u32 id)
     return __atomic_compare_exchange_n(state, &seen, STALE, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST) || seen == STALE;
 }
 
-static u64 choose_targets(u64 cpumask, u32 me)
+static u64 choose_targets(u64 cpumask, u32 me, bool idle_too)
 {
     u64 targets = cpumask & smp_online_mask() & ~(1ul << me);
-    for (u64 left = targets; left; left &= left - 1) {
+    for (u64 left = idle_too ? 0 : targets; left; left &= left - 1) {
         u32 id = (u32)__builtin_ctzl(left);
         if (defer_to_idle(id))
             targets &= ~(1ul << id);
@@ -84,14 +85,14 @@ static u64 choose_targets(u64 cpumask, u32 me)
     return targets;
 }
 
-void tlb_flush_range(u64 cpumask, paddr_t pgd, u64 start, u64 end)
+static void flush_range(u64 cpumask, paddr_t pgd, u64 start, u64 end, bool idle_too)
 {
     ASSERT(irq_enabled());
     __atomic_thread_fence(__ATOMIC_SEQ_CST); /* the changed entries before any look at the others' states */
     u32 me = cpu_id();
     if ((read_cr3() & PTE_ADDR) == pgd)
         tlb_flush_local(start, end);
-    u64 targets = choose_targets(cpumask, me);
+    u64 targets = choose_targets(cpumask, me, idle_too);
     if (!targets)
         return;
     struct request *r = &requests[me];
@@ -106,6 +107,16 @@ void tlb_flush_range(u64 cpumask, paddr_t pgd, u64 start, u64 end)
     }
     while (__atomic_load_n(&r->pending.v, __ATOMIC_ACQUIRE))
         cpu_relax();
+}
+
+void tlb_flush_range(u64 cpumask, paddr_t pgd, u64 start, u64 end)
+{
+    flush_range(cpumask, pgd, start, end, false);
+}
+
+void tlb_flush_tables(u64 cpumask, paddr_t pgd, u64 start, u64 end)
+{
+    flush_range(cpumask, pgd, start, end, true);
 }
 
 void tlb_enter_idle(void)

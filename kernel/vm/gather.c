@@ -4,7 +4,6 @@
  * they freed: no CPU can reach a page after it has a new owner. The list starts on the stack and moves to a page
  * of its own when more comes.
  */
-#include "arch/irq.h"
 #include "vm/internal.h"
 
 void gather_init(struct gather *g, struct mm *mm)
@@ -43,19 +42,14 @@ void gather_run(struct gather *g, struct page *p)
     gather_page(g, (struct page *)((u64)p | 1));
 }
 
-static void flush_this_cpu(void *arg)
-{
-    (void)arg;
-    tlb_flush_local(0, USER_END);
-}
-
-/* Idle CPUs put a flush off until they wake. That is too late for tables: the CPU may walk them speculatively. */
 static void shoot_down(struct gather *g)
 {
     u64 cpus = atomic_read(&g->mm->cpumask);
-    if (g->tables && cpus & ~(1ul << cpu_id()))
-        smp_call(cpus & ~(1ul << cpu_id()), flush_this_cpu, NULL, true);
-    if (cpus)
+    if (!cpus)
+        return;
+    if (g->tables)
+        tlb_flush_tables(cpus, g->mm->pgd, g->start, g->end);
+    else
         tlb_flush_range(cpus, g->mm->pgd, g->start, g->end);
 }
 
