@@ -95,6 +95,8 @@ static int find_vm(struct run *r, struct oci_error *err)
     if (result == 0)
         result = oci_pull(&r->o->oci, r->name, &r->image, err);
     if (result == 0)
+        result = oci_image_has_command(r->image) || spec_overridden(r->o) ? 0 : oci_fail_no_command(r->image, err);
+    if (result == 0)
         result = vmcache_open(r->o, r->image, &kernel, &r->vm, err);
     kernel_free(&kernel);
     progress_clear();

@@ -72,7 +72,12 @@ int vmcache_prune(const struct options *o, time_t limit, uint64_t *freed, struct
 static int link_vm(const struct options *o, struct oci_image *image, const struct kernel_image *kernel, int fd,
                    struct oci_error *err)
 {
-    struct options plain = {.oci = o->oci, .operands = o->operands, .operand_count = 1, .stop_timeout_ms = -1};
+    /* An image that does not say what to run runs by what the command line says, which is not built in. */
+    const char *operands[] = {o->operands[0], "/none"};
+    struct options plain = {.oci = o->oci,
+                            .operands = operands,
+                            .operand_count = oci_image_has_command(image) ? 1 : 2,
+                            .stop_timeout_ms = -1};
     struct composition c = {.image = image};
     struct progress_total total = {.step = "linking"};
     int result = compose_image(&plain, true, &c, err);

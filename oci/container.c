@@ -38,6 +38,18 @@ static bool is_reset(const struct oci_list *entrypoint)
     return entrypoint->count == 1 && !*entrypoint->items[0];
 }
 
+bool oci_image_has_command(const struct oci_image *image)
+{
+    const struct oci_config *c = &image->config;
+
+    return c->cmd.count > 0 || (c->entrypoint.count > 0 && !is_reset(&c->entrypoint));
+}
+
+int oci_fail_no_command(const struct oci_image *image, struct oci_error *err)
+{
+    return oci_fail(err, WHAT, image->ref, "no command: it has neither Entrypoint nor Cmd, and none was given");
+}
+
 static int build_argv(struct build *b)
 {
     const struct oci_overrides *o = b->over;
@@ -56,8 +68,7 @@ static int build_argv(struct build *b)
     if (error)
         return fail_memory(b);
     if (argv->count == 0)
-        return oci_fail(b->err, WHAT, b->image->ref,
-                        "no command: it has neither Entrypoint nor Cmd, and none was given");
+        return oci_fail_no_command(b->image, b->err);
     if (!*argv->items[0])
         return oci_fail(b->err, WHAT, b->image->ref, "the command's name is empty");
     return 0;

@@ -242,6 +242,9 @@ struct oci_container {
     char *warning; /* NULL, or one line: what the image sets and Slipway does not honour */
 };
 
+/* Does the image say itself what to run? Without, oci_container_new needs a command or an entrypoint in `over`. */
+bool oci_image_has_command(const struct oci_image *image);
+int oci_fail_no_command(const struct oci_image *image, struct oci_error *err); /* the error that it has none: -1 */
 /* over may be NULL. */
 int oci_container_new(const struct oci_image *image, struct tree *tree, const struct oci_overrides *over,
                       struct oci_container **out, struct oci_error *err);

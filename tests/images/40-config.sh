@@ -8,6 +8,11 @@ gives "Entrypoint and Cmd" 0 "entry default words" -- "$CONFIGURED"
 gives "a command replaces Cmd" 0 "entry mine" -- "$CONFIGURED" mine
 gives "--entrypoint drops Cmd too" 0 "" -- --entrypoint /bin/echo "$CONFIGURED"
 gives "--entrypoint and a command" 0 "a b" -- --entrypoint /bin/echo "$CONFIGURED" a b
+tools/mkimage -c '{"Env":["PATH=/bin"]}' build/test/images/probe "$W/silent"
+gives "an image without a command, and none given: 125" 125 "" -- "oci:$W/silent:latest"
+like "which says so" "$err" '^imgtool: run image .*: no command: it has neither Entrypoint nor Cmd, and none was given$'
+gives "with one given it runs" 0 "given" -- "oci:$W/silent:latest" echo given
+gives "or with an entrypoint" 0 "" -- --entrypoint /bin/true "oci:$W/silent:latest"
 gives "arguments arrive as they are" 0 $'entry   two  spaces\n$HOME *' -- "$CONFIGURED" '  two  spaces'$'\n''$HOME *'
 
 sh() { gives "$1" 0 "$2" -- "${@:4}" --entrypoint /bin/sh "$CONFIGURED" -c "$3"; }
