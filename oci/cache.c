@@ -534,10 +534,15 @@ int cache_remember(const struct oci_cache *cache, const char *ref, const char *v
 int cache_forget_missing(const struct oci_cache *cache, struct oci_error *err)
 {
     AUTO_CLOSE int lock = lock_cache(cache, LOCK_EX);
-    AUTO_JSON json_t *index = load_index(cache);
-    json_t *list = json_object_get(index, "manifests");
-    size_t count = json_array_size(list), n = 0;
+    AUTO_JSON json_t *index = NULL;
+    json_t *list;
+    size_t count, n = 0;
 
+    if (lock < 0)
+        return oci_fail_errno(err, WHAT, cache->dir, errno);
+    index = load_index(cache);
+    list = json_object_get(index, "manifests");
+    count = json_array_size(list);
     while (n < json_array_size(list)) {
         const char *digest = json_string_value(json_object_get(json_array_get(list, n), "digest"));
         AUTO_FREE char *path = digest && !digest_check(digest) ? cache_blob_path(cache, digest) : NULL;

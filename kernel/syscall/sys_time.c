@@ -140,14 +140,27 @@ long sys_time(out_k p)
     return p && put_user_u64(p, (u64)now) ? -EFAULT : now;
 }
 
+#define ADJ_ADJTIME 0x8000u /* what ADJ_OFFSET_SINGLESHOT and _SS_READ share, and have */
+#define ADJ_READONLY 0x2000u
+
+/* Reading is everyone's, of what is left of an adjustment too. */
+static long check_adjust(u32 modes)
+{
+    bool reads = modes & ADJ_ADJTIME ? modes & ADJ_READONLY : !modes;
+    if ((modes & ADJ_ADJTIME) && !(modes & ADJ_OFFSET))
+        return -EINVAL;
+    return reads || capable(CAP_SYS_TIME) ? 0 : -EPERM;
+}
+
 /* Read-only: the clock is kept by the hypervisor's reference, nothing here is to be tuned. */
 static long adjust(uaddr_t p)
 {
     struct timex t;
     if (copy_from_user(&t, p, sizeof(t)))
         return -EFAULT;
-    if (t.modes & ~(u32)ADJ_OFFSET_SS_READ && !capable(CAP_SYS_TIME))
-        return -EPERM;
+    long err = check_adjust(t.modes);
+    if (err)
+        return err;
     struct timeval now = timeval_of(clock_realtime());
     memset(&t, 0, sizeof(t));
     t.tick = 10000;

@@ -9,6 +9,7 @@
 #include <sys/fsuid.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/timex.h>
 #include <sys/uio.h>
 
 static int gids_are(gid_t r, gid_t e, gid_t s)
@@ -237,6 +238,26 @@ static void overruns(void)
     CHECK_ERRNO(syscall(SYS_timer_getoverrun, 12345), EINVAL, "timer_getoverrun: no such timer");
 }
 
+/* What anybody may ask of the clock's steering; its setting needs a right that these programs have not. */
+static void steering(void)
+{
+    struct timex t = {.modes = 0};
+    time_t now = time(NULL);
+    CHECK(adjtimex(&t) >= TIME_OK && t.tick >= 9000 && t.tick <= 11000, "adjtimex: the tick's length");
+    CHECK(t.time.tv_sec >= now && t.time.tv_sec <= now + 60 && t.precision > 0, "adjtimex: the time");
+    t.modes = ADJ_TICK;
+    CHECK_ERRNO(adjtimex(&t), EPERM, "adjtimex: setting is not everyone's");
+    t.modes = ADJ_OFFSET_SS_READ;
+    CHECK(adjtimex(&t) >= TIME_OK, "adjtimex: what is left of an adjustment");
+    t.modes = ADJ_OFFSET_SINGLESHOT;
+    CHECK_ERRNO(adjtimex(&t), EPERM, "adjtimex: nor is an adjustment");
+    CHECK_ERRNO(syscall(SYS_adjtimex, at_addr(8)), EFAULT, "adjtimex: a bad address");
+    t.modes = 0;
+    CHECK(clock_adjtime(CLOCK_REALTIME, &t) >= TIME_OK && t.tick >= 9000, "clock_adjtime: the same");
+    CHECK_ERRNO(clock_adjtime(CLOCK_MONOTONIC, &t), EOPNOTSUPP, "clock_adjtime: a clock that is not steered");
+    CHECK_ERRNO(clock_adjtime(1234, &t), EINVAL, "clock_adjtime: no such clock");
+}
+
 int main(void)
 {
     int p[2];
@@ -256,5 +277,6 @@ int main(void)
     memory(pid);
     descriptors(pid, p[1]);
     overruns();
+    steering();
     return tap_end();
 }
