@@ -112,6 +112,22 @@ static const struct file_ops eventfd_ops = {
     .show_fdinfo = eventfd_fdinfo,
 };
 
+bool file_is_eventfd(const struct file *f)
+{
+    return f->ops == &eventfd_ops;
+}
+
+/* Unlike a writer it may bring the counter to 2^64-1, which poll shows as an error; there it stays. */
+void eventfd_signal(struct file *f)
+{
+    struct eventfd *e = f->private;
+    u64 flags = spin_lock_irqsave(&e->wait.lock);
+    if (e->count != ~0ull)
+        e->count++;
+    spin_unlock_irqrestore(&e->wait.lock, flags);
+    waitq_wake_poll(&e->wait, EPOLLIN | EPOLLRDNORM);
+}
+
 int eventfd_create(u32 count, u32 flags, struct file **out)
 {
     struct eventfd *e = kzalloc(sizeof(*e), MEM_WAIT);

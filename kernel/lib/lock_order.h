@@ -26,6 +26,7 @@ enum lock_class {
     LOCK_INODE = 230,           /* S inode.lock of other inodes; nests by address */
     LOCK_PIPE = 240,            /* S pipe.lock; nests by address (splice, tee) */
     LOCK_SOCKET_IO = 245,       /* S readers of a socket, across user copies */
+    LOCK_AIO_REAP = 248,        /* S who takes events out of a ring of io_setup */
     LOCK_TIMERFD = 250,         /* S timerfds that follow the wall clock */
     LOCK_UNIX_GC = 252,         /* S what is in flight in messages (net/unix_gc.c) */
     LOCK_UNIX_ALL = 254,        /* S the list of all AF_UNIX sockets */
@@ -53,13 +54,15 @@ enum lock_class {
     LOCK_FUTEX = 460,       /* s futex bucket; nests by address */
     LOCK_FUTEX_PI = 462,    /* s owners and waiters of all PI futexes (proc/futex_pi.c) */
     LOCK_MQUEUE = 465,      /* s a POSIX message queue; its pollers are woken, signals sent under it */
+    LOCK_AIO_LIST = 466,    /* s the contexts of io_setup */
+    LOCK_AIO = 467,         /* s a context: where its ring ends, what waits */
     LOCK_DEVICE = 470,      /* s driver queues not touched by interrupts */
     LOCK_PORT = 480,        /* i driver queues touched by interrupts */
     /* signals and scheduling */
     LOCK_SIGNAL = 500,      /* i process.siglock: pending sets, threads, group state */
     LOCK_SIGHAND = 505,     /* s sighand.lock: the actions; taken under siglock with interrupts off */
-    LOCK_WORK = 510,        /* i work queues */
     LOCK_WAITQ = 520,       /* i waitq.lock; nests epoll's outer queue → inner by depth */
+    LOCK_WORK = 525,        /* i work queues; taken in wake-ups */
     LOCK_EPOLL_READY = 530, /* i an epoll's list of ready items */
     LOCK_TIMER = 540,       /* i per-CPU timer tree */
     LOCK_THREAD = 550,      /* i thread.wake_lock */

@@ -14,6 +14,7 @@
 #include "lib/printf.h"
 #include "lib/string.h"
 #include "mem/page.h"
+#include "proc/aio.h"
 #include "proc/cpu_flags.h"
 #include "proc/ipc.h"
 #include "proc/pid.h"
@@ -358,6 +359,7 @@ void procfs_sys_init(void)
     sem_init();
     msg_init();
     mq_init();
+    aio_init();
     register_uts("sys/kernel/ostype", offsetof(struct new_utsname, sysname), false);
     register_uts("sys/kernel/osrelease", offsetof(struct new_utsname, release), false);
     register_uts("sys/kernel/version", offsetof(struct new_utsname, version), false);

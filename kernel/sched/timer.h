@@ -30,7 +30,8 @@ static inline void work_init(struct work *w, void (*fn)(struct work *w))
     w->fn = fn;
     w->queued = 0;
 }
-bool work_queue(struct work *w); /* any context; runs once in the work thread; false: was queued already */
+bool work_queue(
+    struct work *w); /* any context, wake-ups too; runs once in the work thread; false: was queued already */
 void work_flush(struct work *w); /* waits until it is neither queued nor running */
 
 /* Grace periods. Read sections do not sleep; a switch, idle and user mode are quiescent. */

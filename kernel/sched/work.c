@@ -16,7 +16,8 @@
 static struct spinlock work_lock = SPINLOCK_INIT(LOCK_WORK);
 static struct list work_list = LIST_INIT(work_list);
 static struct work *work_running;
-static struct waitq work_wait = WAITQ_INIT(work_wait), work_done = WAITQ_INIT(work_done);
+static struct thread *worker; /* who does it; NULL: it begins by looking at the list */
+static struct waitq work_done = WAITQ_INIT(work_done);
 
 bool work_queue(struct work *w)
 {
@@ -27,8 +28,10 @@ bool work_queue(struct work *w)
         list_add_tail(&work_list, &w->link);
     }
     spin_unlock_irqrestore(&work_lock, flags);
-    if (added)
-        waitq_wake_one(&work_wait);
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    struct thread *t = READ_ONCE(worker);
+    if (added && t)
+        thread_wake(t, WAKE_NORMAL);
     return added;
 }
 
@@ -48,9 +51,14 @@ static struct work *work_take(void)
 
 void work_run_forever(void)
 {
+    WRITE_ONCE(worker, current_thread());
     for (;;) {
         struct work *w;
-        wait_event(&work_wait, !list_empty(&work_list));
+        sleep_prepare(THREAD_SLEEP_UNINT);
+        if (list_empty(&work_list))
+            sleep_until(NS_FOREVER);
+        else
+            sleep_cancel();
         while ((w = work_take())) {
             w->fn(w); /* may free w */
             WRITE_ONCE(work_running, NULL);

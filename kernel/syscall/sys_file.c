@@ -8,6 +8,7 @@
 #include "proc/cred.h"
 #include "proc/signal.h"
 #include "syscall/fd.h"
+#include "syscall/rw.h"
 #include "syscall/sys.h"
 #include "vm/uio.h"
 
@@ -128,7 +129,7 @@ static long size_end(ssize_t n)
 }
 
 /* SIGPIPE comes when the last reader goes in the midst of a write, too. */
-static ssize_t write_now(struct file *f, struct uio *u, s64 *pos)
+long rw_write(struct file *f, struct uio *u, s64 *pos)
 {
     u->writer = &current_cred()->fs;
     ssize_t n = file_write_limited(f, u, pos, rlimit(RLIMIT_FSIZE));
@@ -158,7 +159,7 @@ long sys_write(fd_k fd, ibuf_k buf, size_t count)
         return -EBADF;
     ssize_t n = r.file->fmode & FMODE_WRITE ? uio_init_user(&u, buf, count) : -EBADF;
     if (!n)
-        n = write_now(r.file, &u, NULL);
+        n = rw_write(r.file, &u, NULL);
     fd_return(r);
     return n;
 }
@@ -172,7 +173,7 @@ static ssize_t positioned(struct file *f, struct uio *u, s64 pos, bool write)
         return f->fmode & (write ? FMODE_WRITE : FMODE_READ) ? -ESPIPE : f->fmode & FMODE_LSEEK ? -EBADF : -ESPIPE;
     if (!(f->fmode & (write ? FMODE_WRITE : FMODE_READ)))
         return -EBADF;
-    return write ? write_now(f, u, &pos) : file_read(f, u, &pos);
+    return write ? rw_write(f, u, &pos) : file_read(f, u, &pos);
 }
 
 static long positioned_user(int fd, uaddr_t buf, size_t count, s64 pos, bool write)
@@ -214,7 +215,7 @@ static long vectored(int fd, uaddr_t iov, u64 count, s64 pos, bool own_pos, bool
         if (!own_pos)
             n = positioned(r.file, &u, pos, write);
         else if (write)
-            n = write_now(r.file, &u, NULL);
+            n = rw_write(r.file, &u, NULL);
         else
             n = file_read(r.file, &u, NULL);
         uio_free(&u);
@@ -246,7 +247,7 @@ long sys_pwritev(fd_k fd, iov_k iov, u64 count, u64 pos_low, u64 pos_high)
 }
 
 /* A call with RWF_* works as if the file had these flags: only what changes nothing here is accepted silently. */
-static int check_rwf(int flags)
+int rw_check_flags(int flags)
 {
     if (flags & ~(RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT | RWF_APPEND))
         return -EOPNOTSUPP;
@@ -265,7 +266,7 @@ static long append_vectored(int fd, uaddr_t iov, u64 count)
 
 long sys_preadv2(fd_k fd, ptr_k iov, u64 count, u64 pos_low, u64 pos_high, int flags)
 {
-    int err = check_rwf(flags);
+    int err = rw_check_flags(flags);
     (void)pos_high;
     if (err)
         return err;
@@ -276,7 +277,7 @@ long sys_preadv2(fd_k fd, ptr_k iov, u64 count, u64 pos_low, u64 pos_high, int f
 
 long sys_pwritev2(fd_k fd, iov_k iov, u64 count, u64 pos_low, u64 pos_high, int flags)
 {
-    int err = check_rwf(flags);
+    int err = rw_check_flags(flags);
     (void)pos_high;
     if (err)
         return err;
@@ -335,15 +336,20 @@ long sys_fallocate(fd_k fd, int mode, off_k offset, off_k len)
     return err;
 }
 
+long rw_sync(struct file *f, bool data_only)
+{
+    u32 type = f->inode->mode & S_IFMT;
+    if (f->ops->fsync)
+        return f->ops->fsync(f, data_only);
+    return type == S_IFREG || type == S_IFDIR || type == S_IFBLK ? 0 : -EINVAL;
+}
+
 static long sync_file(int fd, bool data_only)
 {
     struct fd_ref r = fd_take(fd);
     if (!r.file)
         return -EBADF;
-    u32 type = r.file->inode->mode & S_IFMT;
-    long err = r.file->ops->fsync                                      ? r.file->ops->fsync(r.file, data_only)
-               : type == S_IFREG || type == S_IFDIR || type == S_IFBLK ? 0
-                                                                       : -EINVAL;
+    long err = rw_sync(r.file, data_only);
     fd_return(r);
     return err;
 }

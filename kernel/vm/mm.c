@@ -18,6 +18,7 @@
 #include "sched/sched.h"
 #include "vm/internal.h"
 
+void (*mm_end_hook)(struct mm *mm);
 static SLAB_CACHE(mm_cache, "mm", struct mm);
 
 struct mm *mm_create(void)
@@ -32,6 +33,7 @@ struct mm *mm_create(void)
     ref_init(&mm->users);
     ref_init(&mm->refs);
     rwsem_init(&mm->lock, LOCK_MM);
+    list_init(&mm->aio);
     mm->rlim_as = mm->rlim_data = ~0ul;
     mm->rlim_stack = mm->rlim_memlock = 8ul << 20;
     mm->dumpable = 1;
@@ -143,6 +145,8 @@ void mm_put_user(struct mm *mm)
 {
     if (!ref_put(&mm->users))
         return;
+    if (unlikely(!list_empty(&mm->aio)))
+        mm_end_hook(mm);
     unload_everywhere(mm);
     unmap_all(mm);
     mm_put(mm);

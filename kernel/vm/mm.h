@@ -8,6 +8,7 @@
 
 #include "arch/paging.h"
 #include "lib/atomic.h"
+#include "lib/list.h"
 #include "sched/mutex.h"
 #include "vm/mapping.h"
 
@@ -87,7 +88,8 @@ struct mm {
     u64 auxv[48]; /* saved by exec for /proc/pid/auxv */
     u32 auxv_len;
     uaddr_t vdso;
-    u64 def_flags; /* VM_LOCKED by mlockall(MCL_FUTURE) */
+    struct list aio; /* contexts of io_setup: proc/aio.c */
+    u64 def_flags;   /* VM_LOCKED by mlockall(MCL_FUTURE) */
     /* limits, copied from the process's rlimits by proc/ whenever they change (bytes) */
     u64 rlim_as, rlim_data, rlim_stack, rlim_memlock;
     bool oom_victim;
@@ -152,6 +154,8 @@ int mm_get_page(struct mm *mm, uaddr_t addr, bool write, struct page **out);
 
 void vm_init(void);
 u64 vm_committed_pages(void);
+/* The last user has left an mm whose list of contexts is not empty; before its areas go. Set by proc/. */
+extern void (*mm_end_hook)(struct mm *mm);
 /* Out of memory: kills the largest process. Set by proc/. true: something was killed or is dying, retry. */
 extern bool (*vm_oom_kill)(void);
 
