@@ -471,14 +471,16 @@ long futex_lock_pi(uaddr_t addr, u32 flags, ns_t deadline, bool try)
 
 /* ---- unlock ---- */
 
-/* The word held v, which names the caller (bucket, pi_lock). 0, AGAIN, -EFAULT, -EINVAL, -EAGAIN. */
+/* The word held v, which names the caller (bucket, pi_lock). 0, AGAIN, -EFAULT, -EINVAL. */
 static int unlock_locked(uaddr_t addr, u32 v, struct futex_bucket *b, const struct futex_key *k)
 {
     bool any;
     u32 old;
     struct pi_waiter *w = pi_waiter_find(b, k, &any);
-    if (!any)
-        return change_word(addr, v, 0);
+    if (!any) { /* somebody who begins to wait, or gave up, may have set FUTEX_WAITERS since v was read */
+        int err = change_word(addr, v, 0);
+        return err == -EAGAIN ? AGAIN : err;
+    }
     if (!w || !w->state || w->state->owner != current_thread() || w->state->orphan)
         return -EINVAL;
     struct pi_state *s = w->state;
@@ -487,7 +489,7 @@ static int unlock_locked(uaddr_t addr, u32 v, struct futex_bucket *b, const stru
     if (user_cmpxchg_u32_nofault(addr, v, FUTEX_WAITERS | tid_of(w->futex.thread), &old))
         return -EFAULT;
     if (old != v)
-        return (old & FUTEX_TID_MASK) == v ? AGAIN : -EINVAL;
+        return (old & FUTEX_TID_MASK) == (v & FUTEX_TID_MASK) ? AGAIN : -EINVAL;
     hand_over(s, w);
     return 0;
 }

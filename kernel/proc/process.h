@@ -139,7 +139,7 @@ bool process_may_trace(struct process *p);              /* may the caller look i
 /* Its mm, for one who may trace it: user reference, NULL when it is gone. -EACCES. */
 int process_mm_to_trace(struct process *p, struct mm **out);
 void process_for_each(void (*fn)(struct process *p, void *arg), void *arg); /* under tasklist for reading */
-extern u64 threads_max; /* /proc/sys/kernel/threads-max */
+extern u64 threads_max;                                                     /* /proc/sys/kernel/threads-max */
 u32 process_thread_total(void);
 
 /* The sum over living and dead threads (the caller needs no lock). */

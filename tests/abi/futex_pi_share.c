@@ -388,6 +388,7 @@ static void ends(void)
 
 /* Owners that end while those who wait for them give up: what they leave is neither lost nor given twice. */
 static uint32_t fought;
+static uint32_t lost_by; /* the last owner that ended (one at a time, each joined before the next) */
 
 static void *give_up(void *arg)
 {
@@ -412,8 +413,13 @@ static void *own_and_end(void *arg)
     t.tv_sec += 20;
     long r = futex_call(&fought, FUTEX_LOCK_PI2_PRIVATE, 0, &t, NULL, 0);
     REQ(r == 0 || errno == ESRCH || errno == EINVAL);
-    if (r)
-        __atomic_store_n(&fought, 0, __ATOMIC_SEQ_CST); /* lost by an owner before: a new one */
+    if (r == 0) {
+        lost_by = (uint32_t)gettid();
+    } else { /* by the owner before, unless a waiter has become its heir meanwhile: then it is not ours to free */
+        uint32_t v = __atomic_load_n(&fought, __ATOMIC_SEQ_CST);
+        if ((v & FUTEX_TID_MASK) == lost_by)
+            __atomic_compare_exchange_n(&fought, &v, 0, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+    }
     syscall(SYS_exit, 0);
     return NULL;
 }
