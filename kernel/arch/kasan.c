@@ -360,7 +360,9 @@ __init void kasan_map_chunk(paddr_t ram, paddr_t frames)
     pte_t *pdpt = own_table(pml4_entry(s), kasan_zero_pdpt, virt_to_phys(kasan_zero_pd) | ENTRY_ZERO);
     pte_t *pd = own_table(&pdpt[s >> 30 & 511], kasan_zero_pd, virt_to_phys(kasan_zero_pt) | ENTRY_ZERO);
     pd[s >> HUGE_SHIFT & 511] = frames | ENTRY_PAGE | PTE_PS | nx();
-    memset(phys_to_virt(frames), 0, HUGE_SIZE);
+    /* Without a check: another chunk's shadow, which covers these frames, may say already that they are free. */
+    for (u64 *at = phys_to_virt(frames), *end = at + HUGE_SIZE / sizeof(*at); at < end; at++)
+        *(volatile u64 *)at = 0;
 }
 
 /* The stacks' area has no shadow until a stack is mapped: what was never present is in no CPU's caches. */

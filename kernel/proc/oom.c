@@ -2,6 +2,9 @@
 /*
  * The out-of-memory killer. It runs inside faults and allocations, so it takes no lock but siglock: threads are walked
  * under RCU, and an mm is looked at under its process's siglock, where it cannot go away (process_mm_barrier).
+ *
+ * The victim is the largest. PID 1, with which the machine ends, is it only when it holds more than all others together: a
+ * fork bomb is ended by its own, and a program that leaks as PID 1 is not spared.
  */
 #include "proc/oom.h"
 
@@ -14,6 +17,7 @@ struct victim {
     struct process *process;
     s64 score;
     u64 pages;
+    s64 others, init; /* scores: of all but PID 1 together; of PID 1 */
     bool dying;
 };
 
@@ -54,13 +58,32 @@ static void consider(struct thread *t, u64 total, struct victim *v)
         return;
     s64 score = score_of(p, total, &pages, &dying);
     v->dying |= dying;
-    if (score == INT64_MIN || (v->process && score <= v->score)) {
+    if (score != INT64_MIN && p != init_process)
+        v->others += MAX(score, (s64)0);
+    if (score != INT64_MIN && p == init_process)
+        v->init = score;
+    if (score == INT64_MIN || p == init_process || (v->process && score <= v->score)) {
         process_put(p);
         return;
     }
     if (v->process)
         process_put(v->process);
-    *v = (struct victim){p, score, pages, v->dying};
+    v->process = p;
+    v->score = score;
+    v->pages = pages;
+}
+
+static void consider_init(struct victim *v)
+{
+    struct process *p = init_process;
+    if (!p || v->init == INT64_MIN || (v->process && v->init <= v->others) || !ref_get_unless_zero(&p->refs))
+        return;
+    if (v->process)
+        process_put(v->process);
+    v->process = p;
+    v->pages = 0;
+    bool dying;
+    (void)score_of(p, 0, &v->pages, &dying);
 }
 
 static void mark(struct process *p)
@@ -76,7 +99,7 @@ static void mark(struct process *p)
 
 bool oom_kill(void)
 {
-    struct victim v = {.process = NULL};
+    struct victim v = {.process = NULL, .init = INT64_MIN};
     struct mem_stats m;
     struct thread *t;
     mem_get_stats(&m);
@@ -84,6 +107,7 @@ bool oom_kill(void)
     list_for_each (t, &all_threads, all_link) {
         consider(t, m.total_pages, &v);
     }
+    consider_init(&v);
     rcu_read_unlock();
     if (v.process && !v.dying) {
         kwarn("out of memory: killed process %d (%s), %lu KiB", v.process->pid, v.process->comm, v.pages * 4);
