@@ -64,6 +64,17 @@ for transport in oci oci-archive docker-archive dir; do
     check "transport $transport:" tool cpio "$transport:$W/t-$transport$suffix" -o "$W/t.cpio"
 done
 
+# A store of buildah and podman has the layers unpacked: their digests cannot be preserved.
+printf '[storage]\ndriver = "vfs"\ngraphroot = "%s/store"\nrunroot = "%s/store.run"\n' "$PWD/$W" "$PWD/$W" >"$W/storage.conf"
+CONTAINERS_STORAGE_CONF=$PWD/$W/storage.conf
+export CONTAINERS_STORAGE_CONF
+skopeo copy -q --insecure-policy --src-tls-verify=false "$hello" containers-storage:localhost/hello:latest 2>/dev/null
+check "transport containers-storage:" tool cpio containers-storage:localhost/hello:latest -o "$W/t.cpio"
+tool cpio containers-storage:localhost/none:latest -o "$W/none.cpio" >"$W/out" 2>"$W/err"
+is "an image the store has not: 125" $? 125
+is "told in one line" "$(wc -l <"$W/err")" 1
+unset CONTAINERS_STORAGE_CONF
+
 # TLS, with a certificate that nobody signed.
 TLS=$(tools/registry start tls)
 build/imgtool pull "docker://$TLS/examples/helloworld:latest" >"$W/out" 2>"$W/err"
