@@ -279,6 +279,17 @@ static void begin(struct run *r, const char *verb)
     add_arg(r, verb);
 }
 
+/* skopeo asks the default socket whatever DOCKER_HOST says; docker itself follows it. */
+static void add_daemon(struct run *r, const char *option)
+{
+    const char *host = getenv("DOCKER_HOST");
+
+    if (host && *host && strncmp(r->source, "docker-daemon:", strlen("docker-daemon:")) == 0) {
+        add_arg(r, option);
+        add_arg(r, host);
+    }
+}
+
 static void end(struct run *r)
 {
     free(r->out.data);
@@ -298,6 +309,7 @@ int skopeo_copy(const struct oci_options *opt, const char *source, const char *d
         add_arg(&r, "--src-creds");
         add_arg(&r, opt->creds);
     }
+    add_daemon(&r, "--src-daemon-host");
     add_arg(&r, "--remove-signatures");
     add_arg(&r, "--dest-oci-accept-uncompressed-layers");
     if (preserve)
@@ -325,6 +337,7 @@ int skopeo_inspect(const struct oci_options *opt, const char *source, char **out
         add_arg(&r, "--creds");
         add_arg(&r, opt->creds);
     }
+    add_daemon(&r, "--daemon-host");
     add_arg(&r, source);
     result = run(&r, cause, err);
     if (result == 0 && (r.out.overflow || !r.out.data))
