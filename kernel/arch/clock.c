@@ -302,6 +302,21 @@ ns_t clock_realtime(void)
     return (unlikely(tscs_differ) ? never_back(mono) : mono) + (u64)wall;
 }
 
+ns_t clock_now(enum clock_base base)
+{
+    return base == CLOCK_BASE_MONO ? clock_monotonic() : clock_realtime();
+}
+
+ns_t clock_to_mono(enum clock_base base, ns_t when)
+{
+    if (base == CLOCK_BASE_MONO || when == NS_FOREVER)
+        return when;
+    if (unlikely(!READ_ONCE(data.wall_known)))
+        find_wall();
+    s64 mono = (s64)when - READ_ONCE(data.wall_offset);
+    return mono > 0 ? (ns_t)mono : 0;
+}
+
 int clock_set_realtime(ns_t ns)
 {
     if (ns < clock_monotonic())

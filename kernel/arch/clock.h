@@ -11,8 +11,14 @@
 void clock_init(void);
 ns_t clock_monotonic(void);      /* also CLOCK_BOOTTIME and CLOCK_MONOTONIC_RAW */
 ns_t clock_realtime(void);       /* ns since the epoch */
-int clock_set_realtime(ns_t ns); /* clock_settime(CLOCK_REALTIME) */
-void clock_set_floor(ns_t ns);   /* from the boot record: used when no better wall clock was found */
+int clock_set_realtime(ns_t ns); /* clock_settime(CLOCK_REALTIME); sched/timer.h: timers_clock_was_set() is to follow */
+
+/* What a moment to wait for may lie on. Setting the wall clock moves the latter two against the first. */
+enum clock_base { CLOCK_BASE_MONO, CLOCK_BASE_WALL, CLOCK_BASE_TAI, CLOCK_BASES };
+ns_t clock_now(enum clock_base base);
+ns_t clock_to_mono(enum clock_base base, ns_t when); /* as the clocks stand now; 0: long past */
+
+void clock_set_floor(ns_t ns); /* from the boot record: used when no better wall clock was found */
 u64 clock_tsc_khz(void);
 paddr_t vdso_data_page(void);         /* the vvar page, mapped read-only below the vDSO */
 const void *vdso_image(size_t *size); /* page-aligned ELF; mapped by exec */

@@ -4,10 +4,13 @@
  * interval timer past the periods that went by, counts them, and arms it again. So an idle timer that nobody reads costs
  * one interrupt, and an edge-triggered epoll hears of one edge a read.
  *
- * Times are kept on the timer's own clock. Absolute ones on CLOCK_REALTIME are also on a list, `wall_timers`: when the
- * clock is set they are armed anew, and those with TFD_TIMER_CANCEL_ON_SET become readable (their read is -ECANCELED).
+ * Times are kept on the timer's own clock (sched/timer.c): absolute ones on CLOCK_REALTIME follow it when it is set. Those
+ * with TFD_TIMER_CANCEL_ON_SET are on a list, `to_cancel`, too: then they become readable (their read is -ECANCELED).
  *
- * Locks: wall_lock (S) covers the list and who is on it; wait.lock the rest, and the hardware timer's arming.
+ * A clock that is set back between the expiry of an interval timer and the read: the expiry is taken back and comes again,
+ * and the read ends with nothing, 0 bytes or -EAGAIN (timerfd_create(2), "discontinuous backward change").
+ *
+ * Locks: cancel_lock (S) covers the list and who is on it; wait.lock the rest, and the hardware timer's arming.
  */
 #include "fs/timerfd.h"
 
@@ -33,32 +36,30 @@ struct timerfd {
     ns_t expires, interval; /* (wait.lock) */
     u64 ticks;              /* (wait.lock) */
     u32 flags;              /* (wait.lock) of the last setting */
-    struct list wall_link;  /* (wall_lock) */
+    struct list link;       /* (cancel_lock) to_cancel */
 };
 
-static struct mutex wall_lock = MUTEX_INIT(wall_lock, LOCK_TIMERFD);
-static struct list wall_timers = LIST_INIT(wall_timers);
+static struct mutex cancel_lock = MUTEX_INIT(cancel_lock, LOCK_TIMERFD);
+static struct list to_cancel = LIST_INIT(to_cancel);
 static const struct file_ops timerfd_ops;
 
 /* ---- the timer (wait.lock) ---- */
 
+static enum clock_base base_of(const struct timerfd *t)
+{
+    return t->wall ? CLOCK_BASE_WALL : CLOCK_BASE_MONO;
+}
+
 static ns_t now_of(const struct timerfd *t)
 {
-    return t->wall ? clock_realtime() : clock_monotonic();
+    return clock_now(base_of(t));
 }
 
 static void arm(struct timerfd *t)
 {
-    ns_t when = t->expires;
     t->armed = true;
-    if (when == NS_FOREVER)
-        return;
-    if (t->wall) {
-        ns_t mono = clock_monotonic();
-        s64 left = (s64)(when - clock_realtime());
-        when = left > 0 ? mono + (ns_t)left : mono;
-    }
-    timer_set(&t->hw, when);
+    if (t->expires != NS_FOREVER)
+        timer_set_on(&t->hw, base_of(t), t->expires);
 }
 
 /* After an interval timer fired: past now, counting, and armed again. */
@@ -110,22 +111,22 @@ static bool told_cancelled(struct timerfd *t)
     return was;
 }
 
-/* The expirations; 0: none yet; -ECANCELED. */
-static s64 take(struct timerfd *t)
+/* Is there something to read? Then *n: the expirations; 0: they were taken back; -ECANCELED. */
+static bool take(struct timerfd *t, s64 *n)
 {
     u64 flags = spin_lock_irqsave(&t->wait.lock);
-    s64 n = 0;
-    if (t->ticks) {
+    bool ready = t->ticks;
+    if (ready) {
         bool cancelled = told_cancelled(t);
         if (!cancelled)
             forward(t);
-        n = cancelled ? -ECANCELED : (s64)t->ticks;
+        *n = cancelled ? -ECANCELED : (s64)t->ticks;
         t->ticks = 0;
         if (!t->interval || cancelled)
             t->expired = false;
     }
     spin_unlock_irqrestore(&t->wait.lock, flags);
-    return n;
+    return ready;
 }
 
 static ssize_t timerfd_read(struct file *f, struct uio *u, s64 *pos)
@@ -134,13 +135,12 @@ static ssize_t timerfd_read(struct file *f, struct uio *u, s64 *pos)
     (void)pos;
     if (u->resid < sizeof(u64))
         return -EINVAL;
-    s64 n = take(t);
-    if (!n && (READ_ONCE(f->flags) & O_NONBLOCK))
-        return -EAGAIN;
-    if (!n && wait_event_interruptible(&t->wait, (n = take(t)) != 0))
+    s64 n = 0;
+    bool wait = !(READ_ONCE(f->flags) & O_NONBLOCK), ready = take(t, &n);
+    if (!ready && wait && wait_event_interruptible(&t->wait, take(t, &n)))
         return -ERESTARTSYS;
-    if (n < 0)
-        return n;
+    if (n <= 0)
+        return n ? n : wait ? 0 : -EAGAIN;
     return uio_copy_to(u, &n, sizeof(n)) == sizeof(n) ? (ssize_t)sizeof(n) : -EFAULT;
 }
 
@@ -188,12 +188,12 @@ bool timerfd_is_alarm(struct file *f)
     return t && (t->clock == CLOCK_REALTIME_ALARM || t->clock == CLOCK_BOOTTIME_ALARM);
 }
 
-static void list_if_wall(struct timerfd *t, bool wall)
+static void list_if(struct timerfd *t, bool cancel)
 {
-    if (wall == list_empty(&t->wall_link)) {
-        list_del_init(&t->wall_link);
-        if (wall)
-            list_add_tail(&wall_timers, &t->wall_link);
+    if (cancel == list_empty(&t->link)) {
+        list_del_init(&t->link);
+        if (cancel)
+            list_add_tail(&to_cancel, &t->link);
     }
 }
 
@@ -212,8 +212,8 @@ int timerfd_set(struct file *f, u32 flags, const struct timerfd_value *v, struct
         return -EINVAL;
     bool absolute = flags & TFD_TIMER_ABSTIME;
     bool wall = absolute && (t->clock == CLOCK_REALTIME || t->clock == CLOCK_REALTIME_ALARM);
-    mutex_lock(&wall_lock);
-    list_if_wall(t, wall);
+    mutex_lock(&cancel_lock);
+    list_if(t, wall && (flags & TFD_TIMER_CANCEL_ON_SET));
     u64 irq = spin_lock_irqsave(&t->wait.lock);
     get_locked(t, old);
     timer_cancel(&t->hw);
@@ -226,7 +226,7 @@ int timerfd_set(struct file *f, u32 flags, const struct timerfd_value *v, struct
     start(t, absolute, v);
     int err = v->value && told_cancelled(t) ? -ECANCELED : 0;
     spin_unlock_irqrestore(&t->wait.lock, irq);
-    mutex_unlock(&wall_lock);
+    mutex_unlock(&cancel_lock);
     return err;
 }
 
@@ -244,23 +244,15 @@ int timerfd_get(struct file *f, struct timerfd_value *v)
 void timerfd_clock_was_set(void)
 {
     struct timerfd *t;
-    mutex_lock(&wall_lock);
-    list_for_each (t, &wall_timers, wall_link) {
+    mutex_lock(&cancel_lock);
+    list_for_each (t, &to_cancel, link) {
         u64 flags = spin_lock_irqsave(&t->wait.lock);
-        bool tell = t->cancel;
-        if (t->armed) {
-            timer_cancel(&t->hw);
-            arm(t);
-        }
-        if (tell) {
-            t->cancelled = true;
-            t->ticks++;
-        }
+        t->cancelled = true;
+        t->ticks++;
         spin_unlock_irqrestore(&t->wait.lock, flags);
-        if (tell)
-            waitq_wake_poll(&t->wait, EPOLLIN | EPOLLRDNORM);
+        waitq_wake_poll(&t->wait, EPOLLIN | EPOLLRDNORM);
     }
-    mutex_unlock(&wall_lock);
+    mutex_unlock(&cancel_lock);
 }
 
 /* ---- the file ---- */
@@ -268,9 +260,9 @@ void timerfd_clock_was_set(void)
 static void timerfd_release(struct file *f)
 {
     struct timerfd *t = f->private;
-    mutex_lock(&wall_lock);
-    list_del_init(&t->wall_link);
-    mutex_unlock(&wall_lock);
+    mutex_lock(&cancel_lock);
+    list_del_init(&t->link);
+    mutex_unlock(&cancel_lock);
     u64 flags = spin_lock_irqsave(&t->wait.lock);
     t->armed = false;
     spin_unlock_irqrestore(&t->wait.lock, flags);
@@ -311,7 +303,7 @@ int timerfd_create(int clock, u32 flags, struct file **out)
         return -ENOMEM;
     waitq_init(&t->wait);
     timer_init(&t->hw, fires);
-    list_init(&t->wall_link);
+    list_init(&t->link);
     t->clock = clock;
     int err = file_open_anon("anon_inode:[timerfd]", &timerfd_ops, t, O_RDWR | (flags & O_NONBLOCK), out);
     if (err)

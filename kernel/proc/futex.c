@@ -173,7 +173,7 @@ int futex_fault_in(uaddr_t addr)
     return user_atomic_op_u32(addr, FUTEX_OP_OR, 0, &old); /* leaves its value alone */
 }
 
-static int sleep_until_woken(struct futex_waiter *w, ns_t deadline)
+static int sleep_until_woken(struct futex_waiter *w, struct deadline deadline)
 {
     int err = 0;
     for (;;) {
@@ -184,7 +184,7 @@ static int sleep_until_woken(struct futex_waiter *w, ns_t deadline)
             err = -EINTR;
             break;
         }
-        err = sleep_until(deadline);
+        err = sleep_until_on(deadline);
     }
     sleep_cancel();
     return unqueue(w) ? err : 0;
@@ -193,10 +193,10 @@ static int sleep_until_woken(struct futex_waiter *w, ns_t deadline)
 static long wait_restart(struct signal_state *s)
 {
     const u64 *a = s->restart_arg;
-    return futex_wait(a[0], (u32)a[1], (u32)a[2], (u32)a[3], a[4]);
+    return futex_wait(a[0], (u32)a[1], (u32)a[2], (u32)a[3], (struct deadline){a[4], (enum clock_base)a[5]});
 }
 
-long futex_wait(uaddr_t addr, u32 flags, u32 val, u32 bitset, ns_t deadline)
+long futex_wait(uaddr_t addr, u32 flags, u32 val, u32 bitset, struct deadline deadline)
 {
     struct futex_waiter w = {.bitset = bitset, .thread = current_thread()};
     if (!bitset)
@@ -208,9 +208,9 @@ long futex_wait(uaddr_t addr, u32 flags, u32 val, u32 bitset, ns_t deadline)
         err = sleep_until_woken(&w, deadline);
     if (err != -EINTR)
         return err;
-    if (deadline == NS_FOREVER)
+    if (deadline.at == NS_FOREVER)
         return -ERESTARTSYS;
-    const u64 args[] = {addr, flags, val, bitset, deadline};
+    const u64 args[] = {addr, flags, val, bitset, deadline.at, deadline.base};
     return signal_set_restart(wait_restart, args, ARRAY_SIZE(args));
 }
 
@@ -249,7 +249,7 @@ static bool any_woken(const struct futex_waiter *w, u32 n)
     return false;
 }
 
-static int sleep_for_any(const struct futex_waiter *w, u32 n, ns_t deadline)
+static int sleep_for_any(const struct futex_waiter *w, u32 n, struct deadline deadline)
 {
     int err = 0;
     for (;;) {
@@ -260,13 +260,13 @@ static int sleep_for_any(const struct futex_waiter *w, u32 n, ns_t deadline)
             err = -ERESTARTSYS;
             break;
         }
-        err = sleep_until(deadline);
+        err = sleep_until_on(deadline);
     }
     sleep_cancel();
     return err;
 }
 
-int futex_wait_multiple(const struct futex_wait_one *v, u32 n, ns_t deadline)
+int futex_wait_multiple(const struct futex_wait_one *v, u32 n, struct deadline deadline)
 {
     struct futex_waiter *w = kzalloc(n * sizeof(*w), MEM_WAIT);
     int err = w ? 0 : -ENOMEM, woken = -1;

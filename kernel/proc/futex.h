@@ -12,20 +12,20 @@
 #include "sched/timer.h"
 
 /* flags: FUTEX_PRIVATE_FLAG, FUTEX_CLOCK_REALTIME as in the call's op */
-long futex_wait(uaddr_t addr, u32 flags, u32 val, u32 bitset, ns_t deadline); /* deadline: absolute, monotonic */
+long futex_wait(uaddr_t addr, u32 flags, u32 val, u32 bitset, struct deadline deadline);
 struct futex_wait_one {
     uaddr_t addr;
     u32 val, flags;
 };
 /* Until one of n is woken: its index. -EAGAIN: one has another value. -ETIMEDOUT, -ERESTARTSYS, -EFAULT, -EINVAL, -ENOMEM. */
-int futex_wait_multiple(const struct futex_wait_one *v, u32 n, ns_t deadline);
+int futex_wait_multiple(const struct futex_wait_one *v, u32 n, struct deadline deadline);
 long futex_wake(uaddr_t addr, u32 flags, u32 count, u32 bitset);
 long futex_requeue(uaddr_t from, uaddr_t to, u32 flags, u32 wake, u32 requeue, const u32 *cmp);
 long futex_wake_op(uaddr_t a, uaddr_t b, u32 flags, u32 wake_a, u32 wake_b, u32 code);
 /* With priority inheritance: futex_pi.c. Errors as in futex(2). */
-long futex_lock_pi(uaddr_t addr, u32 flags, ns_t deadline, bool try);
+long futex_lock_pi(uaddr_t addr, u32 flags, struct deadline deadline, bool try);
 long futex_unlock_pi(uaddr_t addr, u32 flags);
-long futex_wait_requeue_pi(uaddr_t addr, u32 flags, u32 val, ns_t deadline, uaddr_t addr2);
+long futex_wait_requeue_pi(uaddr_t addr, u32 flags, u32 val, struct deadline deadline, uaddr_t addr2);
 long futex_cmp_requeue_pi(uaddr_t from, uaddr_t to, u32 flags, u32 wake, u32 requeue, u32 cmp);
 struct thread;
 void futex_pi_reorder(struct thread *t); /* its policy or priority was changed */

@@ -80,7 +80,7 @@ void pi_state_put(struct pi_state *s);
 struct pi_waiter *pi_waiter_find(struct futex_bucket *b, const struct futex_key *k, bool *any);
 /* no lock held */
 bool pi_try_again(struct pi_attempt *a, int *err);
-int pi_sleep(struct pi_waiter *w, ns_t deadline);
+int pi_sleep(struct pi_waiter *w, struct deadline deadline);
 int pi_finish(struct pi_waiter *w, uaddr_t addr, int err);
 
 #endif

@@ -362,7 +362,7 @@ static int lock_once(struct pi_attempt *a, struct pi_waiter *w, bool try, bool *
 }
 
 /* Until w is granted: 0, -EINTR, -ETIMEDOUT. It may have been granted all the same: pi_finish knows. */
-int pi_sleep(struct pi_waiter *w, ns_t deadline)
+int pi_sleep(struct pi_waiter *w, struct deadline deadline)
 {
     int err = 0;
     for (;;) {
@@ -373,7 +373,7 @@ int pi_sleep(struct pi_waiter *w, ns_t deadline)
             err = -EINTR;
             break;
         }
-        err = sleep_until(deadline);
+        err = sleep_until_on(deadline);
     }
     sleep_cancel();
     return err;
@@ -448,7 +448,7 @@ void pi_waiter_init(struct pi_waiter *w)
     w->futex.priority = READ_ONCE(t->rt_priority);
 }
 
-long futex_lock_pi(uaddr_t addr, u32 flags, ns_t deadline, bool try)
+long futex_lock_pi(uaddr_t addr, u32 flags, struct deadline deadline, bool try)
 {
     struct pi_attempt a;
     struct pi_waiter w;

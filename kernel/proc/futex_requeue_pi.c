@@ -14,7 +14,7 @@
 #include "lib/printf.h"
 #include "proc/futex_internal.h"
 
-long futex_wait_requeue_pi(uaddr_t addr, u32 flags, u32 val, ns_t deadline, uaddr_t addr2)
+long futex_wait_requeue_pi(uaddr_t addr, u32 flags, u32 val, struct deadline deadline, uaddr_t addr2)
 {
     struct futex_key target;
     struct pi_waiter w;

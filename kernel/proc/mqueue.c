@@ -236,16 +236,6 @@ static void serve(struct mq_waiter *w)
     thread_put(t);
 }
 
-/* To a time of the wall clock, as that goes now: who sleeps looks again when it was set back meanwhile. */
-static int sleep_until_wall(ns_t deadline)
-{
-    if (deadline == NS_FOREVER)
-        return sleep_until(NS_FOREVER);
-    s64 left = (s64)(deadline - clock_realtime());
-    int err = sleep_until(left > 0 ? clock_monotonic() + (ns_t)left : 0);
-    return err && clock_realtime() < deadline ? 0 : err;
-}
-
 /* Until served: 0, -ETIMEDOUT, -ERESTARTSYS. q->lock is held on entry, and not on return. */
 static int sleep_on(struct mqueue *q, struct list *sleepers, struct mq_waiter *w, ns_t deadline)
 {
@@ -263,7 +253,7 @@ static int sleep_on(struct mqueue *q, struct list *sleepers, struct mq_waiter *w
             err = -ERESTARTSYS;
             break;
         }
-        err = sleep_until_wall(deadline);
+        err = sleep_until_on((struct deadline){deadline, CLOCK_BASE_WALL});
     }
     sleep_cancel();
     if (!err)

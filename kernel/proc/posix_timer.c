@@ -4,6 +4,9 @@
  * interval timer is armed again when the signal is taken, which is where the overrun count comes from. An ignored signal
  * arms it again at once, a tick later at the earliest.
  *
+ * Absolute times of CLOCK_REALTIME and CLOCK_TAI stay on their clock (sched/timer.c): when that is set they come sooner or
+ * later. What is relative to now becomes monotonic; on CLOCK_TAI it stays, as on Linux.
+ *
  * Timers are reached by id through a table of the process; table and timers are under siglock.
  */
 #include "proc/posix_timer.h"
@@ -22,10 +25,11 @@ struct posix_timer {
     struct thread *target;   /* SIGEV_THREAD_ID, with a reference; NULL: the process */
     struct sigqueue *queue;  /* NULL: SIGEV_NONE */
     int id, clock;
+    enum clock_base base;   /* where `expires` lies, as it was set last */
     bool cpu;               /* on a CPU clock: compared on the tick */
     bool user_only;         /* ... which stands still in the kernel */
     struct thread *worker;  /* ... of this thread, with a reference; NULL: of the process */
-    ns_t expires, interval; /* expires 0: off; in the hardware's or the CPU clock's time */
+    ns_t expires, interval; /* expires 0: off; in the time of base, or the CPU clock's */
     u64 overrun;            /* since the signal was queued */
     int last_overrun;       /* of the signal last taken */
 };
@@ -41,12 +45,14 @@ static void arm(struct posix_timer *t)
     if (t->cpu)
         t->process->posix_cpu_timers++, t->process->cpu_armed = true;
     else if (t->expires != NS_FOREVER)
-        timer_set(&t->hw, t->expires);
+        timer_set_on(&t->hw, t->base, t->expires);
 }
 
 /* To the first expiry after now; the periods that passed in between are overruns. */
 static void advance(struct posix_timer *t, ns_t now)
 {
+    if (now < t->expires) /* the clock was set back: it comes again */
+        return;
     t->expires += t->interval;
     if (t->expires > now)
         return;
@@ -72,9 +78,11 @@ static void fires(struct timer *hw)
 {
     struct posix_timer *t = container_of(hw, struct posix_timer, hw);
     u64 flags = spin_lock_irqsave(&t->process->siglock);
-    ns_t now = clock_monotonic();
+    ns_t now = clock_now(t->base);
     if (t->expires && t->expires <= now)
         expire(t, now);
+    else if (t->expires && !t->hw.cpu)
+        arm(t); /* the clock was set back between the interrupt and here */
     spin_unlock_irqrestore(&t->process->siglock, flags);
 }
 
@@ -107,7 +115,7 @@ void posix_timers_tick(struct process *p, const struct cpu_use *u)
 static ns_t now_of(const struct posix_timer *t)
 {
     if (!t->cpu)
-        return clock_monotonic();
+        return clock_now(t->base);
     struct process *p = t->process;
     struct cpu_use u = p->dead;
     struct thread *i;
@@ -316,15 +324,18 @@ int posix_timer_get(int id, struct itimer_value *v)
     return t ? 0 : -EINVAL;
 }
 
+static enum clock_base base_of(const struct posix_timer *t, bool absolute)
+{
+    if (t->clock == CLOCK_TAI)
+        return CLOCK_BASE_TAI;
+    bool wall = t->clock == CLOCK_REALTIME_ALARM || (t->clock == CLOCK_REALTIME && absolute);
+    return wall ? CLOCK_BASE_WALL : CLOCK_BASE_MONO;
+}
+
 static ns_t absolute_time(const struct posix_timer *t, bool absolute, ns_t value)
 {
     ns_t now = now_of(t);
-    if (!absolute)
-        return value >= NS_FOREVER - now ? NS_FOREVER : now + value;
-    if (value == NS_FOREVER || t->cpu || (t->clock != CLOCK_REALTIME && t->clock != CLOCK_TAI))
-        return value;
-    s64 left = (s64)(value - clock_realtime());
-    return left <= 0 ? now : now + (ns_t)left;
+    return absolute ? value : value >= NS_FOREVER - now ? NS_FOREVER : now + value;
 }
 
 /* Its pending signal goes with it, unless another of that number is queued. */
@@ -353,6 +364,7 @@ int posix_timer_set(int id, bool absolute, const struct itimer_value *v, struct 
         get_locked(t, old);
         timer_cancel(&t->hw);
         t->overrun = 0;
+        t->base = base_of(t, absolute);
         t->interval = v->value ? v->interval : 0;
         t->expires = v->value ? absolute_time(t, absolute, v->value) : 0;
         if (t->expires)

@@ -70,7 +70,7 @@ struct signal_state {
     u64 trap_cr2;
     /* restart_syscall(2) */
     long (*restart)(struct signal_state *s);
-    u64 restart_arg[5];
+    u64 restart_arg[6];
 };
 
 struct process;

@@ -6,6 +6,7 @@
 #ifndef SCHED_SCHED_H
 #define SCHED_SCHED_H
 
+#include "arch/clock.h"
 #include "sched/thread.h"
 
 void sched_init(void); /* the boot CPU: the caller becomes its idle thread's predecessor "boot" */
@@ -23,6 +24,12 @@ void sleep_prepare(enum thread_state state);
 void sleep_cancel(void);
 /* 0: woken, -ETIMEDOUT. */
 int sleep_until(ns_t deadline);
+/* A moment on a clock that may be set meanwhile: then it comes sooner, or later. */
+struct deadline {
+    ns_t at;
+    enum clock_base base;
+};
+int sleep_until_on(struct deadline d);
 /* Wakes t if its state is one that `kinds` reaches. true: it was sleeping. Any context. */
 bool thread_wake(struct thread *t, u32 kinds);
 /* Signals pending that an interruptible (or killable) sleep must return for: work & WORK_SIGNAL / WORK_NOTIFY. */
@@ -31,6 +38,7 @@ extern bool (*sched_fatal_signal_pending)(const struct thread *t); /* set by pro
 
 /* Plain sleep: 0 after the time, -EINTR. */
 int thread_sleep_interruptible(ns_t deadline);
+int thread_sleep_interruptible_on(struct deadline d);
 
 int sched_set_policy(struct thread *t, u8 policy, u8 rt_priority); /* valid values only */
 /* t runs at this real-time level at least, until told otherwise; 0: not at all. Calls exclude each other (pi_lock). */

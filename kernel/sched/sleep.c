@@ -28,25 +28,30 @@ static void sleep_expired(struct timer *t)
     thread_wake(s->thread, WAKE_NORMAL);
 }
 
-int sleep_until(ns_t deadline)
+int sleep_until_on(struct deadline d)
 {
-    if (deadline == NS_FOREVER) {
+    if (d.at == NS_FOREVER) {
         schedule();
         return 0;
     }
-    if (deadline <= clock_monotonic()) {
+    if (d.at <= clock_now(d.base)) {
         sleep_cancel();
         return -ETIMEDOUT;
     }
     struct sleep_timer s = {.thread = current_thread()};
     timer_init(&s.timer, sleep_expired);
-    timer_set(&s.timer, deadline);
+    timer_set_on(&s.timer, d.base, d.at);
     schedule();
     timer_cancel_sync(&s.timer);
     return READ_ONCE(s.expired) ? -ETIMEDOUT : 0;
 }
 
-int thread_sleep_interruptible(ns_t deadline)
+int sleep_until(ns_t deadline)
+{
+    return sleep_until_on((struct deadline){deadline, CLOCK_BASE_MONO});
+}
+
+int thread_sleep_interruptible_on(struct deadline d)
 {
     for (;;) {
         sleep_prepare(THREAD_SLEEP_INT);
@@ -54,7 +59,12 @@ int thread_sleep_interruptible(ns_t deadline)
             sleep_cancel();
             return -EINTR;
         }
-        if (sleep_until(deadline) == -ETIMEDOUT)
+        if (sleep_until_on(d) == -ETIMEDOUT)
             return 0;
     }
+}
+
+int thread_sleep_interruptible(ns_t deadline)
+{
+    return thread_sleep_interruptible_on((struct deadline){deadline, CLOCK_BASE_MONO});
 }

@@ -5,19 +5,21 @@
 #ifndef SCHED_TIMER_H
 #define SCHED_TIMER_H
 
-#include "arch/clock.h"
 #include "sched/sched.h"
 
 struct timer {
     struct rb_node node;
-    ns_t when;                   /* absolute, clock_monotonic */
+    ns_t when;                   /* absolute, on the clock of base */
     void (*fn)(struct timer *t); /* interrupt context; may re-arm */
     u32 cpu;                     /* + 1; 0: not armed */
+    u32 base;                    /* enum clock_base */
 };
 void timer_init(struct timer *t, void (*fn)(struct timer *t));
-void timer_set(struct timer *t, ns_t when); /* (re-)arms */
-bool timer_cancel(struct timer *t);         /* true: was armed. Does not wait for a running fn */
-void timer_cancel_sync(struct timer *t);    /* waits for a running fn; not from interrupts */
+void timer_set(struct timer *t, ns_t when); /* (re-)arms, on the monotonic clock */
+void timer_set_on(struct timer *t, enum clock_base base, ns_t when);
+bool timer_cancel(struct timer *t);      /* true: was armed. Does not wait for a running fn */
+void timer_cancel_sync(struct timer *t); /* waits for a running fn; not from interrupts */
+void timers_clock_was_set(void);         /* the wall clock or TAI jumped: what is due by now fires. Process context */
 
 struct work {
     struct list link;

@@ -164,24 +164,18 @@ long sys_getrusage(int who, out_k usage)
 
 /* ---- futex ---- */
 
-/* The call's timeout as a deadline of the monotonic clock. */
-static int futex_deadline(uaddr_t p, u32 cmd, bool realtime, ns_t *out)
+/* FUTEX_WAIT's timeout is relative, the others' are absolute. */
+static int futex_deadline(uaddr_t p, u32 cmd, bool realtime, struct deadline *out)
 {
     ns_t t;
-    *out = NS_FOREVER;
+    *out = (struct deadline){.at = NS_FOREVER};
     if (!p)
         return 0;
     int err = timespec_get(p, &t);
     if (err)
         return err;
-    if (cmd == FUTEX_WAIT) {
-        *out = deadline_after(t);
-    } else if (realtime && t != NS_FOREVER) {
-        s64 left = (s64)(t - clock_realtime());
-        *out = left > 0 ? deadline_after((ns_t)left) : 0;
-    } else {
-        *out = t;
-    }
+    out->at = cmd == FUTEX_WAIT ? deadline_after(t) : t;
+    out->base = realtime && cmd != FUTEX_WAIT ? CLOCK_BASE_WALL : CLOCK_BASE_MONO;
     return 0;
 }
 
@@ -201,7 +195,7 @@ long sys_futex(ptr_k addr, hex_k op, u32 val, u64 timeout, ptr_k addr2, u32 val3
 {
     u32 cmd = op & FUTEX_CMD_MASK, private = op & FUTEX_PRIVATE_FLAG;
     bool realtime = op & FUTEX_CLOCK_REALTIME;
-    ns_t deadline = NS_FOREVER;
+    struct deadline deadline = {.at = NS_FOREVER};
     int err = futex_has_timeout(cmd) ? futex_deadline(timeout, cmd, realtime || cmd == FUTEX_LOCK_PI, &deadline) : 0;
     if (err)
         return err;
@@ -228,7 +222,7 @@ long sys_futex(ptr_k addr, hex_k op, u32 val, u64 timeout, ptr_k addr2, u32 val3
     case FUTEX_LOCK_PI2:
         return futex_lock_pi(addr, private, deadline, false);
     case FUTEX_TRYLOCK_PI:
-        return futex_lock_pi(addr, private, NS_FOREVER, true);
+        return futex_lock_pi(addr, private, deadline, true);
     case FUTEX_UNLOCK_PI:
         return futex_unlock_pi(addr, private);
     case FUTEX_WAIT_REQUEUE_PI:
@@ -259,7 +253,7 @@ static int get_waiters(struct futex_wait_one *v, uaddr_t p, u32 n)
 
 long sys_futex_waitv(ptr_k waiters, u32 n, u32 flags, timespec_k timeout, clock_k clock)
 {
-    ns_t deadline = NS_FOREVER;
+    struct deadline deadline;
     if (flags || !n || n > FUTEX_WAITV_MAX || !waiters)
         return -EINVAL;
     if (timeout && clock != CLOCK_MONOTONIC && clock != CLOCK_REALTIME)

@@ -48,7 +48,7 @@ static int cpu_clock_of(int clock, ns_t *out)
     return 0;
 }
 
-static int clock_now(int clock, ns_t *out)
+static int read_clock(int clock, ns_t *out)
 {
     switch (clock) {
     case CLOCK_REALTIME:
@@ -76,14 +76,14 @@ static int clock_now(int clock, ns_t *out)
 long sys_clock_gettime(clock_k clock, out_k time)
 {
     ns_t now;
-    int err = clock_now(clock, &now);
+    int err = read_clock(clock, &now);
     return err ? err : timespec_put(time, now);
 }
 
 long sys_clock_getres(clock_k clock, out_k time)
 {
     ns_t now;
-    int err = clock_now(clock, &now);
+    int err = read_clock(clock, &now);
     if (err || !time)
         return err;
     bool coarse = clock == CLOCK_REALTIME_COARSE || clock == CLOCK_MONOTONIC_COARSE;
@@ -93,8 +93,10 @@ long sys_clock_getres(clock_k clock, out_k time)
 static int set_wall(ns_t now)
 {
     int err = clock_set_realtime(now);
-    if (!err)
+    if (!err) {
+        timers_clock_was_set();
         timerfd_clock_was_set();
+    }
     return err;
 }
 
@@ -107,7 +109,7 @@ long sys_clock_settime(clock_k clock, timespec_k time)
     if (err)
         return err;
     if (clock < 0) /* a CPU clock by number */
-        return clock_now(clock, &now) ? -EINVAL : -EPERM;
+        return read_clock(clock, &now) ? -EINVAL : -EPERM;
     return capable(CAP_SYS_TIME) ? set_wall(now) : -EPERM;
 }
 
@@ -184,7 +186,7 @@ long sys_clock_adjtime(clock_k clock, ptr_k p)
     if (clock == CLOCK_REALTIME)
         return adjust(p);
     ns_t now;
-    return clock_now(clock, &now) ? -EINVAL : -EOPNOTSUPP;
+    return read_clock(clock, &now) ? -EINVAL : -EOPNOTSUPP;
 }
 
 long sys_times(out_k buf)
@@ -207,21 +209,21 @@ long sys_times(out_k buf)
 /* ---- sleeping ---- */
 
 /* To the deadline; interrupted, the rest goes to `left` and the restart continues to the same deadline. */
-static long sleep_for(ns_t deadline, uaddr_t left);
+static long sleep_for(struct deadline d, uaddr_t left);
 
 static long sleep_restart(struct signal_state *s)
 {
-    return sleep_for(s->restart_arg[0], s->restart_arg[1]);
+    return sleep_for((struct deadline){s->restart_arg[0], (enum clock_base)s->restart_arg[1]}, s->restart_arg[2]);
 }
 
-static long sleep_for(ns_t deadline, uaddr_t left)
+static long sleep_for(struct deadline d, uaddr_t left)
 {
-    if (thread_sleep_interruptible(deadline) == 0)
+    if (thread_sleep_interruptible_on(d) == 0)
         return 0;
-    ns_t now = clock_monotonic();
-    if (left && timespec_put(left, now < deadline ? deadline - now : 0))
+    ns_t now = clock_now(d.base);
+    if (left && timespec_put(left, now < d.at ? d.at - now : 0))
         return -EFAULT;
-    const u64 args[] = {deadline, left};
+    const u64 args[] = {d.at, d.base, left};
     return signal_set_restart(sleep_restart, args, ARRAY_SIZE(args));
 }
 
@@ -229,22 +231,26 @@ long sys_nanosleep(timespec_k time, out_k left)
 {
     ns_t wait;
     int err = timespec_get(time, &wait);
-    return err ? err : sleep_for(deadline_after(wait), left);
+    return err ? err : sleep_for((struct deadline){deadline_after(wait), CLOCK_BASE_MONO}, left);
 }
 
-/* A clock that can be slept on, as an offset to add to its times to get monotonic ones. */
-static int sleep_clock(int clock, s64 *offset)
+/* A clock that can be slept on: where its times lie. Alarms and TAI lie there even when they are given relative to now. */
+static int sleep_clock(int clock, bool absolute, enum clock_base *base)
 {
-    *offset = 0;
+    *base = CLOCK_BASE_MONO;
     switch (clock) {
     case CLOCK_REALTIME:
+        *base = absolute ? CLOCK_BASE_WALL : CLOCK_BASE_MONO;
+        return 0;
     case CLOCK_TAI:
-        *offset = (s64)(clock_monotonic() - clock_realtime());
+        *base = CLOCK_BASE_TAI;
         return 0;
     case CLOCK_MONOTONIC:
     case CLOCK_BOOTTIME:
         return 0;
     case CLOCK_REALTIME_ALARM:
+        *base = CLOCK_BASE_WALL;
+        __attribute__((fallthrough));
     case CLOCK_BOOTTIME_ALARM:
         return capable(CAP_WAKE_ALARM) ? 0 : -EPERM;
     case CLOCK_MONOTONIC_RAW:
@@ -260,7 +266,7 @@ static int sleep_clock(int clock, s64 *offset)
 static long sleep_cpu(int clock, bool absolute, ns_t wait, uaddr_t left)
 {
     ns_t now;
-    int err = clock == CLOCK_THREAD_CPUTIME_ID ? -EINVAL : clock_now(clock, &now);
+    int err = clock == CLOCK_THREAD_CPUTIME_ID ? -EINVAL : read_clock(clock, &now);
     if (err)
         return err;
     ns_t until = absolute ? wait : now + wait;
@@ -270,7 +276,7 @@ static long sleep_cpu(int clock, bool absolute, ns_t wait, uaddr_t left)
                 return -EFAULT;
             return absolute ? -ERESTARTNOHAND : -EINTR;
         }
-        clock_now(clock, &now);
+        read_clock(clock, &now);
     }
     return 0;
 }
@@ -278,19 +284,19 @@ static long sleep_cpu(int clock, bool absolute, ns_t wait, uaddr_t left)
 long sys_clock_nanosleep(clock_k clock, int flags, timespec_k time, out_k left)
 {
     ns_t wait;
-    s64 offset = 0;
+    enum clock_base base = CLOCK_BASE_MONO;
     bool cpu = clock < 0 || clock == CLOCK_PROCESS_CPUTIME_ID, absolute = flags & TIMER_ABSTIME;
-    int err = cpu ? 0 : sleep_clock(clock, &offset);
+    int err = cpu ? 0 : sleep_clock(clock, absolute, &base);
     if (!err)
         err = timespec_get(time, &wait);
     if (err)
         return err;
     if (cpu)
         return sleep_cpu(clock, absolute, wait, left);
-    if (!absolute)
-        return sleep_for(deadline_after(wait), left);
-    ns_t deadline = wait == NS_FOREVER ? wait : (s64)wait + offset < 0 ? 0 : wait + (u64)offset;
-    return thread_sleep_interruptible(deadline) ? -ERESTARTNOHAND : 0;
+    if (absolute)
+        return thread_sleep_interruptible_on((struct deadline){wait, base}) ? -ERESTARTNOHAND : 0;
+    ns_t now = clock_now(base);
+    return sleep_for((struct deadline){wait >= NS_FOREVER - now ? NS_FOREVER : now + wait, base}, left);
 }
 
 long sys_restart_syscall(void)
