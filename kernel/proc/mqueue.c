@@ -17,7 +17,8 @@
  * sleeper goes on only after it has seen that, or has taken itself off under the lock.
  *
  * Being told (mq_notify): one process at a time, once; it is forgotten when it was told, asks for it, or closes any
- * descriptor of the queue (exit closes them all). It is not told while a receiver takes the message.
+ * descriptor of the queue (exit closes them all, but for a table that others share), at the latest with the queue. It is
+ * not told while a receiver takes the message.
  *
  * Life of a queue: mqueue_fs.c. Locks: queue.lock covers all of it. Messages are copied from and to user space outside
  * of it, before they go in and after they are out.
@@ -148,15 +149,6 @@ void mq_setup(struct mqueue *q, u64 max_messages, u64 max_size)
     list_init(&q->senders);
     list_init(&q->receivers);
     waitq_init(&q->poll);
-}
-
-void mq_drop_messages(struct mqueue *q)
-{
-    struct rb_node *n;
-    while ((n = rb_first(&q->messages))) {
-        rb_erase(&q->messages, n, NULL);
-        mq_message_free(rb_entry(n, struct mq_message, node));
-    }
 }
 
 static void insert(struct mqueue *q, struct mq_message *m)
@@ -405,6 +397,19 @@ void mq_set_nonblock(struct file *f, bool on)
     spin_lock(&q->lock);
     touch(q, false);
     spin_unlock(&q->lock);
+}
+
+/* The last user went. Whoever asked to be told may have ended without closing anything: its table of files was shared. */
+void mq_end(struct mqueue *q)
+{
+    struct process *owner = forget_owner(q);
+    struct rb_node *n;
+    if (owner)
+        process_put(owner);
+    while ((n = rb_first(&q->messages))) {
+        rb_erase(&q->messages, n, NULL);
+        mq_message_free(rb_entry(n, struct mq_message, node));
+    }
 }
 
 /* ---- as a file ---- */

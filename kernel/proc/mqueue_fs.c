@@ -138,7 +138,7 @@ static int queue_permission(struct inode *i, int mask, const struct fs_cred *c)
 static void queue_evict(struct inode *i)
 {
     struct mqueue *q = queue_of(i);
-    mq_drop_messages(q);
+    mq_end(q);
     uncharge(q);
     atomic_sub(&queues, 1);
 }

@@ -34,6 +34,6 @@ extern const struct file_ops mqueue_file_ops;
 /* How much of RLIMIT_MSGQUEUE a queue takes: everything that may come to lie in it. false: more than can be counted. */
 bool mq_cost(u64 max_messages, u64 max_size, u64 *out);
 void mq_setup(struct mqueue *q, u64 max_messages, u64 max_size);
-void mq_drop_messages(struct mqueue *q); /* the last user went */
+void mq_end(struct mqueue *q); /* the last user went */
 
 #endif

@@ -2,6 +2,7 @@
 /* What a process may not learn of another through /proc, and what it must not leave behind when it ends. */
 #include "tests/abi/util.h"
 
+#include <linux/sched.h>
 #include <pthread.h>
 #include <sys/mman.h>
 
@@ -125,9 +126,43 @@ static int signals_go(void)
     return queued_signals() == before;
 }
 
+/* Asks a queue to tell it, and ends with a signal pending: the queue stays open, for the table of files is shared. */
+static void ask_and_end(int q)
+{
+    struct sigevent ev = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1};
+    long before = queued_signals();
+    pid_t pid = (pid_t)syscall(SYS_clone, CLONE_FILES | SIGCHLD, 0, 0, 0, 0);
+    if (pid == 0) {
+        sigset_t all;
+        sigfillset(&all);
+        sigprocmask(SIG_BLOCK, &all, NULL);
+        if (syscall(SYS_mq_notify, q, &ev) || sigqueue(getpid(), SIGRTMIN, (union sigval){0}))
+            _exit(1);
+        _exit(queued_signals() != before + 1);
+    }
+    REQ(tap_exited(tap_wait(pid), 0));
+}
+
+static int askers_go(void)
+{
+    REQ(setuid(54322) == 0);
+    long before = queued_signals();
+    for (int i = 0; i < 5; i++) {
+        int q = (int)syscall(SYS_mq_open, "leak", O_RDWR | O_CREAT | O_EXCL, 0600, NULL);
+        REQ(q >= 0 && syscall(SYS_mq_unlink, "leak") == 0);
+        ask_and_end(q);
+        close(q);
+        for (int n = 0; n < 1000 && queued_signals() != before; n++)
+            usleep(10000);
+        REQ(queued_signals() == before);
+    }
+    return 1;
+}
+
 static void signals_left(void)
 {
     CHECK_CHILD("pending signals go with their process", { REQ(signals_go()); });
+    CHECK_CHILD("those of one that a message queue was to tell, at the latest with the queue", { REQ(askers_go()); });
 }
 
 static void *sleeps(void *arg)
