@@ -75,15 +75,16 @@ is "an image the store has not: 125" $? 125
 is "told in one line" "$(wc -l <"$W/err")" 1
 unset CONTAINERS_STORAGE_CONF
 
-DOCKER_HOST=unix://$PWD/$W/docker.sock
+docker=$(mktemp -d) # the names of its sockets must be short
+DOCKER_HOST=unix://$docker/socket
 export DOCKER_HOST
 tool cpio docker-daemon:hello:latest -o "$W/none.cpio" >"$W/out" 2>"$W/err"
 is "a daemon that is not there: 125, and one line" "$? $(wc -l <"$W/err")" "125 1"
-like "it is the one of DOCKER_HOST" "$(cat "$W/err")" "$W/docker.sock"
+like "it is the one of DOCKER_HOST" "$(cat "$W/err")" "$docker/socket"
 if [ -n "$(command -v dockerd)" ] && [ "$(id -u)" = 0 ]; then
-    dockerd --data-root "$PWD/$W/docker" --exec-root "$PWD/$W/docker.run" -H "$DOCKER_HOST" -p "$PWD/$W/docker.pid" \
+    dockerd --data-root "$docker/data" --exec-root "$docker/run" -H "$DOCKER_HOST" -p "$docker/pid" \
         --iptables=false --ip6tables=false --bridge=none --storage-driver=vfs >"$W/docker.log" 2>&1 & daemon=$!
-    for ((i = 0; i < 300; i++)); do [ ! -S "$W/docker.sock" ] || break; sleep 0.1; done
+    for ((i = 0; i < 300; i++)); do ! grep -q 'API listen' "$W/docker.log" || break; sleep 0.1; done
     skopeo copy -q --insecure-policy --src-tls-verify=false --dest-daemon-host "$DOCKER_HOST" "$hello" docker-daemon:hello:latest
     check "transport docker-daemon:" tool cpio docker-daemon:hello:latest -o "$W/t.cpio"
     kill $daemon
@@ -91,6 +92,7 @@ if [ -n "$(command -v dockerd)" ] && [ "$(id -u)" = 0 ]; then
 else
     skip "transport docker-daemon:" "no dockerd here that this user may start"
 fi
+rm -rf "$docker"
 unset DOCKER_HOST
 
 # TLS, with a certificate that nobody signed.
