@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* imgtool prune: the cache gives back what has not been used lately; it is fetched or made again when asked for. */
 #include "imgtool/commands.h"
-#include "imgtool/vmcache.h"
 
 #include <stdio.h>
 #include <time.h>
@@ -20,11 +19,12 @@ static void print_freed(uint64_t bytes)
 
 static int prune(const struct command *self, const struct options *o, struct oci_error *err)
 {
-    time_t limit = time(NULL) + 1 - (time_t)(o->unused_ms / 1000);
+    /* With no time given all goes, also what was used in a future that the clock has gone back from. */
+    time_t limit = o->unused_ms ? time(NULL) + 1 - (time_t)(o->unused_ms / 1000) : INT64_MAX;
     uint64_t freed = 0;
 
     (void)self;
-    if (oci_prune(&o->oci, limit, &freed, err) < 0 || vmcache_prune(o, limit, &freed, err) < 0)
+    if (oci_prune(&o->oci, limit, &freed, err) < 0)
         return -1;
     print_freed(freed);
     return 0;

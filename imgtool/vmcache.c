@@ -57,16 +57,14 @@ static char *cache_path(const struct options *o, const struct oci_image *image, 
     return path;
 }
 
-int vmcache_prune(const struct options *o, time_t limit, uint64_t *freed, struct oci_error *err)
+static void prune_old(const struct options *o)
 {
-    AUTO_FREE char *dir = NULL, *builds = NULL;
-    int error;
+    struct oci_error ignored;
+    AUTO_FREE char *dir = NULL;
+    uint64_t freed = 0;
 
-    if (oci_cache_dir(&o->oci, &dir, err) < 0)
-        return -1;
-    builds = oci_format("%s/builds", dir);
-    error = builds ? oci_remove_unused(builds, "", limit, freed) : -ENOMEM;
-    return error ? oci_fail_errno(err, "prune", builds ? builds : dir, -error) : 0;
+    if (oci_cache_dir(&o->oci, &dir, &ignored) == 0)
+        (void)oci_prune_builds(dir, time(NULL) - UNUSED_SECONDS, &freed);
 }
 
 static int link_vm(const struct options *o, struct oci_image *image, const struct kernel_image *kernel, int fd,
@@ -98,11 +96,9 @@ static int build(const struct options *o, struct oci_image *image, const struct 
                  struct oci_error *err)
 {
     struct output out;
-    struct oci_error ignored;
-    uint64_t freed = 0;
     int result = output_open(&out, path, err);
 
-    vmcache_prune(o, time(NULL) - UNUSED_SECONDS, &freed, &ignored);
+    prune_old(o);
     if (result == 0)
         result = link_vm(o, image, kernel, out.fd, err);
     if (result == 0)

@@ -9,7 +9,5 @@
 /* Opens the VM of image and kernel, building it when the cache lacks it. o's overrides are not built in. */
 int vmcache_open(const struct options *o, struct oci_image *image, const struct kernel_image *kernel,
                  struct vm_file *vm, struct oci_error *err);
-/* Removes those last used before `limit`, and adds their bytes to *freed. */
-int vmcache_prune(const struct options *o, time_t limit, uint64_t *freed, struct oci_error *err);
 
 #endif

@@ -6,6 +6,7 @@
  *     blobs/ALG/HEX            manifests, configs, layers as they were fetched
  *     layers/ALG-HEX.tar       a layer uncompressed, named by its diff_id, and
  *     layers/ALG-HEX.table     the table of its entries (table.h); ALG-HEX.lock serialises its making
+ *     builds/KEY.elf           linked machines (imgtool/vmcache.c)
  *     tmp/XXXXXX/              work in progress, each with a `.lock` that its owner holds; removed once nobody does
  *     lock                     exclusive while index.json is changed or tmp is cleaned
  *     lock.users               shared while somebody has the cache open, exclusive while it is pruned
@@ -28,6 +29,8 @@ int cache_open(const struct oci_options *opt, struct oci_cache **out, struct oci
 /* Fails while anybody else has it open, and keeps others waiting until it is closed. */
 int cache_open_alone(const struct oci_options *opt, struct oci_cache **out, struct oci_error *err);
 void cache_close(struct oci_cache *cache);
+/* Its `lock`, as flock(2) says: -1 with errno. Close to unlock. */
+int cache_lock(const struct oci_cache *cache, int how);
 
 /* A private directory below tmp/, removed by cache_tmp_end. */
 struct cache_tmp {
@@ -57,6 +60,8 @@ bool cache_has_blob(const struct oci_cache *cache, const struct descriptor *d);
 /* A blob, or a layer's file, is of use today. */
 void cache_touch(const char *path);
 
+/* ---- remembered references: cache_index.c ---- */
+
 /* Which manifest did the reference lead to, when its source looked like `validator`? 1: found (descriptor_clear it). */
 int cache_recall(const struct oci_cache *cache, const char *ref, const char *validator, struct descriptor *out);
 /* Forgets the references whose manifest is gone. */
@@ -67,5 +72,7 @@ int cache_remember(const struct oci_cache *cache, const char *ref, const char *v
 /* Reads a whole file of at most max bytes, with a NUL after it. 0 or -errno (-EFBIG). */
 int file_read(const char *path, uint64_t max, char **out, size_t *len);
 int fd_write_all(int fd, const void *data, size_t len);
+/* Makes a file that is not there yet. 0 or -errno. */
+int file_write_new(const char *path, const void *data, size_t len);
 
 #endif

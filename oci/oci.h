@@ -80,7 +80,7 @@ struct oci_options {
 
 void oci_options_init(struct oci_options *opt);
 /* The cache directory in use (made when missing), malloc'ed. Others may keep their own folders in it: names that begin
- * with "blobs", "layers", "tmp", "oci-layout", "index.json" and "lock" are ours. */
+ * with "blobs", "layers", "builds", "tmp", "oci-layout", "index.json" and "lock" are ours. */
 int oci_cache_dir(const struct oci_options *opt, char **out, struct oci_error *err);
 
 /*
@@ -88,8 +88,8 @@ int oci_cache_dir(const struct oci_options *opt, char **out, struct oci_error *e
  * cache open: an image that is being read is not taken from under its reader.
  */
 int oci_prune(const struct oci_options *opt, time_t limit, uint64_t *freed, struct oci_error *err);
-/* Of one folder: the files whose name ends so. 0 or the last -errno; a folder that is not there is an empty one. */
-int oci_remove_unused(const char *dir, const char *suffix, time_t limit, uint64_t *freed);
+/* Of the folder `builds` of a cache directory alone, whoever has it open. 0 or the last -errno. */
+int oci_prune_builds(const char *cache, time_t limit, uint64_t *freed);
 
 /* ---- references -------------------------------------------------------------------------------------------- */
 

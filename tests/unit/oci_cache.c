@@ -323,9 +323,60 @@ static void test_prune_used(void **state)
     expect(ref, GOOD);
 }
 
+/* What is not the cache's own stays, whatever its age; what a future clock has written does not. */
+static void test_prune_foreign(void **state)
+{
+    struct oci_error err = {.msg = ""};
+    uint64_t freed = 0;
+
+    (void)state;
+    write_good();
+    expect(ref, GOOD);
+    shell("cd %s && echo x >layers/notes.txt && echo x >blobs/sha256/README && mkdir layers/old.d && mkdir builds",
+          cache);
+    shell("cd %s && echo x >builds/mine.elf && echo x >builds/$(printf %%064d 1).elf && echo x >builds/.k.elf.Xy",
+          cache);
+    shell("find %s/blobs %s/layers %s/builds | xargs touch -d '2 days ago'", cache, cache, cache);
+    assert_int_equal(oci_prune(&opt, time(NULL), &freed, &err), 0);
+    shell("[ \"$(cd %s && find layers blobs builds ! -type d | sort | xargs)\" = "
+          "'blobs/sha256/README builds/mine.elf layers/notes.txt' ]",
+          cache);
+    shell("[ -d %s/layers/old.d ]", cache);
+    expect(ref, GOOD);
+    shell("find %s/blobs %s/layers | xargs touch -d '2 days'", cache, cache);
+    assert_int_equal(oci_prune(&opt, INT64_MAX, &freed, &err), 0);
+    assert_int_equal(count_files("layers", ".tar"), 0);
+}
+
+static char *build_as_nobody(void)
+{
+    struct oci_error err = {.msg = ""};
+    char *text = NULL;
+    assert_int_equal(seteuid(65534), 0);
+    text = build(ref, &err);
+    assert_int_equal(seteuid(0), 0);
+    return text;
+}
+
+/* Who may only read the cache finds there what others have put into it. */
+static void test_readable_cache(void **state)
+{
+    (void)state;
+    write_good();
+    expect(ref, GOOD);
+    if (geteuid() != 0)
+        return;
+    shell("chmod a+rx %s && chmod -R a+rX,go-w %s %s", root, cache, layout);
+    char *text = build_as_nobody();
+    assert_non_null(text);
+    assert_string_equal(text, GOOD);
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(test_prune_foreign, fresh),  cmocka_unit_test_setup(test_readable_cache, fresh),
         cmocka_unit_test_setup(test_damaged_cache, fresh),  cmocka_unit_test_setup(test_shared_cache, fresh),
         cmocka_unit_test_setup(test_leftovers, fresh),      cmocka_unit_test_setup(test_unusable_cache, fresh),
         cmocka_unit_test_setup(test_docker, fresh),         cmocka_unit_test_setup(test_docker_damaged, fresh),
