@@ -16,6 +16,9 @@
  * with the first sample until the APIC's counter is needed as a timer; clock_refine() then measures against the PIT, over
  * 50 ms, half a second, and five, from CPU 0's timer interrupt.
  *
+ * Two rates: raw_mult is what was measured, mult what adjtimex(2) makes of it (`rate`). The monotonic clock and the wall
+ * clock run at mult, CLOCK_MONOTONIC_RAW at raw_mult. A change of either begins a new base for both.
+ *
  * Wall time is read on first use: kvmclock, the CMOS clock, or the boot record's lower bound.
  *
  * Lock: `lock` for writers (LOCK_TIMEKEEPER); readers use data.seq.
@@ -55,6 +58,7 @@ static enum state state;          /* (lock) */
 static struct clock_sample first; /* taken by clock_init */
 static u64 error_ppb = ~0ull;     /* (lock) bound of the frequency in use */
 static u64 ticks_per_ns;          /* (lock, data.seq) 32.32, the inverse of data.mult */
+static s64 rate;                  /* (lock) what mult is more than raw_mult: 2^-32 ns a second */
 static bool first_over;           /* (lock) the counter behind `first` is no more */
 static bool settled;              /* nothing left for settle() to do */
 static ns_t next_try_ns = 4 * MIN_TRIAL_NS;
@@ -64,8 +68,8 @@ static struct {
     ns_t after_ns; /* 0: the PIT is not started */
     struct clock_sample start;
 } refine;                /* (CPU 0's timer interrupt) */
-static bool tscs_differ; /* between CPUs: readings go through last_shown */
-static u64 last_shown;
+static bool tscs_differ; /* between CPUs: readings go through last_shown, last_raw */
+static u64 last_shown, last_raw;
 static ns_t wall_floor;
 
 extern const u8 vdso_start[], vdso_end[]; /* the image, put in by the Makefile */
@@ -81,19 +85,32 @@ paddr_t vdso_data_page(void)
     return virt_to_phys(&shared);
 }
 
-/* `mult` holds from now on. (lock, interrupts off) */
-static void set_mult(u64 mult, u64 error)
+/* mult more by `more` 2^-32 ns a second; more is less than 2^28 ns. */
+static u64 adjusted(u64 mult, s64 more)
 {
-    u64 now = rdtsc();
-    struct seqcount *seq = (struct seqcount *)&data.seq;
-    seq_write_begin(seq);
-    if (data.mult)
-        data.base_ns += vdso_scale(now - data.base_tsc, data.mult);
-    else
-        data.base_ns = vdso_scale(now - data.base_tsc, mult); /* the clock's zero is the kernel's first instruction */
+    return mult + (u64)(s64)((__int128)(s64)mult * (more * 8 / 1000000000) >> 35);
+}
+
+/* A new base, and raw_mult and the rate from now on. (lock, interrupts off, data.seq) */
+static void rebase(u64 raw_mult, s64 more)
+{
+    u64 now = rdtsc(), ticks = now - data.base_tsc, mult = adjusted(raw_mult, more);
+    data.base_ns +=
+        vdso_scale(ticks, data.mult ? data.mult : mult); /* the clock's zero is the kernel's first instruction */
+    data.base_raw_ns += vdso_scale(ticks, data.raw_mult ? data.raw_mult : raw_mult);
     data.base_tsc = now;
     data.mult = mult;
+    data.raw_mult = raw_mult;
     ticks_per_ns = ~0ull / mult;
+    rate = more;
+}
+
+/* `mult` was measured. (lock, interrupts off) */
+static void set_mult(u64 mult, u64 error)
+{
+    struct seqcount *seq = (struct seqcount *)&data.seq;
+    seq_write_begin(seq);
+    rebase(mult, rate);
     error_ppb = error;
     state = error <= TRUST_PPM * 1000u ? TRUSTED : ROUGH;
     data.trusted = state == TRUSTED && !tscs_differ;
@@ -159,7 +176,7 @@ static void refine_start(void)
 /* The PIT wrapped in between; how often, the clock knows well enough: 200 ppm of five seconds are a millisecond. */
 static void unwrap(struct clock_sample *end)
 {
-    ns_t about = vdso_scale(end->tsc - refine.start.tsc, data.mult);
+    ns_t about = vdso_scale(end->tsc - refine.start.tsc, data.raw_mult);
     s64 wraps = ((s64)(about - (end->ref_ns - refine.start.ref_ns)) + (s64)PIT_PERIOD_NS / 2) / (s64)PIT_PERIOD_NS;
     end->ref_ns += (u64)wraps * PIT_PERIOD_NS;
 }
@@ -212,6 +229,31 @@ static inline void ensure_settled(void)
         settle();
 }
 
+/* Where a CPU's TSC is behind another's, time stands still for it instead of going back. */
+static ns_t never_back(u64 *shown, ns_t now)
+{
+    u64 last = __atomic_load_n(shown, __ATOMIC_RELAXED);
+    while (now > last)
+        if (__atomic_compare_exchange_n(shown, &last, now, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+            return now;
+    return last;
+}
+
+ns_t clock_raw(void)
+{
+    const struct seqcount *seq = (const struct seqcount *)&data.seq;
+    u32 s;
+    u64 now, ns;
+    ensure_settled();
+    do {
+        s = seq_read_begin(seq);
+        now = rdtsc();
+        u64 ticks = now - data.base_tsc;
+        ns = data.base_raw_ns + ((s64)ticks < 0 ? 0 : vdso_scale(ticks, data.raw_mult));
+    } while (seq_read_retry(seq, s));
+    return unlikely(tscs_differ) ? never_back(&last_raw, ns) : ns;
+}
+
 static inline ns_t read_clock(s64 *wall)
 {
     const struct seqcount *seq = (const struct seqcount *)&data.seq;
@@ -231,22 +273,12 @@ static inline ns_t read_clock(s64 *wall)
     return (s64)(now - base_tsc) < 0 ? base_ns : base_ns + vdso_scale(now - base_tsc, mult);
 }
 
-/* Where a CPU's TSC is behind another's, time stands still for it instead of going back. */
-static ns_t never_back(ns_t now)
-{
-    u64 last = __atomic_load_n(&last_shown, __ATOMIC_RELAXED);
-    while (now > last)
-        if (__atomic_compare_exchange_n(&last_shown, &last, now, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
-            return now;
-    return last;
-}
-
 ns_t clock_monotonic(void)
 {
     s64 wall;
     ensure_settled();
     ns_t now = read_clock(&wall);
-    return unlikely(tscs_differ) ? never_back(now) : now;
+    return unlikely(tscs_differ) ? never_back(&last_shown, now) : now;
 }
 
 static void store_tsc(void *arg)
@@ -299,12 +331,54 @@ ns_t clock_realtime(void)
     if (unlikely(!READ_ONCE(data.wall_known)))
         find_wall();
     ns_t mono = read_clock(&wall);
-    return (unlikely(tscs_differ) ? never_back(mono) : mono) + (u64)wall;
+    return (unlikely(tscs_differ) ? never_back(&last_shown, mono) : mono) + (u64)wall;
+}
+
+void clock_set_rate(s64 more)
+{
+    ensure_settled();
+    u64 flags = spin_lock_irqsave(&lock);
+    struct seqcount *seq = (struct seqcount *)&data.seq;
+    if (more != rate && data.raw_mult) {
+        seq_write_begin(seq);
+        rebase(data.raw_mult, more);
+        seq_write_end(seq);
+    }
+    spin_unlock_irqrestore(&lock, flags);
+}
+
+void clock_set_tai(s32 seconds)
+{
+    WRITE_ONCE(data.tai_offset, seconds);
+}
+
+void clock_leap(s32 seconds)
+{
+    u64 flags = spin_lock_irqsave(&lock);
+    struct seqcount *seq = (struct seqcount *)&data.seq;
+    seq_write_begin(seq);
+    data.wall_offset -= (s64)seconds * 1000000000;
+    data.tai_offset += seconds;
+    seq_write_end(seq);
+    spin_unlock_irqrestore(&lock, flags);
+}
+
+s32 clock_tai(void)
+{
+    return READ_ONCE(data.tai_offset);
+}
+
+static s64 tai_ns(void)
+{
+    return (s64)clock_tai() * 1000000000;
 }
 
 ns_t clock_now(enum clock_base base)
 {
-    return base == CLOCK_BASE_MONO ? clock_monotonic() : clock_realtime();
+    if (base == CLOCK_BASE_MONO)
+        return clock_monotonic();
+    ns_t wall = clock_realtime();
+    return base == CLOCK_BASE_TAI ? wall + (u64)tai_ns() : wall;
 }
 
 ns_t clock_to_mono(enum clock_base base, ns_t when)
@@ -313,7 +387,7 @@ ns_t clock_to_mono(enum clock_base base, ns_t when)
         return when;
     if (unlikely(!READ_ONCE(data.wall_known)))
         find_wall();
-    s64 mono = (s64)when - READ_ONCE(data.wall_offset);
+    s64 mono = (s64)when - READ_ONCE(data.wall_offset) - (base == CLOCK_BASE_TAI ? tai_ns() : 0);
     return mono > 0 ? (ns_t)mono : 0;
 }
 
@@ -335,7 +409,7 @@ void clock_set_floor(ns_t ns)
 u64 clock_tsc_khz(void)
 {
     ensure_settled();
-    return ticks_per_ns * 1000000 >> 32;
+    return (~0ull / data.raw_mult) * 1000000 >> 32;
 }
 
 u64 clock_to_tsc(ns_t when)

@@ -28,6 +28,7 @@ enum lock_class {
     LOCK_SOCKET_IO = 245,       /* S readers of a socket, across user copies */
     LOCK_AIO_REAP = 248,        /* S who takes events out of a ring of io_setup */
     LOCK_TIMERFD = 250,         /* S timerfds that follow the wall clock */
+    LOCK_NTP = 251,             /* S how the clock is adjusted, and setting it (proc/ntp.c) */
     LOCK_UNIX_GC = 252,         /* S what is in flight in messages (net/unix_gc.c) */
     LOCK_UNIX_ALL = 254,        /* S the list of all AF_UNIX sockets */
     LOCK_MOUNT = 260,           /* S the mount table */

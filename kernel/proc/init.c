@@ -23,6 +23,7 @@
 #include "proc/exec.h"
 #include "proc/futex.h"
 #include "proc/itimer.h"
+#include "proc/ntp.h"
 #include "proc/oom.h"
 #include "proc/procfs.h"
 #include "proc/process.h"
@@ -435,6 +436,7 @@ void proc_init(void)
     rwsem_init(&tasklist_lock, LOCK_PID_NS);
     futex_init();
     itimer_module_init();
+    ntp_init();
     sched_fatal_signal_pending = signal_pending_fatal;
     vm_oom_kill = oom_kill;
     vdso_init();

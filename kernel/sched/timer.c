@@ -9,7 +9,7 @@
  * offset of the moment. When a clock jumps, nothing is moved: timers_clock_was_set() has each CPU look at what is first
  * now. Forward, that may have come already; back, the hardware's interrupt comes too early, finds nothing due, and is
  * set again. Who arms a timer meanwhile does so with interrupts off: before its CPU looks, which then sees the timer, or
- * after, with the new offset. Relative waits are monotonic, so they do not move.
+ * after, with the new offset. A new rate is met in the same way. Relative waits are monotonic, so they do not move.
  *
  * States of a timer: idle (cpu 0) → armed (in the tree of cpu-1) → firing (base.running, not in the tree) → idle or
  * armed again by its own fn. timer_cancel_sync waits out "firing" on another CPU.
@@ -155,7 +155,8 @@ static void look_again(void *arg)
     spin_lock(&b->lock);
     ns_t when = first_deadline(b);
     spin_unlock(&b->lock);
-    timer_program_earlier(when);
+    b->programmed = MIN(b->programmed, when);
+    timer_hw_program(b->programmed); /* though nothing came sooner: the hardware counts at its own rate */
 }
 
 void timers_clock_was_set(void)

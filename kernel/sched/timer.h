@@ -19,7 +19,7 @@ void timer_set(struct timer *t, ns_t when); /* (re-)arms, on the monotonic clock
 void timer_set_on(struct timer *t, enum clock_base base, ns_t when);
 bool timer_cancel(struct timer *t);      /* true: was armed. Does not wait for a running fn */
 void timer_cancel_sync(struct timer *t); /* waits for a running fn; not from interrupts */
-void timers_clock_was_set(void);         /* the wall clock or TAI jumped: what is due by now fires. Process context */
+void timers_clock_was_set(void);         /* a clock jumped, or its rate changed: what is due fires. Process context */
 
 struct work {
     struct list link;

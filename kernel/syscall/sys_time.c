@@ -4,9 +4,9 @@
 #include "abi/resource.h"
 #include "abi/signal.h"
 #include "abi/time.h"
-#include "fs/timerfd.h"
 #include "lib/string.h"
 #include "proc/itimer.h"
+#include "proc/ntp.h"
 #include "proc/posix_timer.h"
 #include "proc/process.h"
 #include "syscall/sys.h"
@@ -54,11 +54,15 @@ static int read_clock(int clock, ns_t *out)
     case CLOCK_REALTIME:
     case CLOCK_REALTIME_COARSE:
     case CLOCK_REALTIME_ALARM:
-    case CLOCK_TAI:
         *out = clock_realtime();
         return 0;
-    case CLOCK_MONOTONIC:
+    case CLOCK_TAI:
+        *out = clock_now(CLOCK_BASE_TAI);
+        return 0;
     case CLOCK_MONOTONIC_RAW:
+        *out = clock_raw();
+        return 0;
+    case CLOCK_MONOTONIC:
     case CLOCK_MONOTONIC_COARSE:
     case CLOCK_BOOTTIME:
     case CLOCK_BOOTTIME_ALARM:
@@ -90,16 +94,6 @@ long sys_clock_getres(clock_k clock, out_k time)
     return timespec_put(time, coarse ? COARSE_NS : 1);
 }
 
-static int set_wall(ns_t now)
-{
-    int err = clock_set_realtime(now);
-    if (!err) {
-        timers_clock_was_set();
-        timerfd_clock_was_set();
-    }
-    return err;
-}
-
 long sys_clock_settime(clock_k clock, timespec_k time)
 {
     ns_t now;
@@ -110,16 +104,17 @@ long sys_clock_settime(clock_k clock, timespec_k time)
         return err;
     if (clock < 0) /* a CPU clock by number */
         return read_clock(clock, &now) ? -EINVAL : -EPERM;
-    return capable(CAP_SYS_TIME) ? set_wall(now) : -EPERM;
+    return capable(CAP_SYS_TIME) ? clock_jump(now) : -EPERM;
 }
 
 long sys_gettimeofday(out_k tv, out_k tz)
 {
-    static const struct timezone utc;
+    struct timezone zone;
     struct timeval now = timeval_of(clock_realtime());
     if (tv && copy_to_user(tv, &now, sizeof(now)))
         return -EFAULT;
-    return tz ? copy_to_user(tz, &utc, sizeof(utc)) : 0;
+    timezone_get(&zone);
+    return tz ? copy_to_user(tz, &zone, sizeof(zone)) : 0;
 }
 
 long sys_settimeofday(ptr_k tv, ptr_k tz)
@@ -133,7 +128,8 @@ long sys_settimeofday(ptr_k tv, ptr_k tz)
         return err;
     if (!capable(CAP_SYS_TIME))
         return -EPERM;
-    return tv ? set_wall(now) : 0;
+    err = tz ? timezone_set(&zone, !tv) : 0;
+    return err || !tv ? err : clock_jump(now);
 }
 
 long sys_time(out_k p)
@@ -151,29 +147,18 @@ static long check_adjust(u32 modes)
     bool reads = modes & ADJ_ADJTIME ? modes & ADJ_READONLY : !modes;
     if ((modes & ADJ_ADJTIME) && !(modes & ADJ_OFFSET))
         return -EINVAL;
-    return reads || capable(CAP_SYS_TIME) ? 0 : -EPERM;
+    return (reads && !(modes & ADJ_SETOFFSET)) || capable(CAP_SYS_TIME) ? 0 : -EPERM;
 }
 
-/* Read-only: the clock is kept by the hypervisor's reference, nothing here is to be tuned. */
 static long adjust(uaddr_t p)
 {
     struct timex t;
     if (copy_from_user(&t, p, sizeof(t)))
         return -EFAULT;
-    long err = check_adjust(t.modes);
-    if (err)
-        return err;
-    struct timeval now = timeval_of(clock_realtime());
-    memset(&t, 0, sizeof(t));
-    t.tick = 10000;
-    t.maxerror = t.esterror = 16000000;
-    t.status = STA_UNSYNC;
-    t.precision = 1;
-    t.tolerance = 500L << 16;
-    t.constant = 2;
-    t.time.tv_sec = now.tv_sec;
-    t.time.tv_usec = now.tv_usec;
-    return copy_to_user(p, &t, sizeof(t)) ? -EFAULT : TIME_ERROR;
+    long state = check_adjust(t.modes);
+    if (!state)
+        state = clock_adjust(&t);
+    return state >= 0 && copy_to_user(p, &t, sizeof(t)) ? -EFAULT : state;
 }
 
 long sys_adjtimex(ptr_k p)

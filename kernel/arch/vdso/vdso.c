@@ -32,19 +32,38 @@ static inline uint64_t read_tsc(void)
     return (uint64_t)high << 32 | low;
 }
 
-/* ns of the monotonic clock, and what to add for the wall clock. 0: ask the kernel. */
-static inline int read_clock(uint64_t *mono, int64_t *wall, int need_wall)
+enum need { MONO, WALL, TAI };
+
+/* ns of the monotonic clock, and what to add for the clock that is needed. 0: ask the kernel. */
+static inline int read_clock(uint64_t *mono, int64_t *wall, enum need need)
 {
     const volatile struct vdso_data *d = &vdso_data;
     uint32_t seq;
     do {
         while ((seq = __atomic_load_n(&d->seq, __ATOMIC_ACQUIRE)) & 1)
             __builtin_ia32_pause();
-        if (!d->trusted || (need_wall && !d->wall_known))
+        if (!d->trusted || (need != MONO && !d->wall_known))
             return 0;
         uint64_t ticks = read_tsc() - d->base_tsc;
         *mono = d->base_ns + ((int64_t)ticks < 0 ? 0 : vdso_scale(ticks, d->mult));
-        *wall = d->wall_offset;
+        *wall = d->wall_offset + (need == TAI ? d->tai_offset * 1000000000l : 0);
+        __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    } while (__atomic_load_n(&d->seq, __ATOMIC_RELAXED) != seq);
+    return 1;
+}
+
+/* ns of the raw clock. 0: ask the kernel. */
+static inline int read_raw(uint64_t *raw)
+{
+    const volatile struct vdso_data *d = &vdso_data;
+    uint32_t seq;
+    do {
+        while ((seq = __atomic_load_n(&d->seq, __ATOMIC_ACQUIRE)) & 1)
+            __builtin_ia32_pause();
+        if (!d->trusted)
+            return 0;
+        uint64_t ticks = read_tsc() - d->base_tsc;
+        *raw = d->base_raw_ns + ((int64_t)ticks < 0 ? 0 : vdso_scale(ticks, d->raw_mult));
         __atomic_thread_fence(__ATOMIC_ACQUIRE);
     } while (__atomic_load_n(&d->seq, __ATOMIC_RELAXED) != seq);
     return 1;
@@ -63,18 +82,26 @@ EXPORT int __vdso_clock_gettime(int clock, struct timespec *ts)
     uint64_t mono;
     int64_t wall;
     switch (clock) {
-    case CLOCK_MONOTONIC:
     case CLOCK_MONOTONIC_RAW:
+        if (!read_raw(&mono))
+            break;
+        split(mono, ts);
+        return 0;
+    case CLOCK_MONOTONIC:
     case CLOCK_MONOTONIC_COARSE:
     case CLOCK_BOOTTIME:
-        if (!read_clock(&mono, &wall, 0))
+        if (!read_clock(&mono, &wall, MONO))
             break;
         split(mono, ts);
         return 0;
     case CLOCK_REALTIME:
     case CLOCK_REALTIME_COARSE:
+        if (!read_clock(&mono, &wall, WALL))
+            break;
+        split(mono + (uint64_t)wall, ts);
+        return 0;
     case CLOCK_TAI:
-        if (!read_clock(&mono, &wall, 1))
+        if (!read_clock(&mono, &wall, TAI))
             break;
         split(mono + (uint64_t)wall, ts);
         return 0;
@@ -89,7 +116,7 @@ EXPORT int __vdso_gettimeofday(struct timeval *tv, struct timezone *tz)
 {
     uint64_t mono;
     int64_t wall;
-    if (tz || !read_clock(&mono, &wall, 1))
+    if (tz || !read_clock(&mono, &wall, WALL))
         return (int)syscall2(__NR_gettimeofday, (long)tv, (long)tz);
     if (tv) {
         struct timespec ts;
@@ -105,7 +132,7 @@ EXPORT long __vdso_time(long *out)
 {
     uint64_t mono;
     int64_t wall;
-    if (!read_clock(&mono, &wall, 1))
+    if (!read_clock(&mono, &wall, WALL))
         return syscall2(__NR_time, (long)out, 0);
     long s = (long)((mono + (uint64_t)wall) / 1000000000);
     if (out)
