@@ -7,6 +7,10 @@
  * Absolute times of CLOCK_REALTIME and CLOCK_TAI stay on their clock (sched/timer.c): when that is set they come sooner or
  * later. What is relative to now becomes monotonic; on CLOCK_TAI it stays, as on Linux.
  *
+ * A timer on the CPU clock of another process is not seen by that one's tick, which could not take both processes' locks. It
+ * is looked at when it could be due at the earliest, all CPUs being that process's: by the hardware's timer, which reads
+ * the other's clock before it takes siglock.
+ *
  * Timers are reached by id through a table of the process; table and timers are under siglock.
  */
 #include "proc/posix_timer.h"
@@ -29,6 +33,7 @@ struct posix_timer {
     bool cpu;               /* on a CPU clock: compared on the tick */
     bool user_only;         /* ... which stands still in the kernel */
     struct thread *worker;  /* ... of this thread, with a reference; NULL: of the process */
+    struct process *other;  /* ... of this one instead, with a reference */
     ns_t expires, interval; /* expires 0: off; in the time of base, or the CPU clock's */
     u64 overrun;            /* since the signal was queued */
     int last_overrun;       /* of the signal last taken */
@@ -40,9 +45,18 @@ struct posix_timers {
 
 /* ---- expiry (siglock held) ---- */
 
+/* now: of the other process's clock. */
+static void look_later(struct posix_timer *t, ns_t now)
+{
+    ns_t left = t->expires > now ? t->expires - now : 0;
+    timer_set(&t->hw, clock_monotonic() + MAX(left / cpu_count, (ns_t)SCHED_TICK_NS));
+}
+
 static void arm(struct posix_timer *t)
 {
-    if (t->cpu)
+    if (t->other)
+        look_later(t, t->expires);
+    else if (t->cpu)
         t->process->posix_cpu_timers++, t->process->cpu_armed = true;
     else if (t->expires != NS_FOREVER)
         timer_set_on(&t->hw, t->base, t->expires);
@@ -74,12 +88,45 @@ static void expire(struct posix_timer *t, ns_t now)
     }
 }
 
+/* What all threads of p have used. */
+static ns_t used_by(struct process *p, bool user_only)
+{
+    struct thread *i;
+    u64 flags = spin_lock_irqsave(&p->siglock);
+    struct cpu_use u = p->dead;
+    list_for_each (i, &p->threads, process_link) {
+        thread_cpu_use(i, &u);
+    }
+    spin_unlock_irqrestore(&p->siglock, flags);
+    return user_only ? u.user : u.user + u.sys;
+}
+
+static void other_looked_at(struct posix_timer *t, ns_t now)
+{
+    if (!t->expires || t->hw.cpu || (t->queue && !list_empty(&t->queue->link)))
+        return;
+    if (now < t->expires) {
+        look_later(t, now);
+        return;
+    }
+    if (t->interval) { /* those that passed since it was armed; what passes until the signal is taken counts for the next */
+        u64 missed = (now - t->expires) / t->interval;
+        t->overrun += missed;
+        t->expires += missed * t->interval;
+    }
+    expire(t, t->expires);
+}
+
 static void fires(struct timer *hw)
 {
     struct posix_timer *t = container_of(hw, struct posix_timer, hw);
+    ns_t now = t->other ? used_by(t->other, t->user_only) : 0;
     u64 flags = spin_lock_irqsave(&t->process->siglock);
-    ns_t now = clock_now(t->base);
-    if (t->expires && t->expires <= now)
+    if (!t->other)
+        now = clock_now(t->base);
+    if (t->other)
+        other_looked_at(t, now);
+    else if (t->expires && t->expires <= now)
         expire(t, now);
     else if (t->expires && !t->hw.cpu)
         arm(t); /* the clock was set back between the interrupt and here */
@@ -102,7 +149,7 @@ void posix_timers_tick(struct process *p, const struct cpu_use *u)
     p->posix_cpu_timers = 0;
     for (u32 i = 0; all && i < all->size; i++) {
         struct posix_timer *t = all->slot[i];
-        if (!t || !t->cpu || !t->expires || (t->queue && !list_empty(&t->queue->link)))
+        if (!t || !t->cpu || t->other || !t->expires || (t->queue && !list_empty(&t->queue->link)))
             continue;
         ns_t now = cpu_now(t, u);
         if (now >= t->expires)
@@ -129,7 +176,7 @@ void posix_timer_taken(struct sigqueue *q, struct ksiginfo *info)
 {
     struct posix_timer *t = q->timer;
     if (t->interval && t->expires) {
-        advance(t, now_of(t));
+        advance(t, t->other ? t->expires : now_of(t));
         arm(t);
     }
     t->last_overrun = (int)MIN(t->overrun, (u64)OVERRUN_MAX);
@@ -197,7 +244,7 @@ static int reserve_slot(struct process *p, struct posix_timer *t, const struct s
     }
 }
 
-/* A CPU clock: ~pid << 3 | per thread << 2 | which (0 PROF, 1 VIRT, 2 SCHED); pid 0: the caller's. Of this process only. */
+/* A CPU clock: ~pid << 3 | per thread << 2 | which (0 PROF, 1 VIRT, 2 SCHED); pid 0: the caller's. A thread's: of this process only. */
 static int use_cpu_clock(struct posix_timer *t, int clock)
 {
     s32 nr = ~clock >> 3;
@@ -206,8 +253,11 @@ static int use_cpu_clock(struct posix_timer *t, int clock)
         return -EOPNOTSUPP; /* a device's clock */
     t->cpu = true;
     t->user_only = which == 1;
-    if (!(clock & 4))
-        return nr && nr != t->process->pid ? -EINVAL : 0;
+    if (!(clock & 4)) {
+        if (nr && nr != t->process->pid)
+            t->other = process_find(nr);
+        return nr && nr != t->process->pid && !t->other ? -EINVAL : 0;
+    }
     struct thread *worker = nr ? thread_find(nr) : current_thread();
     if (!nr)
         thread_get(worker);
@@ -268,6 +318,8 @@ static void free_timer(struct posix_timer *t)
         thread_put(t->target);
     if (t->worker)
         thread_put(t->worker);
+    if (t->other)
+        process_put(t->other);
     if (t->queue) {
         t->queue->timer = NULL;
         sigqueue_free(t->queue);
@@ -304,9 +356,28 @@ int posix_timer_create(int clock, const struct sigevent *ev)
 
 /* ---- the calls ---- */
 
-static void get_locked(struct posix_timer *t, struct itimer_value *v)
+/* The other process's clock, where the timer is on one; -ESRCH: that is gone. Before siglock. */
+static int read_other(struct process *p, int id, ns_t *now)
 {
-    ns_t now = now_of(t), at = t->expires;
+    *now = 0;
+    u64 flags = spin_lock_irqsave(&p->siglock);
+    struct posix_timer *t = find(p, id);
+    struct process *other = t ? t->other : NULL;
+    bool user_only = t && t->user_only;
+    if (other)
+        process_get(other);
+    spin_unlock_irqrestore(&p->siglock, flags);
+    if (!other)
+        return 0;
+    int err = READ_ONCE(other->reaped) ? -ESRCH : 0;
+    *now = used_by(other, user_only);
+    process_put(other);
+    return err;
+}
+
+static void get_locked(struct posix_timer *t, ns_t other_now, struct itimer_value *v)
+{
+    ns_t now = t->other ? other_now : now_of(t), at = t->expires;
     v->interval = t->interval;
     if (at && at <= now && t->interval) /* fired, its signal not taken: the next expiry counts */
         at += ((now - at) / t->interval + 1) * t->interval;
@@ -316,11 +387,15 @@ static void get_locked(struct posix_timer *t, struct itimer_value *v)
 int posix_timer_get(int id, struct itimer_value *v)
 {
     struct process *p = current_process();
+    ns_t now;
+    int gone = read_other(p, id, &now);
     u64 flags = spin_lock_irqsave(&p->siglock);
     struct posix_timer *t = find(p, id);
     if (t)
-        get_locked(t, v);
+        get_locked(t, now, v);
     spin_unlock_irqrestore(&p->siglock, flags);
+    if (gone)
+        *v = (struct itimer_value){0};
     return t ? 0 : -EINVAL;
 }
 
@@ -332,9 +407,9 @@ static enum clock_base base_of(const struct posix_timer *t, bool absolute)
     return wall ? CLOCK_BASE_WALL : CLOCK_BASE_MONO;
 }
 
-static ns_t absolute_time(const struct posix_timer *t, bool absolute, ns_t value)
+static ns_t absolute_time(const struct posix_timer *t, bool absolute, ns_t other_now, ns_t value)
 {
-    ns_t now = now_of(t);
+    ns_t now = t->other ? other_now : now_of(t);
     return absolute ? value : value >= NS_FOREVER - now ? NS_FOREVER : now + value;
 }
 
@@ -358,16 +433,22 @@ static void unqueue(struct posix_timer *t)
 int posix_timer_set(int id, bool absolute, const struct itimer_value *v, struct itimer_value *old)
 {
     struct process *p = current_process();
+    ns_t now;
+    int err = read_other(p, id, &now);
+    if (err)
+        return err;
     u64 flags = spin_lock_irqsave(&p->siglock);
     struct posix_timer *t = find(p, id);
     if (t) {
-        get_locked(t, old);
+        get_locked(t, now, old);
         timer_cancel(&t->hw);
         t->overrun = 0;
         t->base = base_of(t, absolute);
         t->interval = v->value ? v->interval : 0;
-        t->expires = v->value ? absolute_time(t, absolute, v->value) : 0;
-        if (t->expires)
+        t->expires = v->value ? absolute_time(t, absolute, now, v->value) : 0;
+        if (t->expires && t->other)
+            look_later(t, now);
+        else if (t->expires)
             arm(t);
     }
     spin_unlock_irqrestore(&p->siglock, flags);

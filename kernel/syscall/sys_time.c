@@ -37,6 +37,8 @@ static int cpu_clock_of(int clock, ns_t *out)
         if (!ours)
             return -EINVAL;
     } else {
+        if (nr == current_thread()->tid) /* told by the number of any of its threads, but only to that thread */
+            nr = 0;
         struct process *p = nr ? process_find(nr) : current_process();
         if (!p)
             return -EINVAL;
@@ -251,7 +253,9 @@ static int sleep_clock(int clock, bool absolute, enum clock_base *base)
 static long sleep_cpu(int clock, bool absolute, ns_t wait, uaddr_t left)
 {
     ns_t now;
-    int err = clock == CLOCK_THREAD_CPUTIME_ID ? -EINVAL : read_clock(clock, &now);
+    s32 nr = ~clock >> 3;
+    bool own = clock < 0 && (clock & CPUCLOCK_THREAD) && (!nr || nr == current_thread()->tid);
+    int err = own || clock == CLOCK_THREAD_CPUTIME_ID ? -EINVAL : read_clock(clock, &now);
     if (err)
         return err;
     ns_t until = absolute ? wait : now + wait;
