@@ -363,14 +363,7 @@ int process_kill_other_threads(void)
     struct process *p = me->process;
     if (!claim_exec(p, me))
         return -EAGAIN;
-    while (READ_ONCE(p->exec_waiter) == me) {
-        sleep_prepare(THREAD_SLEEP_UNINT);
-        if (READ_ONCE(p->thread_count) == 1) {
-            sleep_cancel();
-            break;
-        }
-        sleep_until(NS_FOREVER);
-    }
+    (void)sleep_until_cond(READ_ONCE(p->thread_count) == 1, THREAD_SLEEP_UNINT, sleep_until(NS_FOREVER));
     u64 flags = spin_lock_irqsave(&p->siglock);
     p->exec_waiter = NULL;
     spin_unlock_irqrestore(&p->siglock, flags);

@@ -7,9 +7,9 @@
  *     read the word (no fault): still `val`?     lock bucket
  *     queue, unlock, sleep                       take waiters off, wake them, unlock
  *
- * A waiter lies on its thread's stack. Real-time threads stand before the others, by their priority. Whoever takes it off its queue clears `bucket` as the last access, under the
- * bucket's lock; the waiter returns only after it has seen that, or has taken itself off. A requeue changes `bucket` under
- * both locks, so the waiter locks what it reads and looks again.
+ * A waiter lies on its thread's stack. Real-time threads stand before the others, by their priority. Whoever takes it off
+ * its queue clears `bucket` as the last access, under the bucket's lock; the waiter returns only after it has seen that, or
+ * has taken itself off. A requeue changes `bucket` under both locks, so the waiter locks what it reads and looks again.
  */
 #include "proc/futex.h"
 
@@ -175,19 +175,8 @@ int futex_fault_in(uaddr_t addr)
 
 static int sleep_until_woken(struct futex_waiter *w, struct deadline deadline)
 {
-    int err = 0;
-    for (;;) {
-        sleep_prepare(THREAD_SLEEP_INT);
-        if (!load_acquire(&w->bucket) || err)
-            break;
-        if (signal_pending()) {
-            err = -EINTR;
-            break;
-        }
-        err = sleep_until_on(deadline);
-    }
-    sleep_cancel();
-    return unqueue(w) ? err : 0;
+    int err = sleep_until_cond(!load_acquire(&w->bucket), THREAD_SLEEP_INT, sleep_until_on(deadline));
+    return err && unqueue(w) ? err : 0;
 }
 
 static long wait_restart(struct signal_state *s)
@@ -249,23 +238,6 @@ static bool any_woken(const struct futex_waiter *w, u32 n)
     return false;
 }
 
-static int sleep_for_any(const struct futex_waiter *w, u32 n, struct deadline deadline)
-{
-    int err = 0;
-    for (;;) {
-        sleep_prepare(THREAD_SLEEP_INT);
-        if (any_woken(w, n) || err)
-            break;
-        if (signal_pending()) {
-            err = -ERESTARTSYS;
-            break;
-        }
-        err = sleep_until_on(deadline);
-    }
-    sleep_cancel();
-    return err;
-}
-
 int futex_wait_multiple(const struct futex_wait_one *v, u32 n, struct deadline deadline)
 {
     struct futex_waiter *w = kzalloc(n * sizeof(*w), MEM_WAIT);
@@ -278,11 +250,11 @@ int futex_wait_multiple(const struct futex_wait_one *v, u32 n, struct deadline d
     if (!err)
         err = queue_all(w, v, n, &woken);
     if (!err) {
-        err = sleep_for_any(w, n, deadline);
+        err = sleep_until_cond(any_woken(w, n), THREAD_SLEEP_INT, sleep_until_on(deadline));
         woken = unqueue_all(w, n);
     }
     kfree(w);
-    return woken >= 0 ? woken : err;
+    return woken >= 0 ? woken : err == -EINTR ? -ERESTARTSYS : err;
 }
 
 /* ---- two futexes at once ---- */

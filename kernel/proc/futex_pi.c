@@ -364,19 +364,7 @@ static int lock_once(struct pi_attempt *a, struct pi_waiter *w, bool try, bool *
 /* Until w is granted: 0, -EINTR, -ETIMEDOUT. It may have been granted all the same: pi_finish knows. */
 int pi_sleep(struct pi_waiter *w, struct deadline deadline)
 {
-    int err = 0;
-    for (;;) {
-        sleep_prepare(THREAD_SLEEP_INT);
-        if (load_acquire(&w->granted) || err)
-            break;
-        if (signal_pending()) {
-            err = -EINTR;
-            break;
-        }
-        err = sleep_until_on(deadline);
-    }
-    sleep_cancel();
-    return err;
+    return sleep_until_cond(load_acquire(&w->granted), THREAD_SLEEP_INT, sleep_until_on(deadline));
 }
 
 /* The caller was left s by a dying owner: the word is to say so. */

@@ -207,19 +207,8 @@ void ipc_wake(struct ipc_waiter *w, int result)
 
 int ipc_wait(struct ipc_ids *ids, struct ipc_waiter *w, ns_t deadline)
 {
-    int err = 0;
-    for (;;) {
-        sleep_prepare(THREAD_SLEEP_INT);
-        if (load_acquire(&w->result) != IPC_WAITING || err)
-            break;
-        if (signal_pending()) {
-            err = -EINTR;
-            break;
-        }
-        err = sleep_until(deadline);
-    }
-    sleep_cancel();
-    if (load_acquire(&w->result) != IPC_WAITING)
+    int err = sleep_until_cond(load_acquire(&w->result) != IPC_WAITING, THREAD_SLEEP_INT, sleep_until(deadline));
+    if (!err)
         return w->result;
     mutex_lock(&ids->lock);
     int result = w->result;

@@ -231,23 +231,13 @@ static void serve(struct mq_waiter *w)
 /* Until served: 0, -ETIMEDOUT, -ERESTARTSYS. q->lock is held on entry, and not on return. */
 static int sleep_on(struct mqueue *q, struct list *sleepers, struct mq_waiter *w, ns_t deadline)
 {
-    int err = 0;
     w->thread = current_thread();
     w->rank = rank_of(w->thread);
     w->served = 0;
     enlist(sleepers, w);
     spin_unlock(&q->lock);
-    for (;;) {
-        sleep_prepare(THREAD_SLEEP_INT);
-        if (load_acquire(&w->served) || err)
-            break;
-        if (signal_pending()) {
-            err = -ERESTARTSYS;
-            break;
-        }
-        err = sleep_until_on((struct deadline){deadline, CLOCK_BASE_WALL});
-    }
-    sleep_cancel();
+    const struct deadline wall = {deadline, CLOCK_BASE_WALL};
+    int err = sleep_until_cond(load_acquire(&w->served), THREAD_SLEEP_INT, sleep_until_on(wall));
     if (!err)
         return 0;
     spin_lock(&q->lock);
@@ -256,7 +246,7 @@ static int sleep_on(struct mqueue *q, struct list *sleepers, struct mq_waiter *w
     else
         list_del(&w->link);
     spin_unlock(&q->lock);
-    return err;
+    return err == -EINTR ? -ERESTARTSYS : err;
 }
 
 /* ---- telling ---- */

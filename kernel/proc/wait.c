@@ -123,21 +123,12 @@ static s64 scan(const struct wait_call *w)
 static s64 wait_for_news(const struct wait_call *w)
 {
     struct waiter me;
-    s64 ret;
+    s64 ret = 0;
     waiter_init(&me);
     waitq_add(&current_process()->child_wait, &me);
-    for (;;) {
-        sleep_prepare(THREAD_SLEEP_INT);
-        ret = scan(w); /* may sleep for the lock and so spend the preparation: then the next turn sleeps */
-        if (ret)
-            break;
-        if (signal_pending()) {
-            ret = -ERESTARTSYS;
-            break;
-        }
-        sleep_until(NS_FOREVER);
-    }
-    sleep_cancel();
+    /* scan may sleep for the lock */
+    if (sleep_until_cond((ret = scan(w)) != 0, THREAD_SLEEP_INT, sleep_until(NS_FOREVER)))
+        ret = -ERESTARTSYS;
     waitq_remove(&me);
     return ret;
 }

@@ -35,6 +35,30 @@ bool thread_wake(struct thread *t, u32 kinds);
 /* Signals pending that an interruptible (or killable) sleep must return for: work & WORK_SIGNAL / WORK_NOTIFY. */
 bool signal_wakes(const struct thread *t, enum thread_state state);
 extern bool (*sched_fatal_signal_pending)(const struct thread *t); /* set by proc/ */
+/* The whole of it, for a waker that knows the thread (wait_event, sched/waitq.h, is for one that knows a queue): goes to
+ * sleep by `sleep`, a sleep_until, and looks at cond after each wake-up, until it holds (0, whatever else has come), `sleep`
+ * is not 0 (that), or a signal that `state` lets through is pending (-EINTR: callers map it to restart codes). cond should
+ * not sleep itself: that spends the preparation, and one turn more is taken. */
+#define sleep_until_cond(cond, state, sleep)               \
+    ({                                                     \
+        int su_ret_ = 0;                                   \
+        for (;;) {                                         \
+            sleep_prepare(state);                          \
+            if (cond) {                                    \
+                su_ret_ = 0;                               \
+                break;                                     \
+            }                                              \
+            if (su_ret_)                                   \
+                break;                                     \
+            if (signal_wakes(current_thread(), (state))) { \
+                su_ret_ = -4; /* EINTR */                  \
+                break;                                     \
+            }                                              \
+            su_ret_ = (sleep);                             \
+        }                                                  \
+        sleep_cancel();                                    \
+        su_ret_;                                           \
+    })
 
 /* Plain sleep: 0 after the time, -EINTR. */
 int thread_sleep_interruptible(ns_t deadline);

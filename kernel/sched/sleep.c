@@ -53,15 +53,8 @@ int sleep_until(ns_t deadline)
 
 int thread_sleep_interruptible_on(struct deadline d)
 {
-    for (;;) {
-        sleep_prepare(THREAD_SLEEP_INT);
-        if (signal_wakes(current_thread(), THREAD_SLEEP_INT)) {
-            sleep_cancel();
-            return -EINTR;
-        }
-        if (sleep_until_on(d) == -ETIMEDOUT)
-            return 0;
-    }
+    int err = sleep_until_cond(false, THREAD_SLEEP_INT, sleep_until_on(d));
+    return err == -ETIMEDOUT ? 0 : err;
 }
 
 int thread_sleep_interruptible(ns_t deadline)

@@ -64,35 +64,19 @@ static inline void waitq_wake_poll(struct waitq *q, u32 events)
         waitq_wake(q, 1, events);
 }
 
-/* Sleeps until cond (which must not sleep itself); 0, -ETIMEDOUT, -EINTR (state INT/KILL and a signal: callers map it to restart codes). */
-#define wait_event_state(q, cond, state, deadline, excl)       \
-    ({                                                         \
-        int we_ret_ = 0;                                       \
-        if (!(cond)) {                                         \
-            struct waiter we_w_;                               \
-            waiter_init(&we_w_);                               \
-            we_w_.exclusive = (excl);                          \
-            waitq_add((q), &we_w_);                            \
-            for (;;) {                                         \
-                sleep_prepare(state);                          \
-                if (cond) {                                    \
-                    we_ret_ = 0;                               \
-                    break;                                     \
-                }                                              \
-                if (we_ret_)                                   \
-                    break;                                     \
-                if (signal_wakes(current_thread(), (state))) { \
-                    we_ret_ = -4; /* EINTR */                  \
-                    break;                                     \
-                }                                              \
-                we_ret_ = sleep_until(deadline);               \
-                if ((excl) && !we_ret_)                        \
-                    waitq_add((q), &we_w_);                    \
-            }                                                  \
-            sleep_cancel();                                    \
-            waitq_remove(&we_w_);                              \
-        }                                                      \
-        we_ret_;                                               \
+/* sleep_until_cond on a queue: sleeps until cond (which must not sleep itself); 0, -ETIMEDOUT, -EINTR. */
+#define wait_event_state(q, cond, state, deadline, excl)                    \
+    ({                                                                      \
+        int we_ret_ = 0;                                                    \
+        if (!(cond)) {                                                      \
+            struct waiter we_w_;                                            \
+            waiter_init(&we_w_);                                            \
+            we_w_.exclusive = (excl);                                       \
+            waitq_add((q), &we_w_);                                         \
+            we_ret_ = sleep_until_cond(cond, state, sleep_until(deadline)); \
+            waitq_remove(&we_w_);                                           \
+        }                                                                   \
+        we_ret_;                                                            \
     })
 #define wait_event(q, cond) ((void)wait_event_state(q, cond, THREAD_SLEEP_UNINT, NS_FOREVER, false))
 #define wait_event_interruptible(q, cond) wait_event_state(q, cond, THREAD_SLEEP_INT, NS_FOREVER, false)

@@ -231,13 +231,7 @@ long sys_rt_sigreturn(void)
 
 static long wait_for_handler(void)
 {
-    for (;;) {
-        sleep_prepare(THREAD_SLEEP_INT);
-        if (signal_pending())
-            break;
-        sleep_until(NS_FOREVER);
-    }
-    sleep_cancel();
+    (void)sleep_until_cond(false, THREAD_SLEEP_INT, sleep_until(NS_FOREVER));
     return -ERESTARTNOHAND;
 }
 
@@ -267,20 +261,10 @@ static void set_waiting(sigset64_t set)
 /* A signal of `set`, which are usually blocked; 0: none until the deadline, -EINTR. */
 static int wait_for_signal(sigset64_t set, struct ksiginfo *info, ns_t deadline)
 {
-    int sig, err = 0;
+    int sig = 0;
     set_waiting(set);
-    for (;;) {
-        sleep_prepare(THREAD_SLEEP_INT);
-        sig = signal_dequeue(set, info); /* clears WORK_SIGNAL when nothing else is there */
-        if (sig || err)
-            break;
-        if (signal_pending()) {
-            err = -EINTR;
-            break;
-        }
-        err = sleep_until(deadline);
-    }
-    sleep_cancel();
+    /* taking one clears WORK_SIGNAL when nothing else is there */
+    int err = sleep_until_cond((sig = signal_dequeue(set, info)) != 0, THREAD_SLEEP_INT, sleep_until(deadline));
     set_waiting(0);
     return sig ? sig : err == -EINTR ? err : 0;
 }
