@@ -22,7 +22,7 @@ int futex_wait_multiple(const struct futex_wait_one *v, u32 n, struct deadline d
 long futex_wake(uaddr_t addr, u32 flags, u32 count, u32 bitset);
 long futex_requeue(uaddr_t from, uaddr_t to, u32 flags, u32 wake, u32 requeue, const u32 *cmp);
 long futex_wake_op(uaddr_t a, uaddr_t b, u32 flags, u32 wake_a, u32 wake_b, u32 code);
-/* With priority inheritance: futex_pi.c. Errors as in futex(2). */
+/* With priority inheritance: futex_pi.c, futex_pi_lock.c, futex_requeue_pi.c. Errors as in futex(2). */
 long futex_lock_pi(uaddr_t addr, u32 flags, struct deadline deadline, bool try);
 long futex_unlock_pi(uaddr_t addr, u32 flags);
 long futex_wait_requeue_pi(uaddr_t addr, u32 flags, u32 val, struct deadline deadline, uaddr_t addr2);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the futexes' files share: futex.c (the hash, waiting, waking), futex_pi.c, futex_requeue_pi.c, futex_robust.c. */
+/* What the futexes' files share: futex.c (the hash, waiting, waking), futex_pi.c, futex_pi_lock.c,
+ * futex_requeue_pi.c, futex_robust.c. */
 #ifndef PROC_FUTEX_INTERNAL_H
 #define PROC_FUTEX_INTERNAL_H
 
@@ -43,12 +44,18 @@ void futex_unlock_two(struct futex_bucket *a, struct futex_bucket *b);
 /* After an access failed under a lock: brings the page in, for writing. 0, -EFAULT. */
 int futex_fault_in(uaddr_t addr);
 
-/* ---- priority inheritance: futex_pi.c ---- */
+/* ---- priority inheritance: who waits for whom: futex_pi.c ---- */
 
-struct pi_state;
 struct pi_node {
     struct rb_node rb;
     u8 level;
+};
+struct pi_state {
+    u32 refs;               /* waiters in the hash that point here, and the attempt under way (pi_lock) */
+    bool orphan;            /* the owner does not stand in the word yet (pi_lock) */
+    struct thread *owner;   /* NULL: not yet, or no longer (pi_lock) */
+    struct pi_node node;    /* owner.pi_held, by the first waiter's level (pi_lock) */
+    struct rb_root waiters; /* by level, then as they came (pi_lock) */
 };
 struct pi_waiter {
     struct futex_waiter futex;
@@ -57,6 +64,21 @@ struct pi_waiter {
     bool granted;                   /* it owns the futex: sleep no longer */
     const struct futex_key *target; /* FUTEX_WAIT_REQUEUE_PI: where it is to be moved to */
 };
+
+extern struct spinlock pi_lock;        /* all pi_states, and the chains they form */
+struct pi_state *pi_state_alloc(void); /* NULL: no memory. Then pi_state_begin or pi_state_free */
+void pi_state_free(struct pi_state *s);
+/* (pi_lock) */
+void pi_state_begin(struct pi_state *s, struct thread *owner); /* with one reference */
+void pi_state_put(struct pi_state *s);                         /* NULL: nothing */
+struct pi_waiter *pi_first_waiter(const struct pi_state *s);   /* NULL: none */
+int pi_block(struct pi_state *s, struct pi_waiter *w);         /* 0: it waits, with a reference. -EDEADLK */
+void pi_unblock(struct pi_waiter *w);
+void pi_hand_over(struct pi_state *s, struct pi_waiter *w); /* its first waiter */
+/* no lock held */
+void pi_wait_exit(struct thread *t); /* until it is no longer OWNER_EXITING */
+
+/* ---- its words: futex_pi_lock.c ---- */
 
 /* An attempt at a PI futex for `thread`, which may not be the caller. */
 struct pi_attempt {
@@ -68,14 +90,11 @@ struct pi_attempt {
     bool keep_waiters_bit;  /* more waiters are about to come */
 };
 
-extern struct spinlock pi_lock; /* all pi_states, and the chains they form */
 void pi_waiter_init(struct pi_waiter *w);
 int pi_attempt_init(struct pi_attempt *a, uaddr_t addr, struct thread *t); /* 0, -ENOMEM */
 void pi_attempt_end(struct pi_attempt *a);
 /* (bucket, pi_lock) */
 int pi_acquire(struct pi_attempt *a, struct futex_bucket *b, struct pi_state **out);
-int pi_block(struct pi_state *s, struct pi_waiter *w);
-void pi_state_put(struct pi_state *s);
 /* The first waiter of k, NULL when that is an ordinary one, or there is not *any. (bucket) */
 struct pi_waiter *pi_waiter_find(struct futex_bucket *b, const struct futex_key *k, bool *any);
 /* no lock held */
