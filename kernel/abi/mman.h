@@ -10,6 +10,9 @@
 #include <linux/memfd.h>
 #include <linux/mman.h>
 #endif
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25
+#endif
 _Static_assert(MAP_ANONYMOUS == 0x20 && MAP_FIXED == 0x10 && MAP_GROWSDOWN == 0x100, "mmap flags of x86_64");
 
 #endif

@@ -221,6 +221,8 @@ static int build_mm(struct exec_image *x)
         return -ENOMEM;
     x->mm = mm;
     process_limits_to_mm(current_process(), mm);
+    if (current_thread()->mm)
+        mm->options = vm_inherited_options(current_thread()->mm, false);
     place_regions(mm);
     int err = elf_load(x);
     if (!err)

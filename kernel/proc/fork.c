@@ -126,7 +126,7 @@ static int check_namespaces(u64 flags)
 
 static int check_flags(u64 flags)
 {
-    if ((flags & CLONE_THREAD) && !(flags & CLONE_SIGHAND))
+    if ((flags & CLONE_THREAD) && (!(flags & CLONE_SIGHAND) || flags & (CLONE_NEWUSER | CLONE_NEWPID)))
         return -EINVAL;
     if ((flags & CLONE_SIGHAND) && !(flags & CLONE_VM))
         return -EINVAL;
@@ -177,6 +177,9 @@ static int make_thread(struct fork *k, const struct trapframe *f)
     if (k->flags & CLONE_SETTLS)
         t->arch.fs_base = k->req->tls;
     t->arch.sys_flags = me->arch.sys_flags;
+    t->timer_slack = t->timer_slack_default = me->timer_slack;
+    t->mce_kill = me->mce_kill;
+    t->io_flusher = me->io_flusher;
     rseq_fork(t, k->flags & CLONE_VM);
     t->sig = signal_state_alloc();
     return t->sig ? 0 : -ENOMEM;
@@ -291,6 +294,22 @@ static int make_vfork(struct fork *k)
     return 0;
 }
 
+/* The next number, or the one that clone3 asks for: for checkpointing. */
+static int take_number(struct fork *k)
+{
+    s32 nr = k->req->set_tid;
+    if (!k->req->has_set_tid) {
+        k->pid = pid_alloc();
+        return k->pid ? 0 : -EAGAIN;
+    }
+    if (nr < 1 || (u64)nr >= READ_ONCE(pid_limit))
+        return -EINVAL;
+    if (!capable(CAP_CHECKPOINT_RESTORE) && !capable(CAP_SYS_ADMIN))
+        return -EPERM;
+    k->pid = pid_alloc_nr(nr);
+    return k->pid ? 0 : -EEXIST;
+}
+
 static int make_all(struct fork *k, const struct trapframe *f)
 {
     struct thread *me = current_thread();
@@ -310,9 +329,9 @@ static int make_all(struct fork *k, const struct trapframe *f)
         err = share_mm(k);
     if (err)
         return err;
-    k->pid = pid_alloc();
-    if (!k->pid)
-        return -EAGAIN;
+    err = take_number(k);
+    if (err)
+        return err;
     inherit_signals(k);
     err = make_vfork(k);
     return err ? err : make_pidfd(k);

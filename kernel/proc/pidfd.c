@@ -57,3 +57,23 @@ struct pid *pidfd_pid(struct file *f)
 {
     return f->ops == &pidfd_ops ? f->private : NULL;
 }
+
+struct process *pidfd_process(int pidfd, int *err)
+{
+    struct file *f = fd_get(current_thread()->files, (u32)pidfd);
+    struct process *p = NULL;
+    *err = -EBADF;
+    if (!f)
+        return NULL;
+    struct pid *pid = pidfd_pid(f);
+    if (pid) {
+        rcu_read_lock();
+        p = load_acquire(&pid->process);
+        if (p && !ref_get_unless_zero(&p->refs))
+            p = NULL;
+        rcu_read_unlock();
+        *err = -ESRCH;
+    }
+    file_put(f);
+    return p;
+}

@@ -80,9 +80,8 @@ struct process {
     u32 exit_signal; /* to the parent; SIGCHLD; 0: none */
     u32 exit_status; /* wait status once zombie */
     bool zombie, reaped, subreaper, has_child_subreaper;
-    bool execed; /* since fork: setpgid's EACCES */
-    u32 exec_id; /* how often this process called exec: which program it runs */
-    bool thp_disable;
+    bool execed;           /* since fork: setpgid's EACCES */
+    u32 exec_id;           /* how often this process called exec: which program it runs */
     struct list sem_undos; /* SEM_UNDO of System V semaphores (their table's lock) */
     u32 membarrier;        /* MEMBARRIER_CMD_REGISTER_* that were done */
 
@@ -162,8 +161,8 @@ struct clone_request {
     u64 tls;
     uaddr_t parent_tid, child_tid, pidfd;
     u32 exit_signal;
-    uaddr_t set_tid; /* clone3: array */
-    u64 set_tid_size;
+    s32 set_tid; /* clone3: the number that is wanted, if has_set_tid */
+    bool has_set_tid;
 };
 s64 process_clone(const struct clone_request *req, struct trapframe *f); /* child's tid, or -errno */
 void process_vfork_done(struct thread *t);

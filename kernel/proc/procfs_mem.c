@@ -3,6 +3,7 @@
 #include "abi/errno.h"
 #include "abi/fcntl.h"
 #include "abi/limits.h"
+#include "lib/printf.h"
 #include "mem/slab.h"
 #include "proc/procfs_task.h"
 #include "vm/mm.h"
@@ -61,6 +62,10 @@ static void show_area(struct seq_buf *s, struct vm_area *a, char *path)
     size_t start = s->len;
     if (a->ops && a->ops->describe && a->ops->describe(a, path, PATH_MAX, &dev, &ino) >= 0)
         name = path;
+    if (vm_area_label(a) && (!name || name == path)) { /* not a heap or a stack */
+        snprintf(path, PATH_MAX, a->mapping ? "[anon_shmem:%s]" : "[anon:%s]", vm_area_label(a));
+        name = path;
+    }
     seq_printf(s, "%08lx-%08lx %c%c%c%c %08lx %02x:%02x %lu ", a->start, a->end, a->flags & VM_READ ? 'r' : '-',
                a->flags & VM_WRITE ? 'w' : '-', a->flags & VM_EXEC ? 'x' : '-', a->flags & VM_SHARED ? 's' : 'p',
                a->mapping ? a->pgoff << PAGE_SHIFT : 0, dev_major(dev), dev_minor(dev), ino);

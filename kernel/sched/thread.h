@@ -104,7 +104,9 @@ struct thread {
     u64 min_flt, maj_flt;
     u32 pagefault_disabled; /* > 0: user copies fail instead of faulting */
     s32 exit_code;
-    void *proc_private[4]; /* reserved for proc/, tty/, syscall/ */
+    u64 timer_slack, timer_slack_default; /* ns; 0: 50 us (PR_SET_TIMERSLACK) */
+    u32 mce_kill;                         /* PR_MCE_KILL_*: told back; no machine check is handled */
+    bool io_flusher;
 
     struct list all_link; /* every thread (kernel's too) */
     struct rcu_head rcu;

@@ -4,8 +4,11 @@
 #include "abi/mman.h"
 #include "fs/vfs.h"
 #include "proc/cred.h"
+#include "proc/pidfd.h"
+#include "proc/process.h"
 #include "syscall/sys.h"
 #include "vm/mm.h"
+#include "vm/uio.h"
 
 static inline struct mm *my_mm(void)
 {
@@ -84,6 +87,67 @@ long sys_brk(u64 brk)
 long sys_madvise(u64 addr, u64 len, int advice)
 {
     return vm_advise(my_mm(), addr, len, advice);
+}
+
+/* ---- of another process ---- */
+
+static bool for_others(int advice)
+{
+    return advice == MADV_COLD || advice == MADV_PAGEOUT || advice == MADV_WILLNEED || advice == MADV_COLLAPSE;
+}
+
+/* One's own memory takes all advice; another's is for CAP_SYS_NICE, and hints only. */
+static int advised_mm(int pidfd, int advice, struct mm **out)
+{
+    int err;
+    struct process *p = pidfd_process(pidfd, &err);
+    if (!p)
+        return err;
+    err = process_mm_to_trace(p, out);
+    process_put(p);
+    if (err || !*out)
+        return err ? -EPERM : -ESRCH;
+    if (*out != my_mm())
+        err = !for_others(advice) ? -EINVAL : capable(CAP_SYS_NICE) ? 0 : -EPERM;
+    if (err)
+        mm_put_user(*out);
+    return err;
+}
+
+/* Bytes advised; an error counts when it comes first. */
+static long advise_pieces(struct mm *mm, const struct uio *u, int advice)
+{
+    long done = 0;
+    for (u32 i = 0; i < u->nsegs; i++) {
+        int err = vm_advise(mm, u->segs[i].base, u->segs[i].len, advice);
+        if (err)
+            return done ? done : err;
+        done += (long)u->segs[i].len;
+    }
+    return done;
+}
+
+long sys_process_madvise(fd_k pidfd, ptr_k vec, u64 count, int advice, u32 flags)
+{
+    struct uio u;
+    struct mm *mm;
+    if (flags)
+        return -EINVAL;
+    int err = uio_init_iovec(&u, vec, count);
+    if (err)
+        return err;
+    long ret = advised_mm(pidfd, advice, &mm);
+    if (!ret) {
+        ret = advise_pieces(mm, &u, advice);
+        mm_put_user(mm);
+    }
+    uio_free(&u);
+    return ret;
+}
+
+long sys_remap_file_pages(addr_k addr, u64 len, prot_k prot, u64 pgoff, map_k flags)
+{
+    return prot ? -EINVAL : vm_rearrange(my_mm(), addr, len, 0, pgoff, (u32)flags);
 }
 
 long sys_mincore(u64 addr, u64 len, out_k vec)

@@ -35,29 +35,9 @@ static int borrow_fd(struct process *p, int fd, struct file **out)
     return *out ? 0 : -EBADF;
 }
 
-static struct process *pidfd_process(int pidfd, int *err)
-{
-    struct file *f = fd_get(current_thread()->files, (u32)pidfd);
-    struct process *p = NULL;
-    *err = -EBADF;
-    if (!f)
-        return NULL;
-    struct pid *pid = pidfd_pid(f);
-    if (pid) {
-        rcu_read_lock();
-        p = load_acquire(&pid->process);
-        if (p && !ref_get_unless_zero(&p->refs))
-            p = NULL;
-        rcu_read_unlock();
-        *err = -ESRCH;
-    }
-    file_put(f);
-    return p;
-}
-
 long sys_pidfd_getfd(fd_k pidfd, fd_k fd, u32 flags)
 {
-    struct file *f;
+    struct file *f = NULL;
     int err;
     if (flags)
         return -EINVAL;

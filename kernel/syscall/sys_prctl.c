@@ -8,6 +8,7 @@
 #include "lib/string.h"
 #include "proc/process.h"
 #include "syscall/sys.h"
+#include "vm/mm.h"
 
 #define SLACK_DEFAULT 50000ul
 
@@ -145,15 +146,199 @@ static long set_subreaper(u64 on)
     return 0;
 }
 
-static u64 *slack(void)
+static u64 slack_of(u64 ns)
 {
-    return (u64 *)&current_thread()->proc_private[0]; /* 0: the default */
+    return ns ? ns : SLACK_DEFAULT;
 }
 
 static long set_slack(u64 v)
 {
-    *slack() = (s64)v <= 0 ? 0 : v;
+    struct thread *t = current_thread();
+    t->timer_slack = (s64)v <= 0 ? t->timer_slack_default : v;
     return 0;
+}
+
+static long set_mce_kill(u64 what, u64 policy)
+{
+    if (what == PR_MCE_KILL_CLEAR && policy)
+        return -EINVAL;
+    if (what == PR_MCE_KILL_CLEAR)
+        policy = PR_MCE_KILL_DEFAULT;
+    else if (what != PR_MCE_KILL_SET || policy > PR_MCE_KILL_DEFAULT)
+        return -EINVAL;
+    current_thread()->mce_kill = (u32)policy ^ PR_MCE_KILL_DEFAULT; /* 0: the default */
+    return 0;
+}
+
+/* As a CPU that is affected, and a kernel that does nothing about it. */
+static long speculation(int option, u64 which, u64 control)
+{
+    if (which > PR_SPEC_L1D_FLUSH)
+        return -ENODEV;
+    if (option == PR_GET_SPECULATION_CTRL)
+        return which == PR_SPEC_L1D_FLUSH ? PR_SPEC_FORCE_DISABLE : PR_SPEC_ENABLE;
+    if (which == PR_SPEC_STORE_BYPASS)
+        return -ENXIO;
+    if (which == PR_SPEC_L1D_FLUSH)
+        return -EPERM;
+    if (control == PR_SPEC_ENABLE)
+        return 0;
+    return control == PR_SPEC_DISABLE || control == PR_SPEC_FORCE_DISABLE ? -EPERM : -ERANGE;
+}
+
+static long set_io_flusher(u64 on)
+{
+    if (!capable(CAP_SYS_RESOURCE))
+        return -EPERM;
+    if (on > 1)
+        return -EINVAL;
+    current_thread()->io_flusher = on;
+    return 0;
+}
+
+/* ---- memory ---- */
+
+#define MDWE_ALL (PR_MDWE_REFUSE_EXEC_GAIN | PR_MDWE_NO_INHERIT)
+
+static void set_option(u32 which, bool on)
+{
+    struct mm *mm = current_thread()->mm;
+    if (on)
+        __atomic_or_fetch(&mm->options, which, __ATOMIC_RELAXED);
+    else
+        __atomic_and_fetch(&mm->options, ~which, __ATOMIC_RELAXED);
+}
+
+static bool has_option(u32 which)
+{
+    return READ_ONCE(current_thread()->mm->options) & which;
+}
+
+static u64 get_mdwe(void)
+{
+    return (has_option(MM_MDWE) ? PR_MDWE_REFUSE_EXEC_GAIN : 0) | (has_option(MM_MDWE_MINE) ? PR_MDWE_NO_INHERIT : 0);
+}
+
+/* What is set once is not changed again. */
+static long set_mdwe(u64 bits)
+{
+    u64 now = get_mdwe();
+    if (bits & ~(u64)MDWE_ALL || bits == PR_MDWE_NO_INHERIT)
+        return -EINVAL;
+    if (now && now != bits)
+        return -EPERM;
+    if (bits)
+        set_option(MM_MDWE | (bits & PR_MDWE_NO_INHERIT ? MM_MDWE_MINE : 0), true);
+    return 0;
+}
+
+static long get_auxv(uaddr_t to, size_t size)
+{
+    const struct mm *mm = current_thread()->mm;
+    size_t len = mm->auxv_len * sizeof(u64);
+    return copy_to_user(to, mm->auxv, MIN(size, len)) ? -EFAULT : (long)len;
+}
+
+static bool is_name_char(char c)
+{
+    return c >= ' ' && c <= '~' && c != '\\' && c != '`' && c != '$' && c != '[' && c != ']';
+}
+
+static long name_memory(u64 what, uaddr_t addr, size_t len, uaddr_t from)
+{
+    char name[80];
+    if (what != PR_SET_VMA_ANON_NAME)
+        return -EINVAL;
+    if (!from)
+        return vm_set_label(current_thread()->mm, addr, len, NULL);
+    ssize_t n = copy_string_from_user(name, from, sizeof(name));
+    if (n < 0)
+        return n == -ENAMETOOLONG ? -EINVAL : n;
+    for (const char *c = name; *c; c++) {
+        if (!is_name_char(*c))
+            return -EINVAL;
+    }
+    return vm_set_label(current_thread()->mm, addr, len, name);
+}
+
+static long set_mm(u64 what, uaddr_t addr, u64 a4, u64 a5)
+{
+    if (a5 || (a4 && what != PR_SET_MM_AUXV && what != PR_SET_MM_MAP && what != PR_SET_MM_MAP_SIZE))
+        return -EINVAL;
+    if (what == PR_SET_MM_MAP_SIZE)
+        return put_user_u32(addr, sizeof(struct prctl_mm_map));
+    return capable(CAP_SYS_RESOURCE) ? -EINVAL : -EPERM;
+}
+
+static long about_memory(int option, u64 a2, u64 a3, u64 a4, u64 a5)
+{
+    bool rest = a3 || a4 || a5;
+    switch (option) {
+    case PR_SET_THP_DISABLE:
+        return rest ? -EINVAL : (set_option(MM_NO_HUGE, a2), 0);
+    case PR_GET_THP_DISABLE:
+        return a2 || rest ? -EINVAL : has_option(MM_NO_HUGE);
+    case PR_SET_MEMORY_MERGE:
+        return rest ? -EINVAL : (set_option(MM_MERGE, a2), 0);
+    case PR_GET_MEMORY_MERGE:
+        return a2 || rest ? -EINVAL : has_option(MM_MERGE);
+    case PR_SET_MDWE:
+        return rest ? -EINVAL : set_mdwe(a2);
+    case PR_GET_MDWE:
+        return a2 || rest ? -EINVAL : (long)get_mdwe();
+    case PR_GET_AUXV:
+        return a4 || a5 ? -EINVAL : get_auxv(a2, a3);
+    case PR_SET_VMA:
+        return name_memory(a2, a3, a4, a5);
+    case PR_SET_MM:
+        return set_mm(a2, a3, a4, a5);
+    default:
+        return -EINVAL;
+    }
+}
+
+static long about_thread(int option, u64 a2, u64 a3, u64 a4, u64 a5)
+{
+    const struct thread *t = current_thread();
+    switch (option) {
+    case PR_SET_NAME:
+        return set_comm(a2);
+    case PR_GET_NAME:
+        return copy_to_user(a2, t->comm, sizeof(t->comm));
+    case PR_SET_TIMERSLACK:
+        return set_slack(a2);
+    case PR_GET_TIMERSLACK:
+        return (long)slack_of(t->timer_slack);
+    case PR_GET_TSC:
+        return put_user_u32(a2, PR_TSC_ENABLE);
+    case PR_SET_TSC:
+        return a2 == PR_TSC_ENABLE ? 0 : -EINVAL;
+    case PR_GET_TIMING:
+        return PR_TIMING_STATISTICAL;
+    case PR_SET_TIMING:
+        return a2 == PR_TIMING_STATISTICAL ? 0 : -EINVAL;
+    case PR_TASK_PERF_EVENTS_DISABLE:
+    case PR_TASK_PERF_EVENTS_ENABLE:
+        return 0; /* there are none */
+    case PR_MCE_KILL:
+        return a4 || a5 ? -EINVAL : set_mce_kill(a2, a3);
+    case PR_MCE_KILL_GET:
+        return a2 || a3 || a4 || a5 ? -EINVAL : (long)(t->mce_kill ^ PR_MCE_KILL_DEFAULT);
+    case PR_GET_TID_ADDRESS:
+        return put_user_u64(a2, t->clear_child_tid);
+    case PR_GET_SPECULATION_CTRL:
+        return a3 || a4 || a5 ? -EINVAL : speculation(option, a2, 0);
+    case PR_SET_SPECULATION_CTRL:
+        return a4 || a5 ? -EINVAL : speculation(option, a2, a3);
+    case PR_SET_IO_FLUSHER:
+        return a3 || a4 || a5 ? -EINVAL : set_io_flusher(a2);
+    case PR_GET_IO_FLUSHER:
+        return !capable(CAP_SYS_RESOURCE) ? -EPERM : a2 || a3 || a4 || a5 ? -EINVAL : t->io_flusher;
+    case PR_SET_SYSCALL_USER_DISPATCH:
+        return a2 == PR_SYS_DISPATCH_OFF && !a3 && !a4 && !a5 ? 0 : -EINVAL;
+    default:
+        return about_memory(option, a2, a3, a4, a5);
+    }
 }
 
 long sys_prctl(int option, u64 a2, u64 a3, u64 a4, u64 a5)
@@ -174,14 +359,6 @@ long sys_prctl(int option, u64 a2, u64 a3, u64 a4, u64 a5)
         return !!(c->securebits & SECBIT_KEEP_CAPS);
     case PR_SET_KEEPCAPS:
         return set_keepcaps(a2);
-    case PR_SET_NAME:
-        return set_comm(a2);
-    case PR_GET_NAME:
-        return copy_to_user(a2, current_thread()->comm, sizeof(current_thread()->comm));
-    case PR_SET_TIMERSLACK:
-        return set_slack(a2);
-    case PR_GET_TIMERSLACK:
-        return (long)(*slack() ? *slack() : SLACK_DEFAULT);
     case PR_SET_CHILD_SUBREAPER:
         return set_subreaper(a2);
     case PR_GET_CHILD_SUBREAPER:
@@ -202,24 +379,8 @@ long sys_prctl(int option, u64 a2, u64 a3, u64 a4, u64 a5)
         return ambient(a2, a3, a4, a5);
     case PR_GET_SECCOMP:
         return 0;
-    case PR_GET_TSC:
-        return put_user_u32(a2, PR_TSC_ENABLE);
-    case PR_SET_TSC:
-        return a2 == PR_TSC_ENABLE ? 0 : -EINVAL;
-    case PR_GET_TIMING:
-        return PR_TIMING_STATISTICAL;
-    case PR_SET_TIMING:
-        return a2 == PR_TIMING_STATISTICAL ? 0 : -EINVAL;
-    case PR_SET_THP_DISABLE:
-        return rest ? -EINVAL : (p->thp_disable = a2, 0);
-    case PR_GET_THP_DISABLE:
-        return a2 || rest ? -EINVAL : p->thp_disable;
-    case PR_MCE_KILL_GET:
-        return a2 || rest ? -EINVAL : PR_MCE_KILL_DEFAULT;
-    case PR_SET_MM:
-        return capable(CAP_SYS_RESOURCE) ? -EINVAL : -EPERM;
     default:
-        return -EINVAL;
+        return about_thread(option, a2, a3, a4, a5);
     }
 }
 

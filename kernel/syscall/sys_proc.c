@@ -90,8 +90,7 @@ static int copy_extensible(void *dst, size_t known, size_t least, uaddr_t src, s
     return 0;
 }
 
-#define CLONE3_KNOWN \
-    (0x1ffffff00ull | CLONE_CLEAR_SIGHAND | CLONE_NEWTIME) /* all but CSIGNAL; INTO_CGROUP is refused */
+#define CLONE3_KNOWN (0x1ffffff00ull | CLONE_CLEAR_SIGHAND | CLONE_INTO_CGROUP | CLONE_NEWTIME) /* all but CSIGNAL */
 
 static int check_clone3(const struct clone_args *a)
 {
@@ -107,15 +106,24 @@ static int check_clone3(const struct clone_args *a)
         return -EINVAL;
     if (a->set_tid_size > 32 || !a->set_tid != !a->set_tid_size)
         return -EINVAL;
-    return a->set_tid_size ? -EPERM : 0; /* choosing numbers is for checkpointing */
+    if (a->flags & CLONE_PIDFD && a->flags & CLONE_PARENT_SETTID && a->pidfd == a->parent_tid)
+        return -EINVAL;
+    return 0;
 }
 
 long sys_clone3(ptr_k args, size_t size)
 {
     struct clone_args a;
+    s32 wanted = 0;
     int err = copy_extensible(&a, sizeof(a), CLONE_ARGS_SIZE_VER0, args, size);
+    if (!err && a.set_tid && a.set_tid_size && a.set_tid_size <= 32 && get_user_u32((u32 *)&wanted, a.set_tid))
+        err = -EFAULT;
     if (!err)
         err = check_clone3(&a);
+    if (!err && a.flags & CLONE_INTO_CGROUP)
+        err = a.cgroup > INT32_MAX || size < CLONE_ARGS_SIZE_VER2 ? -EINVAL : -EBADF; /* there are no control groups */
+    if (!err && a.set_tid_size > 1)
+        err = -EINVAL; /* one number for each level of namespaces */
     if (!err)
         err = check_tls(a.flags, a.tls);
     if (err)
@@ -128,6 +136,8 @@ long sys_clone3(ptr_k args, size_t size)
         .child_tid = a.child_tid,
         .pidfd = a.pidfd,
         .exit_signal = (u32)a.exit_signal,
+        .set_tid = wanted,
+        .has_set_tid = a.set_tid_size,
     };
     return process_clone(&r, user_frame());
 }

@@ -2,16 +2,12 @@
 /*
  * madvise, mincore, msync. Advice that changes areas takes mm.lock for writing; advice about pages takes it for
  * reading, beside faults. MADV_FREE frees at once: the pages may go at any time anyway. Files live in memory, so
- * msync has nothing to write.
+ * msync has nothing to write. Nothing is merged either: MADV_MERGEABLE is heard, and that is all.
  */
 #include "abi/errno.h"
 #include "abi/mman.h"
 #include "arch/usercopy.h"
 #include "vm/internal.h"
-
-#ifndef MADV_COLLAPSE
-#define MADV_COLLAPSE 25
-#endif
 
 /* ---- advice that changes areas ------------------------------------------------------------------------------- */
 
@@ -48,6 +44,8 @@ static s64 advised_flags(const struct vm_area *a, int advice)
 
 static int advise_area(struct vm_area *a, uaddr_t start, uaddr_t end, int advice, struct vm_area **dead)
 {
+    if (advice == MADV_COLLAPSE)
+        return huge_collapse(a, start, end);
     s64 flags = advised_flags(a, advice);
     if (flags < 0)
         return (int)flags;
@@ -125,7 +123,7 @@ static int advise_pages(struct vm_area *a, uaddr_t start, uaddr_t end, int advic
     case MADV_PAGEOUT:
         return a->flags & (VM_LOCKED | VM_SPECIAL) ? -EINVAL : 0;
     default:
-        return 0; /* WILLNEED */
+        return 0; /* WILLNEED, MERGEABLE, UNMERGEABLE */
     }
 }
 
@@ -168,8 +166,11 @@ static enum advice_kind kind_of(int advice)
     case MADV_DODUMP:
     case MADV_HUGEPAGE:
     case MADV_NOHUGEPAGE:
+    case MADV_COLLAPSE:
         return ADVICE_AREAS;
     case MADV_WILLNEED:
+    case MADV_MERGEABLE:
+    case MADV_UNMERGEABLE:
     case MADV_DONTNEED:
     case MADV_DONTNEED_LOCKED:
     case MADV_FREE:

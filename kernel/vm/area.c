@@ -28,11 +28,13 @@ struct vm_area *area_copy(struct mm *mm, const struct vm_area *from)
     *a = *from;
     a->mm = mm;
     a->next_dead = a->twin = NULL;
+    label_get(a->label);
     return a;
 }
 
 void area_free(struct vm_area *a)
 {
+    label_put(a->label);
     slab_free(&area_cache, a);
 }
 
@@ -223,7 +225,7 @@ int area_split_around(struct mm *mm, uaddr_t start, uaddr_t end)
 static bool alike(const struct vm_area *a, const struct vm_area *b)
 {
     return a->end == b->start && a->flags == b->flags && !(a->flags & VM_SPECIAL) && a->mapping == b->mapping &&
-           a->ops == b->ops && a->file == b->file && a->name == b->name &&
+           a->ops == b->ops && a->file == b->file && a->name == b->name && label_same(a->label, b->label) &&
            (!a->mapping || area_index(a, a->end) == b->pgoff);
 }
 

@@ -290,6 +290,7 @@ static void copy_figures(struct mm *to, const struct mm *from)
     to->rlim_stack = from->rlim_stack;
     to->rlim_memlock = from->rlim_memlock;
     to->dumpable = from->dumpable;
+    to->options = vm_inherited_options(from, true);
 }
 
 int mm_fork(struct mm *parent, struct mm **out)

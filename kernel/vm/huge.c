@@ -3,9 +3,10 @@
  * 2 MiB pages of private anonymous areas. They are given when asked for (MADV_HUGEPAGE), and where a program has walked
  * up to the block from below through populated memory while plenty is free: sparse users keep small pages, and
  * stacks (MAP_STACK, GROWSDOWN) always do. A PMD entry changes under the lock of its table; empty → 2 MiB page and
- * empty → table compete by compare-and-swap.
+ * empty → table compete by compare-and-swap. MADV_COLLAPSE makes them of small pages, with mm.lock for writing.
  */
 #include "abi/errno.h"
+#include "lib/string.h"
 #include "vm/internal.h"
 
 #define HUGE_ORDER (HUGE_SHIFT - PAGE_SHIFT)
@@ -22,7 +23,7 @@ static bool last_page_below_mapped(struct mm *mm, uaddr_t block)
 bool huge_wanted(const struct vm_area *a, uaddr_t addr)
 {
     uaddr_t block = ALIGN_DOWN(addr, HUGE_SIZE);
-    if (a->mapping || a->flags & (VM_NOHUGEPAGE | VM_GROWSDOWN | VM_SPECIAL))
+    if (a->mapping || a->flags & (VM_NOHUGEPAGE | VM_GROWSDOWN | VM_SPECIAL) || a->mm->options & MM_NO_HUGE)
         return false;
     if (block < a->start || block + HUGE_SIZE > a->end || !mem_plentiful())
         return false;
@@ -83,4 +84,77 @@ int huge_split_at(struct mm *mm, uaddr_t addr)
         return 0;
     pte_t *pmd = pmd_lookup(mm, addr);
     return pmd ? huge_split(mm, pmd, addr, MEM_WAIT) : 0;
+}
+
+/* ---- MADV_COLLAPSE ------------------------------------------------------------------------------------------- */
+
+/* Only pages that nobody else holds can be replaced by copies. */
+static bool movable(const pte_t *table)
+{
+    for (u32 i = 0; i < 512; i++) {
+        pte_t e = table[i];
+        if (!pte_mapped(e) || e & PTE_SPECIAL)
+            continue;
+        const struct page *p = pte_page(e);
+        if (!(p->flags & PAGE_ANON) || p->flags & PAGE_PINNED || ref_read(&p->refs) != 1)
+            return false;
+    }
+    return true;
+}
+
+static void copy_pages(struct page *run, const pte_t *table)
+{
+    for (u32 i = 0; i < 512; i++) {
+        run[i].flags = PAGE_ANON;
+        if (pte_mapped(table[i]) && !(table[i] & PTE_SPECIAL))
+            memcpy(page_addr(&run[i]), page_addr(pte_page(table[i])), PAGE_SIZE);
+    }
+}
+
+/* The table gives way to a 2 MiB page. While it is copied the block has no translation, so nobody writes the old pages. */
+static int collapse_table(struct vm_area *a, pte_t *pmd, uaddr_t block)
+{
+    struct mm *mm = a->mm;
+    pte_t old = *pmd;
+    if (!movable(pte_table(old)))
+        return -EAGAIN;
+    struct page *run = page_alloc_run(HUGE_ORDER, MEM_USER | MEM_NOWAIT | MEM_ZERO);
+    if (!run)
+        return -ENOMEM;
+    pte_set(pmd, 0);
+    u64 cpus = atomic_read(&mm->cpumask);
+    if (cpus)
+        tlb_flush_range(cpus, mm->pgd, block, block + HUGE_SIZE);
+    copy_pages(run, pte_table(old));
+    pte_set(pmd, old);
+    struct gather g;
+    gather_init(&g, mm);
+    zap_range(&g, a, block, block + HUGE_SIZE, true);
+    zap_tables(&g, block, block + HUGE_SIZE, block, block + HUGE_SIZE);
+    gather_finish(&g);
+    a->has_anon = true;
+    pte_set(pmd, page_phys(run) | area_pte_bits(a) | PTE_PS | (a->flags & VM_WRITE ? PTE_W | PTE_D : 0));
+    atomic_add(&mm->rss_anon, 1ul << HUGE_ORDER);
+    mem_count_anon(1 << HUGE_ORDER);
+    return 0;
+}
+
+int huge_collapse(struct vm_area *a, uaddr_t start, uaddr_t end)
+{
+    uaddr_t first = ALIGN_UP(a->start, HUGE_SIZE), last = ALIGN_DOWN(a->end, HUGE_SIZE);
+    if (a->mapping || a->flags & (VM_NOHUGEPAGE | VM_SPECIAL) || a->mm->options & MM_NO_HUGE || first >= last)
+        return -EINVAL;
+    start = ALIGN_UP(start, HUGE_SIZE);
+    end = ALIGN_DOWN(end, HUGE_SIZE);
+    int err = start > end ? -EINVAL : 0;
+    for (; !err && start < end; start += HUGE_SIZE) {
+        pte_t *pmd = pmd_alloc(a->mm, start);
+        if (!pmd)
+            err = -ENOMEM;
+        else if (pte_is_table(*pmd))
+            err = collapse_table(a, pmd, start);
+        else if (!pte_is_huge(*pmd))
+            err = huge_fault(a, pmd);
+    }
+    return err;
 }

@@ -136,6 +136,9 @@ void zap_tables(struct gather *g, uaddr_t start, uaddr_t end, uaddr_t floor, uad
 bool huge_wanted(const struct vm_area *a, uaddr_t addr);
 int huge_fault(struct vm_area *a, pte_t *pmd); /* 0: mapped, or somebody else did; -ENOMEM: use small ones */
 int huge_split(struct mm *mm, pte_t *pmd, uaddr_t addr, u32 mem_flags); /* 0 also when it is not huge (any more) */
+/* MADV_COLLAPSE of the whole blocks in [start, end). mm.lock for writing. 0, -EINVAL (no area for it), -ENOMEM, -EAGAIN
+ * (a page has another user). */
+int huge_collapse(struct vm_area *a, uaddr_t start, uaddr_t end);
 int huge_split_at(struct mm *mm, uaddr_t addr); /* so that addr is no longer inside one. -ENOMEM */
 
 /* ---- area.c (mm.lock for writing unless said) ---- */
@@ -161,6 +164,11 @@ uaddr_t area_place_up(struct mm *mm, size_t len, uaddr_t low, uaddr_t high);
 void area_close_dead(struct vm_area *dead); /* no lock held */
 void areas_init(void);
 
+/* ---- label.c: names of anonymous memory, shared by areas ---- */
+struct area_label *label_get(struct area_label *l); /* NULL is none */
+void label_put(struct area_label *l);
+bool label_same(const struct area_label *a, const struct area_label *b);
+
 /* ---- account.c: limits and figures (mm.lock for writing) ---- */
 void account_pages(struct mm *mm, u32 vm_flags, s64 pages);
 bool account_fits(struct mm *mm, u32 vm_flags, u64 pages); /* RLIMIT_AS, RLIMIT_DATA */
@@ -172,6 +180,9 @@ bool account_lockable(const struct mm *mm, u64 pages, bool cap_lock); /* RLIMIT_
 /* Takes [start, end) out, splitting at the ends; areas go to *dead. -ENOMEM (then nothing changed but splits). */
 int unmap_locked(struct mm *mm, uaddr_t start, uaddr_t end, struct vm_area **dead);
 int place_locked(struct mm *mm, const struct vm_map_args *args, uaddr_t *out);
+/* The middle of mmap: *flags_out gets the area's flags; areas that had to go to *dead. For shared anonymous memory that is
+ * there already, args->mapping, the caller gives one reference, which goes with the area or with the failure. */
+int map_locked(struct mm *mm, struct vm_map_args *args, uaddr_t *out, u32 *flags_out, struct vm_area **dead);
 
 /* ---- lock.c ---- */
 enum populate_mode {

@@ -215,7 +215,7 @@ static int check_limits(struct mm *mm, const struct vm_map_args *args, u32 flags
 
 static bool is_plain(const struct vm_area *a, u32 flags)
 {
-    return a && a->flags == flags && !a->mapping && !a->name && !(flags & VM_SPECIAL);
+    return a && a->flags == flags && !a->mapping && !a->name && !a->label && !(flags & VM_SPECIAL);
 }
 
 /* Extends the area just below or above when the new range continues it: the commonest case of mmap and brk. */
@@ -271,7 +271,7 @@ static int install(struct mm *mm, struct vm_area *a, struct vm_area **dead)
     return 0;
 }
 
-static int map_locked(struct mm *mm, struct vm_map_args *args, uaddr_t *out, u32 *flags_out, struct vm_area **dead)
+int map_locked(struct mm *mm, struct vm_map_args *args, uaddr_t *out, u32 *flags_out, struct vm_area **dead)
 {
     int err = place_locked(mm, args, out);
     if (err)
@@ -284,6 +284,8 @@ static int map_locked(struct mm *mm, struct vm_map_args *args, uaddr_t *out, u32
         err = check_type(args);
     if (err)
         return err;
+    if (mm->options & MM_MDWE && (flags & (VM_WRITE | VM_EXEC)) == (VM_WRITE | VM_EXEC))
+        return -EACCES;
     err = check_limits(mm, args, flags, at, pages);
     if (err)
         return err;
@@ -355,6 +357,13 @@ int vm_map_check(struct mm *mm, const struct vm_map_args *args)
     return err ? err : check_file_type(args->flags);
 }
 
+/* As a shift: the default, 2 MiB, 1 GiB. */
+static bool huge_size_known(u32 flags)
+{
+    u32 shift = flags >> MAP_HUGE_SHIFT & MAP_HUGE_MASK;
+    return shift == 0 || shift == 21 || shift == 30;
+}
+
 int vm_map(struct mm *mm, const struct vm_map_args *given, uaddr_t *out)
 {
     struct vm_map_args args = *given;
@@ -363,7 +372,7 @@ int vm_map(struct mm *mm, const struct vm_map_args *given, uaddr_t *out)
     if (err)
         return err;
     if (args.flags & MAP_HUGETLB)
-        return args.mapping ? -EINVAL : -ENOMEM; /* no pool of huge pages */
+        return args.mapping || !huge_size_known(args.flags) ? -EINVAL : -ENOMEM; /* no pool of huge pages */
     struct vm_area *dead = NULL;
     u32 flags = 0;
     err = rwsem_write_lock_killable(&mm->lock);

@@ -40,6 +40,12 @@ struct mm *mm_create(void)
     return mm;
 }
 
+u32 vm_inherited_options(const struct mm *mm, bool fork)
+{
+    u32 o = READ_ONCE(mm->options);
+    return fork && o & MM_MDWE_MINE ? o & ~(MM_MDWE | MM_MDWE_MINE) : o;
+}
+
 /* ---- who has it loaded: interrupts off ------------------------------------------------------------------------ */
 
 static void load(struct mm *next)

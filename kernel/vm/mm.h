@@ -53,14 +53,21 @@ struct vm_area {
     struct rb_node map_node; /* mapping.areas (mapping.lock) */
     u64 map_subtree_last;    /* (mapping.lock) augmented */
     const struct vm_area_ops *ops;
-    struct file *file;   /* opaque here */
-    const char *name;    /* "[vdso]" etc. when no file; see vm_area_name() */
-    uaddr_t subtree_gap; /* augmented: largest gap below, for placing */
+    struct file *file;        /* opaque here */
+    const char *name;         /* "[vdso]" etc. when no file; see vm_area_name() */
+    struct area_label *label; /* PR_SET_VMA_ANON_NAME; NULL: none (vm/label.c) */
+    uaddr_t subtree_gap;      /* augmented: largest gap below, for placing */
     uaddr_t prev_end;
     bool has_anon;             /* may hold anonymous pages; set under mm.lock for reading, never cleared */
     struct vm_area *next_dead; /* detached, to be closed once mm.lock is released */
     struct vm_area *twin;      /* fork: the copy (mm.lock for writing) */
 };
+
+/* mm.options: what prctl(2) says of a whole address space. Children and executed programs inherit them. */
+#define MM_NO_HUGE 1u   /* PR_SET_THP_DISABLE */
+#define MM_MDWE 2u      /* PR_SET_MDWE: nothing writable and executable, and nothing becomes executable */
+#define MM_MDWE_MINE 4u /* PR_MDWE_NO_INHERIT: children do not inherit that */
+#define MM_MERGE 8u     /* PR_SET_MEMORY_MERGE: told back; nothing is merged */
 
 enum rss_kind { RSS_ANON, RSS_FILE, RSS_SHMEM, RSS_KINDS };
 
@@ -94,6 +101,7 @@ struct mm {
     u64 rlim_as, rlim_data, rlim_stack, rlim_memlock;
     bool oom_victim;
     u32 dumpable;
+    u32 options; /* MM_*; changed by its own threads, atomically */
 };
 
 struct mm *mm_create(void); /* empty, users 1; NULL: no memory */
@@ -131,6 +139,11 @@ int vm_map_check(struct mm *mm, const struct vm_map_args *args);
 int vm_map(struct mm *mm, const struct vm_map_args *given, uaddr_t *out);
 int vm_unmap(struct mm *mm, uaddr_t addr, size_t len);
 int vm_protect(struct mm *mm, uaddr_t addr, size_t len, u32 prot);
+/* remap_file_pages(2): a shared area, or a part of it, shows other pages of its object. */
+int vm_rearrange(struct mm *mm, uaddr_t addr, size_t len, u32 prot, u64 pgoff, u32 flags);
+/* Names anonymous memory for /proc/pid/maps; text NULL: takes the name away. -ENOMEM: a hole, or no memory; -EBADF: a file. */
+int vm_set_label(struct mm *mm, uaddr_t addr, size_t len, const char *text);
+u32 vm_inherited_options(const struct mm *mm, bool fork);
 int vm_remap(struct mm *mm, uaddr_t old, size_t old_len, size_t new_len, u32 flags, uaddr_t new_addr, bool cap_lock,
              uaddr_t *out);
 int vm_brk(struct mm *mm, uaddr_t brk, bool cap_lock, uaddr_t *out); /* *out: the break as it is then; never fails */
@@ -142,7 +155,8 @@ int vm_unlock(struct mm *mm, uaddr_t addr, size_t len);
 int vm_incore(struct mm *mm, uaddr_t addr, size_t len, uaddr_t vec);
 struct vm_area *vm_find(struct mm *mm, uaddr_t addr); /* first area with end > addr (mm.lock) */
 struct vm_area *vm_next(struct vm_area *a);
-const char *vm_area_name(const struct vm_area *a); /* "[heap]", "[stack]", its name, or NULL (mm.lock) */
+const char *vm_area_name(const struct vm_area *a);  /* "[heap]", "[stack]", its name, or NULL (mm.lock) */
+const char *vm_area_label(const struct vm_area *a); /* its own name of anonymous memory, or NULL (mm.lock) */
 /* Grows a GROWSDOWN area down to addr (exec's argument pages, faults). -ENOMEM (mm.lock for writing). */
 int vm_expand_stack(struct vm_area *a, uaddr_t addr);
 

@@ -126,6 +126,12 @@ static int protect_area(struct vm_area *a, u32 rights, struct vm_area **dead, st
     return 0;
 }
 
+/* What PR_SET_MDWE refuses. */
+static bool gains_exec(const struct vm_area *a, u32 rights)
+{
+    return a->mm->options & MM_MDWE && rights & VM_EXEC && (rights & VM_WRITE || !(a->flags & VM_EXEC));
+}
+
 static int protect_range(struct mm *mm, uaddr_t start, uaddr_t end, u32 rights, struct vm_area **dead)
 {
     uaddr_t at = start;
@@ -135,7 +141,7 @@ static int protect_range(struct mm *mm, uaddr_t start, uaddr_t end, u32 rights, 
             return -ENOMEM;
         uaddr_t stop = MIN(a->end, end);
         if ((a->flags & VM_ACCESS) != rights) {
-            if (rights & ~(a->flags >> 4) & VM_ACCESS)
+            if (rights & ~(a->flags >> 4) & VM_ACCESS || gains_exec(a, rights))
                 return -EACCES;
             int err = area_split_around(mm, at, stop);
             if (!err)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * mremap. Growing in place where the room is free; else a copy of the area at a new place takes over the page-table
+ * mremap, and remap_file_pages, which is a mmap of what an area maps already. Growing in place where the room is free; else a copy of the area at a new place takes over the page-table
  * entries: whole tables when both places are aligned to 2 MiB, entry by entry otherwise. Tables for the destination are made first,
  * so that the move itself, under mapping.lock (truncate must find every entry in one of the two places), cannot fail.
  */
@@ -290,5 +290,59 @@ int vm_remap(struct mm *mm, uaddr_t old, size_t old_len, size_t new_len, u32 fla
     *out = r.new;
     if (!err && r.populate)
         vm_populate(mm, r.new + r.old_len, r.new + r.new_len, POPULATE_MAP);
+    return err;
+}
+
+/* ---- remap_file_pages ---------------------------------------------------------------------------------------- */
+
+/* The area at start, if the range has no hole and one object, alike throughout. */
+static struct vm_area *one_object(struct mm *mm, uaddr_t start, uaddr_t end)
+{
+    struct vm_area *first = area_at(mm, start), *a = first;
+    if (!a || (a->flags & (VM_SHARED | VM_MAYWRITE)) != (VM_SHARED | VM_MAYWRITE) || a->flags & VM_SPECIAL)
+        return NULL;
+    while (a->end < end) {
+        struct vm_area *next = vm_next(a);
+        if (!next || next->start != a->end || next->mapping != a->mapping || next->flags != a->flags)
+            return NULL;
+        a = next;
+    }
+    return first;
+}
+
+int vm_rearrange(struct mm *mm, uaddr_t addr, size_t len, u32 prot, u64 pgoff, u32 flags)
+{
+    addr = ALIGN_DOWN(addr, PAGE_SIZE);
+    len = ALIGN_DOWN(len, PAGE_SIZE);
+    if (prot || addr + len <= addr || pgoff + (len >> PAGE_SHIFT) < pgoff)
+        return -EINVAL;
+    struct vm_area *dead = NULL;
+    int err = rwsem_write_lock_killable(&mm->lock);
+    if (err)
+        return err;
+    u32 got = 0;
+    struct vm_area *a = one_object(mm, addr, addr + len);
+    err = -EINVAL;
+    if (a) {
+        struct vm_map_args args = {
+            .addr = addr,
+            .len = len,
+            .prot = a->flags & VM_ACCESS,
+            .flags = MAP_SHARED | MAP_FIXED | (a->flags & VM_LOCKED ? MAP_LOCKED : 0),
+            .mapping = a->mapping,
+            .pgoff = pgoff,
+            .may = a->flags & (VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC),
+            .ops = a->ops,
+            .file = a->file,
+            .cap_lock = true, /* as much is locked as before */
+        };
+        if (mapping_is_shm(a->mapping))
+            a->ops->open(a);
+        err = map_locked(mm, &args, &addr, &got, &dead);
+    }
+    rwsem_write_unlock(&mm->lock);
+    area_close_dead(dead);
+    if (!err && (got & VM_LOCKED || !(flags & MAP_NONBLOCK)))
+        vm_populate(mm, addr, addr + len, POPULATE_MAP);
     return err;
 }

@@ -35,6 +35,17 @@ static inline long opaque(long n)
     return n;
 }
 
+/* In a child: the call fails with this errno. */
+#define FAILS(expr, code) (errno = 0, (long)(expr) == -1 && errno == (code))
+
+/* A fact: the call gives `want` as its errno, or succeeds when it is 0. */
+#define GIVES(expr, want, name)                                                               \
+    do {                                                                                      \
+        errno = 0;                                                                            \
+        int tap_err_ = (long)(expr) == -1 ? errno : 0;                                        \
+        tap_line(tap_err_ == (want), name, __FILE__, __LINE__, #expr " -> " #want, tap_err_); \
+    } while (0)
+
 /* A new or emptied file with these bytes; mode 0644 whatever the umask was. */
 static inline void put_file(const char *path, const void *data, size_t len)
 {
