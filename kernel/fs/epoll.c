@@ -19,6 +19,7 @@
  *                  number of ways up must not race with another
  */
 #include "fs/epoll_nest.h"
+#include "fs/file.h"
 
 #include "abi/errno.h"
 #include "abi/fcntl.h"
@@ -37,6 +38,7 @@ struct epoll_entry { /* an item on one wait queue */
 
 static SLAB_CACHE(item_cache, "epoll_item", struct epoll_item);
 static SLAB_CACHE(entry_cache, "epoll_entry", struct epoll_entry);
+u64 epoll_max_watches = INT64_MAX;
 struct spinlock epoll_links_lock = SPINLOCK_INIT(LOCK_EPOLL_LINKS);
 static const struct file_ops epoll_file_ops;
 
@@ -47,8 +49,11 @@ bool file_is_epoll(const struct file *f)
 
 static void epoll_put(struct epoll *ep)
 {
-    if (ref_put(&ep->refs))
-        kfree(ep);
+    if (!ref_put(&ep->refs))
+        return;
+    if (ep->user)
+        user_files_put(ep->user);
+    kfree(ep);
 }
 
 /* ---- the tree (lock) ---- */
@@ -160,6 +165,12 @@ static void unqueue(struct epoll_item *item)
     }
 }
 
+static void uncount_watch(struct epoll *ep)
+{
+    if (ep->user)
+        __atomic_fetch_sub(&ep->user->epoll_watches, 1, __ATOMIC_RELAXED);
+}
+
 static void remove_item(struct epoll_item *item)
 {
     struct epoll *ep = item->ep;
@@ -172,15 +183,31 @@ static void remove_item(struct epoll_item *item)
     list_del(&item->file_link);
     spin_unlock(&epoll_links_lock);
     slab_free(&item_cache, item);
+    uncount_watch(ep);
+}
+
+/* One more watch of the user who made the epoll. */
+static bool count_watch(struct epoll *ep)
+{
+    u64 *n = ep->user ? &ep->user->epoll_watches : NULL;
+    u64 was = n ? __atomic_fetch_add(n, 1, __ATOMIC_RELAXED) : 0;
+    if (!n || was < READ_ONCE(epoll_max_watches))
+        return true;
+    __atomic_fetch_sub(n, 1, __ATOMIC_RELAXED);
+    return false;
 }
 
 static int add_item(struct epoll *ep, struct file *f, u32 fd, const struct epoll_event_k *ev)
 {
     if (find(ep, f, fd))
         return -EEXIST;
+    if (!count_watch(ep))
+        return -ENOSPC;
     struct epoll_item *item = slab_alloc(&item_cache, MEM_ZERO);
-    if (!item)
+    if (!item) {
+        uncount_watch(ep);
         return -ENOMEM;
+    }
     item->ep = ep;
     item->file = f;
     item->fd = fd;
@@ -476,7 +503,7 @@ int epoll_create_file(u32 flags, struct file **out)
     if (err)
         kfree(ep);
     else
-        ep->file = *out;
+        ep->file = *out, ep->user = user_files_get ? user_files_get() : NULL;
     return err;
 }
 

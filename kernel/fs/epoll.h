@@ -9,6 +9,7 @@ struct epoll_event_k {
     u32 events;
     u64 data;
 };
+extern u64 epoll_max_watches; /* of a user: /proc/sys/fs/epoll/max_user_watches, which proc/ sets */
 int epoll_create_file(u32 flags, struct file **out);
 int epoll_control(struct file *ep, int op, struct file *f, u32 fd, const struct epoll_event_k *ev);
 /* Up to max events (struct epoll_event) to `to`; deadline as sleep_until. Count, -EINTR, -EFAULT. */

@@ -16,6 +16,7 @@ struct epoll {
     struct waitq wait;      /* epoll_wait */
     struct waitq poll_wait; /* who polls the epoll itself */
     struct file *file;
+    struct user_files *user;          /* who made it, and pays for its items; NULL: nobody counts */
     u64 checked;                      /* (nest_lock) number of the check for loops that looked at it last, ... */
     int checked_level, checked_depth; /* ... from where, and what it found */
 };

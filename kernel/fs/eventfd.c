@@ -17,7 +17,9 @@ struct eventfd {
     struct waitq wait;
     u64 count; /* (wait.lock) */
     bool semaphore;
+    int id; /* for /proc/PID/fdinfo: which descriptors are the same one */
 };
+static u32 next_id;
 
 /* Takes the counter's value for a read; 0: nothing. */
 static u64 take(struct eventfd *e)
@@ -100,7 +102,8 @@ static void eventfd_release(struct file *f)
 static void eventfd_fdinfo(struct file *f, char *buf, size_t size)
 {
     const struct eventfd *e = f->private;
-    snprintf(buf, size, "eventfd-count: %16llx\neventfd-semaphore: %d\n", (unsigned long long)e->count, e->semaphore);
+    snprintf(buf, size, "eventfd-count: %16llx\neventfd-id: %d\neventfd-semaphore: %d\n", (unsigned long long)e->count,
+             e->id, e->semaphore);
 }
 
 static const struct file_ops eventfd_ops = {
@@ -136,6 +139,7 @@ int eventfd_create(u32 count, u32 flags, struct file **out)
     waitq_init(&e->wait);
     e->count = count;
     e->semaphore = flags & EFD_SEMAPHORE;
+    e->id = (int)(__atomic_fetch_add(&next_id, 1, __ATOMIC_RELAXED) & INT32_MAX);
     int err = file_open_anon("anon_inode:[eventfd]", &eventfd_ops, e, O_RDWR | (flags & O_NONBLOCK), out);
     if (err)
         kfree(e);

@@ -36,6 +36,9 @@ static struct {
 static atomic64_t live_files;
 u64 file_max = ~0ull >> 1; /* until proc/ knows better */
 bool (*file_max_exempt)(void);
+struct user_files *(*user_files_get)(void);
+void (*user_files_put)(struct user_files *u);
+bool (*user_files_capable)(u32 cap);
 
 static void count(s64 n)
 {

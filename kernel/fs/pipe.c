@@ -15,6 +15,7 @@
  */
 #include "fs/pipe_ring.h"
 
+#include "abi/prctl.h"
 #include "abi/errno.h"
 #include "abi/fcntl.h"
 #include "abi/ioctl.h"
@@ -22,6 +23,7 @@
 #include "abi/stat.h"
 #include "arch/usercopy.h"
 #include "fs/mount.h"
+#include "fs/file.h"
 #include "mem/slab.h"
 
 #include <linux/eventpoll.h>
@@ -29,6 +31,7 @@
 static SLAB_CACHE(pipe_cache, "pipe", struct pipe);
 static struct spinlock pipes_lock = SPINLOCK_INIT(LOCK_LRU);
 static struct list all_pipes = LIST_INIT(all_pipes);
+u64 pipe_max_size = 1048576, pipe_pages_soft = 16384, pipe_pages_hard;
 
 u64 pipes_shrink(u64 want)
 {
@@ -302,6 +305,46 @@ static long pipe_ioctl(struct file *f, u32 cmd, u64 arg)
 
 /* ---- life ------------------------------------------------------------------------------------------------------------ */
 
+/* The pipe may take so many pages: what its user's may, in all. */
+static u64 account(struct pipe *p, u32 pages)
+{
+    u64 more = (u64)pages - p->accounted;
+    p->accounted = pages;
+    return p->user ? __atomic_add_fetch(&p->user->pipe_pages, more, __ATOMIC_RELAXED) : 0;
+}
+
+static bool is_limited(void)
+{
+    return user_files_capable && !user_files_capable(CAP_SYS_RESOURCE) && !user_files_capable(CAP_SYS_ADMIN);
+}
+
+static bool exceeds(u64 total, const u64 *limit)
+{
+    u64 most = READ_ONCE(*limit);
+    return most && total > most;
+}
+
+/* How large a new pipe is; 0: its user may have no more. */
+static u32 first_size(struct pipe *p)
+{
+    u32 size = PIPE_DEFAULT_SIZE;
+    if (size > pipe_max_size && user_files_capable && !user_files_capable(CAP_SYS_RESOURCE))
+        size = (u32)pipe_max_size;
+    u64 total = account(p, size >> PAGE_SHIFT);
+    if (exceeds(total, &pipe_pages_soft) && is_limited()) {
+        size = PIPE_SMALL_SIZE;
+        total = account(p, size >> PAGE_SHIFT);
+    }
+    return exceeds(total, &pipe_pages_hard) && is_limited() ? 0 : size;
+}
+
+static void disown(struct pipe *p)
+{
+    account(p, 0);
+    if (p->user)
+        user_files_put(p->user);
+}
+
 struct pipe *pipe_alloc(void)
 {
     struct pipe *p = slab_alloc(&pipe_cache, MEM_WAIT);
@@ -309,9 +352,11 @@ struct pipe *pipe_alloc(void)
     if (!p)
         return NULL;
     __builtin_memset(p, 0, sizeof(*p));
-    p->size = PIPE_DEFAULT_SIZE;
-    p->pages = kcalloc(p->size >> PAGE_SHIFT, sizeof(*p->pages), MEM_WAIT);
+    p->user = user_files_get ? user_files_get() : NULL;
+    p->size = first_size(p);
+    p->pages = p->size ? kcalloc(p->size >> PAGE_SHIFT, sizeof(*p->pages), MEM_WAIT) : NULL;
     if (!p->pages) {
+        disown(p);
         slab_free(&pipe_cache, p);
         return NULL;
     }
@@ -331,6 +376,7 @@ void pipe_free(struct pipe *p)
     spin_unlock(&pipes_lock);
     pipe_drop_pages(p, 0);
     kfree(p->pages);
+    disown(p);
     slab_free(&pipe_cache, p);
 }
 
@@ -378,7 +424,7 @@ int pipe_create(u32 flags, struct file **read_end, struct file **write_end)
     struct pipe *p = pipe_alloc();
 
     if (!p)
-        return -ENOMEM;
+        return -ENFILE;
     p->packets = flags & O_DIRECT;
     p->readers = p->writers = p->write_opens = 1;
     p->files = 2;
@@ -439,6 +485,19 @@ static int resize(struct pipe *p, u32 size)
     return 0;
 }
 
+/* To another size, which counts before it is there. (lock) */
+static int resize_accounted(struct pipe *p, u32 want)
+{
+    u32 before = p->accounted;
+    u64 total = account(p, want >> PAGE_SHIFT);
+    bool refused =
+        want > p->size && (exceeds(total, &pipe_pages_soft) || exceeds(total, &pipe_pages_hard)) && is_limited();
+    int err = refused ? -EPERM : want == p->size ? 0 : resize(p, want);
+    if (err)
+        account(p, before);
+    return err;
+}
+
 int pipe_set_size(struct file *f, u64 size, bool unlimited)
 {
     struct pipe *p = f->private;
@@ -446,14 +505,12 @@ int pipe_set_size(struct file *f, u64 size, bool unlimited)
 
     if (!file_is_pipe(f))
         return -EBADF;
-    if (!size || size > 1u << 31)
+    if (size > 1u << 31)
         return -EINVAL;
     while (want < size)
         want *= 2;
-    if (want > PIPE_MAX_SIZE && !unlimited)
-        return -EPERM;
     mutex_lock(&p->lock);
-    int err = want == p->size ? 0 : resize(p, want);
+    int err = want > p->size && want > pipe_max_size && !unlimited ? -EPERM : resize_accounted(p, want);
     mutex_unlock(&p->lock);
     if (!err)
         waitq_wake_poll(&p->write_wait, EPOLLOUT | EPOLLWRNORM);

@@ -6,7 +6,10 @@
 #include "fs/vfs.h"
 
 #define PIPE_DEFAULT_SIZE 65536u
-#define PIPE_MAX_SIZE 1048576u
+#define PIPE_SMALL_SIZE 8192u /* of a user's new pipes when they have taken a lot */
+
+/* /proc/sys/fs: pipe-max-size, and pipe-user-pages-soft and -hard (0: none), which privileged users may exceed. */
+extern u64 pipe_max_size, pipe_pages_soft, pipe_pages_hard;
 
 int pipe_create(u32 flags, struct file **read_end, struct file **write_end); /* O_CLOEXEC is the caller's */
 bool file_is_pipe(const struct file *f);

@@ -20,9 +20,11 @@ struct pipe {
     u32 read_opens, write_opens; /* ever: open(2) of a FIFO waits for a change */
     u32 files;                   /* (FIFOs: inode.lock) the last one frees */
     bool packets;
-    bool taken;          /* see pipe_take */
-    struct page **pages; /* size / PAGE_SIZE; NULL until used */
-    struct list link;    /* all_pipes */
+    bool taken;              /* see pipe_take */
+    struct page **pages;     /* size / PAGE_SIZE; NULL until used */
+    struct list link;        /* all_pipes */
+    struct user_files *user; /* who made it; NULL: nobody counts */
+    u32 accounted;           /* (lock) pages of it that count for the user */
 };
 
 static inline u32 used(const struct pipe *p)

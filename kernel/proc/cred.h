@@ -8,6 +8,7 @@
 #define PROC_CRED_H
 
 #include "abi/prctl.h"
+#include "fs/file.h"
 #include "fs/vfs.h"
 #include "sched/thread.h"
 #include "sched/timer.h"
@@ -19,7 +20,9 @@ struct user {
     atomic_t threads;        /* RLIMIT_NPROC */
     atomic_t sigpending;     /* RLIMIT_SIGPENDING */
     atomic64_t mqueue_bytes; /* RLIMIT_MSGQUEUE */
-    struct user *next;       /* hash chain (user.c: users_lock) */
+    u64 locked_pages;        /* RLIMIT_MEMLOCK: of System V segments (atomic) */
+    struct user_files files;
+    struct user *next; /* hash chain (user.c: users_lock) */
 };
 struct user *user_find(u32 uid); /* reference, made when absent; NULL: no memory */
 static inline struct user *user_get(struct user *u)
@@ -28,6 +31,7 @@ static inline struct user *user_get(struct user *u)
     return u;
 }
 void user_put(struct user *u);
+void user_init(void); /* fs/ counts by the user from now on */
 
 struct group_list {
     refcount_t refs;

@@ -437,6 +437,7 @@ void proc_init(void)
     futex_init();
     itimer_module_init();
     ntp_init();
+    user_init();
     sched_fatal_signal_pending = signal_pending_fatal;
     vm_oom_kill = oom_kill;
     vdso_init();

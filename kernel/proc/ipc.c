@@ -254,7 +254,7 @@ static int show_limit(struct seq_buf *s, void *arg)
     return 0;
 }
 
-static ssize_t write_limit(const char *text, size_t n, void *arg)
+ssize_t ipc_write_limit(const char *text, size_t n, void *arg)
 {
     const struct ipc_limit *l = arg;
     u64 v = 0;
@@ -271,5 +271,5 @@ static ssize_t write_limit(const char *text, size_t n, void *arg)
 
 void ipc_register_limit(const char *path, const struct ipc_limit *limit)
 {
-    proc_register(path, 0644, show_limit, write_limit, (void *)(unsigned long)limit);
+    proc_register(path, 0644, show_limit, ipc_write_limit, (void *)(unsigned long)limit);
 }

@@ -92,6 +92,7 @@ int ipc_wait(struct ipc_ids *ids, struct ipc_waiter *w, ns_t deadline);
 struct ipc_limit {
     u64 *value, min, max;
 };
+ssize_t ipc_write_limit(const char *text, size_t n, void *arg); /* arg: the limit */
 void ipc_register_limit(const char *path, const struct ipc_limit *limit);
 void shm_init(void); /* their files in /proc */
 void sem_init(void);

@@ -8,7 +8,9 @@
 #include "arch/clock.h"
 #include "arch/irq.h"
 #include "drivers/random.h"
+#include "fs/epoll.h"
 #include "fs/file.h"
+#include "fs/pipe.h"
 #include "fs/procfs.h"
 #include "fs/seq.h"
 #include "lib/printf.h"
@@ -313,7 +315,30 @@ static int show_file_nr(struct seq_buf *s, void *arg)
     return 0;
 }
 
-/* Limits of the whole machine; how many files is Linux's guess from the size of memory. */
+#define LINUX_WATCH 184u /* bytes that Linux takes an epoll's watch to need: four percent of memory may be watches */
+
+static int show_u64(struct seq_buf *s, void *arg)
+{
+    seq_printf(s, "%lu\n", READ_ONCE(*(u64 *)arg));
+    return 0;
+}
+
+/* A power of two, of pages. */
+static ssize_t write_pipe_max(const char *text, size_t n, void *arg)
+{
+    u64 v, size = PAGE_SIZE;
+    struct ipc_limit l = {&v, 0, 1ul << 31};
+    (void)arg;
+    ssize_t done = ipc_write_limit(text, n, &l);
+    while (done > 0 && size < v)
+        size *= 2;
+    if (done > 0)
+        WRITE_ONCE(pipe_max_size, size);
+    return done;
+}
+
+/* Limits of the whole machine, and of users; how many there are of files and watches is Linux's guess from the size of
+ * memory. */
 static void register_limits(void)
 {
     static const struct {
@@ -323,8 +348,13 @@ static void register_limits(void)
         {"sys/kernel/pid_max", {&pid_limit, PID_RESERVED + 1, PID_MAX}},
         {"sys/kernel/threads-max", {&threads_max, 20, PID_MAX}},
         {"sys/fs/file-max", {&file_max, 0, INT64_MAX}},
+        {"sys/fs/epoll/max_user_watches", {&epoll_max_watches, 0, INT64_MAX}},
+        {"sys/fs/pipe-user-pages-soft", {&pipe_pages_soft, 0, INT64_MAX}},
+        {"sys/fs/pipe-user-pages-hard", {&pipe_pages_hard, 0, INT64_MAX}},
     };
     file_max = MAX(mem_total_pages() * (PAGE_SIZE / 1024) / 10, 8192ul);
+    epoll_max_watches = mem_total_pages() / 25 * PAGE_SIZE / LINUX_WATCH;
+    proc_register("sys/fs/pipe-max-size", 0644, show_u64, write_pipe_max, &pipe_max_size);
     file_max_exempt = may_exceed_file_max;
     for (u32 i = 0; i < ARRAY_SIZE(limits); i++)
         ipc_register_limit(limits[i].path, &limits[i].limit);

@@ -27,6 +27,7 @@ struct segment {
     atomic64_t attached; /* areas, and calls of shmat under way */
     s64 atime, dtime;
     s32 creator, last;
+    struct user *locker; /* whose RLIMIT_MEMLOCK it counts against; NULL: not locked */
 };
 #define S_IRUGO_ 0444u
 #define S_IWUGO_ 0222u
@@ -117,9 +118,34 @@ int shm_get(s32 key, u64 size, u32 flags)
     return ipc_get(&ids, key, flags, check_size, make, size);
 }
 
+/* Locked memory counts by user, apart from what the user's processes lock. (ids.lock) */
+static int lock_pages(struct segment *s)
+{
+    struct user *u = current_cred()->user;
+    if (s->locker)
+        return 0;
+    u64 total = __atomic_add_fetch(&u->locked_pages, pages_of(s), __ATOMIC_RELAXED);
+    if (total > rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT && !capable(CAP_IPC_LOCK)) {
+        __atomic_fetch_sub(&u->locked_pages, pages_of(s), __ATOMIC_RELAXED);
+        return -ENOMEM;
+    }
+    s->locker = user_get(u);
+    return 0;
+}
+
+static void unlock_pages(struct segment *s)
+{
+    if (!s->locker)
+        return;
+    __atomic_fetch_sub(&s->locker->locked_pages, pages_of(s), __ATOMIC_RELAXED);
+    user_put(s->locker);
+    s->locker = NULL;
+}
+
 /* ids.lock */
 static void destroy(struct segment *s)
 {
+    unlock_pages(s);
     total_pages -= pages_of(s);
     ipc_remove(&ids, &s->ipc);
     file_put(s->file);
@@ -313,6 +339,10 @@ int shm_lock(int id, bool on)
     int err = ipc_find(&ids, id, 0, &o);
     if (!err && !capable(CAP_IPC_LOCK) && (!ipc_is_owner(o) || (on && !rlimit(RLIMIT_MEMLOCK))))
         err = -EPERM;
+    if (!err && on)
+        err = lock_pages(segment_of(o));
+    else if (!err)
+        unlock_pages(segment_of(o));
     if (!err)
         o->mode = on ? o->mode | SHM_LOCKED : o->mode & ~(u32)SHM_LOCKED; /* nothing is paged out as it is */
     mutex_unlock(&ids.lock);

@@ -78,3 +78,25 @@ void user_put(struct user *u)
     if (last)
         kfree(u);
 }
+
+static struct user_files *get_files(void)
+{
+    return &user_get(current_cred()->user)->files;
+}
+
+static void put_files(struct user_files *f)
+{
+    user_put(container_of(f, struct user, files));
+}
+
+static bool has_capability(u32 cap)
+{
+    return capable((int)cap);
+}
+
+void user_init(void)
+{
+    user_files_capable = has_capability;
+    user_files_get = get_files;
+    user_files_put = put_files;
+}
