@@ -146,28 +146,22 @@ static void fill_ring(struct aio_ctx *ctx)
     };
 }
 
-static bool id_is_taken(const struct mm *mm, u32 id)
-{
-    struct aio_ctx *c;
-    list_for_each (c, &mm->aio, link) {
-        if (c->id == id)
-            return true;
-    }
-    return false;
-}
-
-/* Into the calling process's list, with the lowest free number. */
+/* Into the calling process's list, which is in the order of the numbers, with the lowest free one. */
 static int enlist(struct aio_ctx *ctx)
 {
+    struct aio_ctx *c;
     int err = 0;
     spin_lock(&contexts_lock);
     if (aio_nr + ctx->asked > aio_max_nr) {
         err = -EAGAIN;
     } else {
         aio_nr += ctx->asked;
-        while (id_is_taken(ctx->mm, ctx->id))
+        list_for_each (c, &ctx->mm->aio, link) {
+            if (c->id != ctx->id)
+                break;
             ctx->id++;
-        list_add_tail(&ctx->mm->aio, &ctx->link);
+        }
+        list_add_tail(&c->link, &ctx->link); /* before it, or at the end */
     }
     spin_unlock(&contexts_lock);
     return err;

@@ -625,6 +625,17 @@ static void racing(void)
     close(p[0]), close(p[1]), close(fds[0]), close(fds[1]);
 }
 
+/* Their numbers are looked for when they are made: that is to take no longer the more there are, or hardly. */
+static void thousands(void)
+{
+    CHECK_CHILD("thousands of contexts, numbered in turn", {
+        for (unsigned i = 0; i < 5000; i++) {
+            aio_context_t c = 0;
+            REQ(SETUP(1, &c) == 0 && ((struct ring *)c)->id == i);
+        }
+    });
+}
+
 int main(int argc, char **argv)
 {
     (void)argv;
@@ -641,5 +652,6 @@ int main(int argc, char **argv)
     ends();
     waiting();
     racing();
+    thousands();
     return tap_end();
 }
