@@ -117,4 +117,8 @@ _Static_assert(sizeof(struct cmsghdr) == 16, "cmsghdr");
 _Static_assert(sizeof(struct sockaddr_storage) == 128, "sockaddr_storage");
 _Static_assert(sizeof(struct linger) == 8 && sizeof(struct ucred) == 12, "linger, ucred");
 
+#ifndef SO_PEERPIDFD /* since 6.5 */
+#define SO_PEERPIDFD 77
+#endif
+
 #endif

@@ -172,8 +172,7 @@ static void put_cred(struct out *o, struct ucred *c)
     advance(o, len - sizeof(struct cmsghdr));
 }
 
-/* A descriptor for f at the user's `slot`. */
-static int install(struct file *f, uaddr_t slot, bool cloexec)
+int sock_install_file(struct file *f, uaddr_t slot, bool cloexec)
 {
     struct fdtable *t = current_thread()->files;
     int fd = fd_reserve(t, 0, sock_caller->nofile(), cloexec);
@@ -196,7 +195,7 @@ static void put_rights(struct out *o, const struct rights *r)
     uaddr_t slots = o->area + o->used + sizeof(struct cmsghdr);
     bool cloexec = o->m->flags & MSG_CMSG_CLOEXEC;
 
-    while (i < MIN(most, r->count) && install(r->files[i], slots + i * sizeof(int), cloexec) == 0)
+    while (i < MIN(most, r->count) && sock_install_file(r->files[i], slots + i * sizeof(int), cloexec) == 0)
         i++;
     if (i && put_header(o, CMSG_LEN(i * sizeof(int)), SCM_RIGHTS))
         advance(o, i * sizeof(int));

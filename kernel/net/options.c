@@ -26,6 +26,7 @@ struct sock_peer *sock_peer_of_caller(void)
         return NULL;
     ref_init(&p->refs);
     sock_caller->ids(&real, &p->cred);
+    p->pid = sock_caller->pid();
     p->ngroups = c->ngroups;
     if (c->ngroups)
         __builtin_memcpy(p->groups, c->groups, c->ngroups * sizeof(u32));
@@ -60,8 +61,11 @@ struct sock_peer *sock_peer_of(struct socket *s)
 
 void sock_peer_put(struct sock_peer *p)
 {
-    if (p && ref_put(&p->refs))
-        kfree(p);
+    if (!p || !ref_put(&p->refs))
+        return;
+    if (p->pid)
+        sock_caller->pid_put(p->pid);
+    kfree(p);
 }
 
 /* ---- booleans -------------------------------------------------------------------------------------------------------- */
@@ -316,6 +320,25 @@ static int get_peer_cred(struct socket *s, uaddr_t value, uaddr_t len)
     return sock_put_option(value, len, &cred, sizeof(cred));
 }
 
+/* Room that is too small for the descriptor is told so: nothing is installed that cannot be named. */
+static int get_peer_pidfd(struct socket *s, uaddr_t value, uaddr_t len)
+{
+    struct sock_peer *p = sock_peer_of(s);
+    struct file *f;
+    u32 room;
+    int err = p && p->pid ? sock_caller->pidfd(p->pid, &f) : -ENODATA;
+
+    sock_peer_put(p);
+    if (err)
+        return err;
+    if (get_user_u32(&room, len) || put_user_u32(len, MIN(room, (u32)sizeof(int))))
+        err = -EFAULT;
+    else
+        err = room < sizeof(int) ? -EINVAL : sock_install_file(f, value, true);
+    file_put(f);
+    return err;
+}
+
 static int get_peer_name(struct socket *s, uaddr_t value, uaddr_t len)
 {
     struct sockaddr_storage addr;
@@ -399,6 +422,8 @@ static int get_socket(struct socket *s, int name, uaddr_t value, uaddr_t len)
         return get_peer_cred(s, value, len);
     case SO_PEERGROUPS:
         return get_peer_groups(s, value, len);
+    case SO_PEERPIDFD:
+        return get_peer_pidfd(s, value, len);
     case SO_PEERNAME:
         return get_peer_name(s, value, len);
     case SO_COOKIE:

@@ -70,10 +70,13 @@ struct sock_ops {
     void (*free)(struct socket *s);    /* the last reference */
 };
 
-/* Who is at the other end, for SO_PEERCRED and SO_PEERGROUPS. */
+struct pid;
+
+/* Who is at the other end, for SO_PEERCRED, SO_PEERGROUPS and SO_PEERPIDFD. */
 struct sock_peer {
     refcount_t refs;
     struct ucred cred;
+    struct pid *pid; /* of cred.pid, whose number may be another's by now; reference, or NULL */
     u32 ngroups;
     u32 groups[];
 };
@@ -103,11 +106,16 @@ struct sock_caller {
     void (*ids)(struct ucred *real, struct ucred *effective);
     int (*may_claim)(const struct ucred *c); /* SCM_CREDENTIALS: 0, -EPERM, -ESRCH */
     struct fs_view (*view)(void);
-    u64 (*nofile)(void); /* RLIMIT_NOFILE */
+    u64 (*nofile)(void);      /* RLIMIT_NOFILE */
+    struct pid *(*pid)(void); /* the caller's process, with a reference; NULL: none */
+    void (*pid_put)(struct pid *pid);
+    int (*pidfd)(struct pid *pid, struct file **out); /* -EINVAL: it was waited for */
 };
 extern const struct sock_caller *sock_caller;
 void net_init(const struct sock_caller *caller);
 bool sock_capable(u32 cap);
+
+int sock_install_file(struct file *f, uaddr_t slot, bool cloexec); /* a descriptor of f, to the user's slot */
 
 /* ---- making ---- */
 int socket_create(int family, int type, int protocol, struct file **out); /* type with SOCK_NONBLOCK */

@@ -2,6 +2,7 @@
 /* What net/ asks about the calling thread: identities, rights, limits. */
 #include "abi/errno.h"
 #include "net/socket.h"
+#include "proc/pidfd.h"
 #include "proc/process.h"
 
 static void ids(struct ucred *real, struct ucred *effective)
@@ -49,4 +50,21 @@ static u64 nofile(void)
     return rlimit(RLIMIT_NOFILE);
 }
 
-const struct sock_caller net_caller = {.ids = ids, .may_claim = may_claim, .view = view, .nofile = nofile};
+static struct pid *caller_pid(void)
+{
+    const struct process *p = current_process();
+    return p ? pid_find_get(p->pid) : NULL;
+}
+
+static int pidfd(struct pid *pid, struct file **out)
+{
+    return READ_ONCE(pid->process) ? pidfd_file(pid, 0, out) : -EINVAL;
+}
+
+const struct sock_caller net_caller = {.ids = ids,
+                                       .may_claim = may_claim,
+                                       .view = view,
+                                       .nofile = nofile,
+                                       .pid = caller_pid,
+                                       .pid_put = pid_put,
+                                       .pidfd = pidfd};

@@ -5,6 +5,10 @@
 
 #include <linux/sockios.h>
 
+#ifndef SO_PEERPIDFD
+#define SO_PEERPIDFD 77
+#endif
+
 static int set(int fd, int name, int v)
 {
     return setsockopt(fd, SOL_SOCKET, name, &v, sizeof v);
@@ -127,6 +131,9 @@ static void test_peers(void)
     int fd = socket(AF_UNIX, SOCK_STREAM, 0);
     len = sizeof groups;
     CHECK_ERRNO(getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &len), ENODATA, "SO_PEERGROUPS without a peer");
+    int pidfd = -1;
+    len = sizeof pidfd;
+    CHECK_ERRNO(getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &len), ENODATA, "SO_PEERPIDFD without a peer");
     len = sizeof a;
     CHECK_ERRNO(getsockopt(fd, SOL_SOCKET, SO_PEERNAME, &a, &len), ENOTCONN, "SO_PEERNAME without a peer");
     close(fd);
@@ -155,6 +162,40 @@ static void test_ioctls(void)
     close(l), close(s[0]), close(s[1]);
 }
 
+/* Who made the socket at the other end, as a descriptor. */
+static void peer_pidfd(void)
+{
+    int fd = -1, me = -1, s[2];
+    socklen_t len = sizeof fd;
+    siginfo_t info;
+    struct sockaddr_un a = {.sun_family = AF_UNIX, .sun_path = "peer.sock"};
+    int listener = socket(AF_UNIX, SOCK_STREAM, 0);
+    unlink(a.sun_path);
+    REQ(bind(listener, (struct sockaddr *)&a, sizeof a) == 0 && listen(listener, 1) == 0);
+    pid_t pid = tap_fork();
+    if (pid == 0) {
+        int c = socket(AF_UNIX, SOCK_STREAM, 0);
+        REQ(connect(c, (struct sockaddr *)&a, sizeof a) == 0);
+        REQ(getsockopt(c, SOL_SOCKET, SO_PEERPIDFD, &fd, &len) == 0);
+        REQ(waitid(P_PIDFD, fd, &info, WEXITED | WNOHANG) == -1 && errno == ECHILD); /* its parent */
+        pause();
+    }
+    int end = accept(listener, NULL, NULL);
+    CHECK(getsockopt(end, SOL_SOCKET, SO_PEERPIDFD, &fd, &len) == 0 && len == sizeof fd, "SO_PEERPIDFD");
+    CHECK(fcntl(fd, F_GETFD) == FD_CLOEXEC, "is closed by exec");
+    CHECK(syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0) == 0 && tap_killed(tap_wait(pid), SIGKILL),
+          "is the process that connected");
+    struct pollfd p = {fd, POLLIN, 0};
+    CHECK(poll(&p, 1, 0) == 1, "says that it ended");
+    REQ(socketpair(AF_UNIX, SOCK_STREAM, 0, s) == 0);
+    CHECK(getsockopt(s[0], SOL_SOCKET, SO_PEERPIDFD, &me, &len) == 0 &&
+              syscall(SYS_pidfd_send_signal, me, 0, NULL, 0) == 0,
+          "of a pair it is its maker");
+    CHECK_ERRNO(getsockopt(s[0], SOL_SOCKET, SO_PEERPIDFD, at_addr(8), &len), EFAULT, "no room for it");
+    close(fd), close(me), close(end), close(listener), close(s[0]), close(s[1]);
+    unlink(a.sun_path);
+}
+
 int main(void)
 {
     int fd = socket(AF_UNIX, SOCK_STREAM, 0);
@@ -166,5 +207,6 @@ int main(void)
     close(fd);
     test_peers();
     test_ioctls();
+    peer_pidfd();
     return tap_end();
 }
