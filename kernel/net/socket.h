@@ -159,6 +159,7 @@ static inline size_t sock_target(const struct socket *s, bool all, size_t len)
 }
 
 /* ---- options (net/options.c) ---- */
+#define OPT_OOBINLINE (1u << 5)
 #define OPT_PASSCRED (1u << 31) /* the other bits: options.c */
 static inline bool sock_option(const struct socket *s, u32 bit)
 {

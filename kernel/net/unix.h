@@ -54,6 +54,7 @@ struct unix_sock {
     u32 qlen;               /* messages, or embryos (lock) */
     u32 backlog;            /* more than that is full (lock) */
     u64 queued;             /* unread bytes (lock) */
+    struct unix_msg *oob;   /* in the queue of a stream: the urgent byte, if it is unread (lock; taken off under io) */
     u32 wmem;               /* atomic, see above */
     struct list accept_queue, accept_link; /* (the listener's lock) */
     struct waitq peer_wait;                /* who waits for room in this socket's queue */

@@ -2,8 +2,14 @@
 /*
  * SOCK_STREAM: a write becomes messages of at most 64 KiB, half the send buffer at most; a read takes as many as fit, and
  * stops where the credentials change (if they are asked for) and behind a message that carries files.
+ *
+ * The last byte of a write with MSG_OOB is urgent: a message of its own, in its place in the queue. There is one, `oob`; a
+ * later one makes it an ordinary byte. A read ends before it. The next one passes over it, which loses it (MSG_PEEK only
+ * does not see it); with SO_OOBINLINE it is a byte like others. Taken by MSG_OOB, the empty message stays as the mark that
+ * a read ends at. SIOCATMARK says whether the next read begins there.
  */
 #include "abi/errno.h"
+#include "arch/usercopy.h"
 #include "net/unix.h"
 
 #define PIECE_MAX 65536u
@@ -11,7 +17,7 @@
 /* ---- sending --------------------------------------------------------------------------------------------------------- */
 
 /* -EPIPE: the other end does not read any more; b is freed then. */
-static int append(struct unix_sock *to, struct unix_msg *b)
+static int append(struct unix_sock *to, struct unix_msg *b, bool oob)
 {
     spin_lock(&to->lock);
     if (unlikely(to->dead || (to->sock.shutdown & RCV_SHUT))) {
@@ -21,12 +27,14 @@ static int append(struct unix_sock *to, struct unix_msg *b)
     }
     list_add_tail(&to->queue, &b->link);
     to->queued += b->size;
+    if (unlikely(oob))
+        WRITE_ONCE(to->oob, b);
     spin_unlock(&to->lock);
-    waitq_wake_poll(&to->sock.read_wait, SOCK_IN);
+    waitq_wake_poll(&to->sock.read_wait, oob ? SOCK_IN | EPOLLPRI : SOCK_IN);
     return 0;
 }
 
-static int send_piece(struct unix_sock *u, struct unix_sock *to, struct sock_msg *m, size_t n, ns_t deadline)
+static int send_piece(struct unix_sock *u, struct unix_sock *to, struct sock_msg *m, size_t n, bool oob, ns_t deadline)
 {
     struct unix_msg *b;
     int err = unix_msg_alloc(u, n, deadline, &b);
@@ -46,7 +54,7 @@ static int send_piece(struct unix_sock *u, struct unix_sock *to, struct sock_msg
         unix_msg_free(b);
         return err;
     }
-    return append(to, b);
+    return append(to, b, oob);
 }
 
 static ssize_t stream_send(struct socket *s, struct sock_msg *m)
@@ -56,7 +64,8 @@ static ssize_t stream_send(struct socket *s, struct sock_msg *m)
     size_t sent = 0, most = MIN(READ_ONCE(s->sndbuf) / 2 - 64, PIECE_MAX);
     int err = 0;
 
-    if (m->flags & MSG_OOB)
+    bool oob = m->flags & MSG_OOB;
+    if (oob && !m->u->resid)
         return -EOPNOTSUPP;
     if (m->name)
         return READ_ONCE(u->state) == UNIX_CONNECTED ? -EISCONN : -EOPNOTSUPP;
@@ -65,8 +74,9 @@ static ssize_t stream_send(struct socket *s, struct sock_msg *m)
     if (READ_ONCE(s->shutdown) & SEND_SHUT)
         return -EPIPE;
     while (m->u->resid) {
-        size_t n = MIN(m->u->resid, most);
-        err = send_piece(u, to, m, n, deadline);
+        bool urgent = oob && m->u->resid == 1;
+        size_t n = MIN(m->u->resid - (oob && !urgent), most);
+        err = send_piece(u, to, m, n, urgent, deadline);
         if (err)
             break;
         sent += n;
@@ -84,16 +94,63 @@ struct reading {
     bool peek, first, stop;
 };
 
-/* The message with the byte at r->skip, and where that is in it. NULL: none yet. (io) */
+/* Bytes that reading has not come to. */
+static bool has_unread(const struct reading *r)
+{
+    const struct unix_sock *u = r->u;
+    bool unseen = r->peek && READ_ONCE(u->oob) && !sock_option(&u->sock, OPT_OOBINLINE);
+    return READ_ONCE(u->queued) > r->skip + (unseen ? 1u : 0);
+}
+
+enum urgent { ORDINARY, ENDS, PASSED, DROPPED };
+
+/* Reading has come to b: the urgent byte, or the mark of one that was taken? (lock) */
+static enum urgent meet(struct reading *r, struct unix_msg *b)
+{
+    struct unix_sock *u = r->u;
+    bool mark = b->off == b->size;
+
+    if (likely(!mark && b != u->oob))
+        return ORDINARY;
+    if (r->copied && (!mark || !u->oob))
+        return ENDS;
+    if (!mark && !r->peek)
+        WRITE_ONCE(u->oob, NULL);
+    if (!mark && sock_option(&u->sock, OPT_OOBINLINE))
+        return ORDINARY;
+    if (r->peek)
+        return PASSED;
+    u->queued -= b->size - b->off;
+    list_del(&b->link);
+    return DROPPED;
+}
+
+/* A peek goes on behind what it was shown, of which the urgent byte was no part. (lock) */
+static enum urgent passing(const struct unix_sock *u, const struct unix_msg *b)
+{
+    return b == u->oob && !sock_option(&u->sock, OPT_OOBINLINE) ? PASSED : ORDINARY;
+}
+
+/* The message with the byte at r->skip, and where that is in it. NULL: none yet, or r->stop. (io) */
 static struct unix_msg *find(struct reading *r, u32 *off)
 {
     struct unix_sock *u = r->u;
-    struct unix_msg *b, *found = NULL;
+    struct unix_msg *b, *next, *found = NULL;
+    struct list dropped = LIST_INIT(dropped);
     u32 skip = r->skip;
 
     spin_lock(&u->lock);
-    list_for_each (b, &u->queue, link) {
+    list_for_each_safe (b, next, &u->queue, link) {
         u32 left = b->size - b->off;
+        enum urgent urgent = skip ? passing(u, b) : meet(r, b);
+        if (urgent == ENDS) {
+            r->stop = true;
+            break;
+        }
+        if (urgent == DROPPED)
+            list_add_tail(&dropped, &b->link);
+        if (urgent != ORDINARY)
+            continue;
         if (skip < left) {
             *off = b->off + skip;
             found = b;
@@ -102,6 +159,9 @@ static struct unix_msg *find(struct reading *r, u32 *off)
         skip -= left;
     }
     spin_unlock(&u->lock);
+    list_for_each_safe (b, next, &dropped, link) {
+        unix_msg_free(b);
+    }
     return found;
 }
 
@@ -187,7 +247,7 @@ static int wait_for_data(struct reading *r, ns_t deadline)
     struct socket *s = &u->sock;
 
     spin_lock(&u->lock);
-    bool more = u->queued > r->skip;
+    bool more = has_unread(r);
     int err = more ? 0 : sock_take_error(s);
     bool end = s->shutdown & RCV_SHUT;
     spin_unlock(&u->lock);
@@ -196,11 +256,33 @@ static int wait_for_data(struct reading *r, ns_t deadline)
     if (end)
         return 1;
     mutex_unlock(&u->io);
-    err = sock_wait(&s->read_wait,
-                    READ_ONCE(u->queued) > r->skip || READ_ONCE(s->err) || (READ_ONCE(s->shutdown) & RCV_SHUT),
-                    deadline, false);
+    err = sock_wait(&s->read_wait, has_unread(r) || READ_ONCE(s->err) || (READ_ONCE(s->shutdown) & RCV_SHUT), deadline,
+                    false);
     mutex_lock(&u->io);
     return err;
+}
+
+static ssize_t receive_urgent(struct unix_sock *u, struct sock_msg *m)
+{
+    mutex_lock(&u->io);
+    spin_lock(&u->lock);
+    struct unix_msg *b = sock_option(&u->sock, OPT_OOBINLINE) ? NULL : u->oob;
+    spin_unlock(&u->lock);
+    ssize_t n = b ? 1 : -EINVAL;
+    if (b && (!m->u->resid || unix_msg_copy(b, b->off, m->u, 1)))
+        n = -EFAULT;
+    spin_lock(&u->lock);
+    if (n == 1 && !(m->flags & MSG_PEEK)) {
+        if (u->oob == b) /* else a later one came: this byte, too, was read */
+            WRITE_ONCE(u->oob, NULL);
+        b->off = b->size;
+        u->queued--;
+    }
+    spin_unlock(&u->lock);
+    mutex_unlock(&u->io);
+    if (n == 1)
+        m->out |= MSG_OOB;
+    return n;
 }
 
 static ssize_t stream_receive(struct socket *s, struct sock_msg *m)
@@ -213,9 +295,9 @@ static ssize_t stream_receive(struct socket *s, struct sock_msg *m)
 
     if (READ_ONCE(u->state) != UNIX_CONNECTED)
         return -EINVAL;
-    if (m->flags & MSG_OOB)
-        return -EOPNOTSUPP;
     m->name_len = 0;
+    if (m->flags & MSG_OOB)
+        return receive_urgent(u, m);
     mutex_lock(&u->io);
     r.skip = sock_peek_offset(s, m->flags);
     do {
@@ -223,7 +305,7 @@ static ssize_t stream_receive(struct socket *s, struct sock_msg *m)
         struct unix_msg *b = find(&r, &off);
         if (b)
             err = read_message(&r, b, off);
-        else if (r.copied >= target || (r.peek && r.copied)) /* a peek never waits for more than something */
+        else if (r.stop || r.copied >= target || (r.peek && r.copied)) /* a peek never waits for more than something */
             break;
         else
             err = wait_for_data(&r, deadline);
@@ -244,11 +326,30 @@ static u32 stream_poll(struct socket *s, struct poll_table *pt)
     u32 events = unix_poll_input(s, pt);
 
     u8 state = READ_ONCE(u->state);
+    if (READ_ONCE(u->oob))
+        events |= EPOLLPRI;
     if (state == UNIX_CLOSED)
         events |= EPOLLHUP;
     if (state != UNIX_LISTENING && unix_writable(u))
         events |= SOCK_OUT;
     return events;
+}
+
+static bool at_mark(struct unix_sock *u)
+{
+    bool at = false;
+    spin_lock(&u->lock);
+    if (!list_empty(&u->queue)) {
+        const struct unix_msg *b = list_first(&u->queue, struct unix_msg, link);
+        at = b == u->oob || (b->off == b->size && (!u->oob || b->link.next == &u->oob->link));
+    }
+    spin_unlock(&u->lock);
+    return at;
+}
+
+static long stream_ioctl(struct socket *s, u32 cmd, u64 arg)
+{
+    return cmd == SIOCATMARK ? put_user_u32(arg, at_mark(unix_sk(s))) : unix_ioctl(s, cmd, arg);
 }
 
 const struct sock_ops unix_stream_ops = {
@@ -262,7 +363,7 @@ const struct sock_ops unix_stream_ops = {
     .receive = stream_receive,
     .shutdown = unix_shutdown,
     .poll = stream_poll,
-    .ioctl = unix_ioctl,
+    .ioctl = stream_ioctl,
     .listening = unix_is_listening,
     .release = unix_release,
     .free = unix_free,
