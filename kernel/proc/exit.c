@@ -272,8 +272,7 @@ static __noreturn void exit_thread(u32 status)
             process_container_end(p->group_exit ? p->group_status : (u32)p->leader->exit_code);
         itimer_stop(p);
     }
-    if (last)
-        sem_exit(p);
+    sem_leave(t);
     drop_mm(t, last);
     drop_files(t);
     if (last)

@@ -17,6 +17,7 @@
 #include "proc/process.h"
 #include "proc/rseq.h"
 #include "proc/signal_internal.h"
+#include "proc/sysv_sem.h"
 #include "vm/mm.h"
 
 #define CLONE_NAMESPACES                                                                                         \
@@ -74,6 +75,7 @@ static void fork_undo(struct fork *k)
     if (k->counted)
         atomic_sub(&current_cred()->user->threads, 1);
     if (t) {
+        sem_leave(t);
         if (t->files)
             fdtable_put(t->files);
         if (t->fs)
@@ -327,6 +329,8 @@ static int make_all(struct fork *k, const struct trapframe *f)
         err = make_process(k);
     if (!err)
         err = share_mm(k);
+    if (!err && k->flags & CLONE_SYSVSEM)
+        err = sem_share(k->child);
     if (err)
         return err;
     err = take_number(k);
@@ -378,6 +382,7 @@ static void link_process(struct fork *k)
     pid_get(k->pid);
     pid_use(k->pid);
     p->parent = parent;
+    p->parent_tid = k->flags & CLONE_PARENT ? me->parent_tid : current_thread()->tid;
     p->has_child_subreaper = parent->has_child_subreaper || parent->subreaper;
     list_add_tail(&parent->children, &p->sibling);
     p->pgrp = me->pgrp;

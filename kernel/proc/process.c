@@ -29,7 +29,6 @@ struct process *process_alloc(void)
     list_init(&p->group_link);
     list_init(&p->session_link);
     waitq_init(&p->child_wait);
-    list_init(&p->sem_undos);
     waitq_init(&p->signalfd_wait);
     mutex_init(&p->exec_lock, LOCK_EXEC);
     itimer_init(p);

@@ -73,6 +73,7 @@ struct process {
 
     /* family (tasklist) */
     struct process *parent;
+    s32 parent_tid; /* the thread that made it: __WNOTHREAD (tasklist_lock) */
     struct list children, sibling;
     struct pid *pgrp, *session;
     struct list group_link, session_link;
@@ -80,10 +81,9 @@ struct process {
     u32 exit_signal; /* to the parent; SIGCHLD; 0: none */
     u32 exit_status; /* wait status once zombie */
     bool zombie, reaped, subreaper, has_child_subreaper;
-    bool execed;           /* since fork: setpgid's EACCES */
-    u32 exec_id;           /* how often this process called exec: which program it runs */
-    struct list sem_undos; /* SEM_UNDO of System V semaphores (their table's lock) */
-    u32 membarrier;        /* MEMBARRIER_CMD_REGISTER_* that were done */
+    bool execed;    /* since fork: setpgid's EACCES */
+    u32 exec_id;    /* how often this process called exec: which program it runs */
+    u32 membarrier; /* MEMBARRIER_CMD_REGISTER_* that were done */
 
     struct waitq child_wait;    /* wait4 of this process's threads */
     struct waitq signalfd_wait; /* readers and pollers of signalfds */

@@ -69,7 +69,7 @@ static int show_meminfo(struct seq_buf *s, void *arg)
     kib(s, "SUnreclaim", m.slab_pages);
     kib(s, "KernelStack", m.kstack_pages);
     kib(s, "PageTables", m.pgtable_pages);
-    kib(s, "CommitLimit", m.total_pages / 2);
+    kib(s, "CommitLimit", vm_commit_limit());
     kib(s, "Committed_AS", vm_committed_pages());
     kib(s, "VmallocTotal", 34359738367ul / 4);
     kib(s, "VmallocUsed", 0);
@@ -288,8 +288,6 @@ static const struct {
     {"sys/net/core/wmem_default", "212992"},
     {"sys/net/core/wmem_max", "212992"},
     {"sys/net/unix/max_dgram_qlen", "10"},
-    {"sys/vm/overcommit_memory", "0"},
-    {"sys/vm/overcommit_ratio", "50"},
     {"sys/vm/max_map_count", "65530"},
     {"sys/vm/mmap_min_addr", "65536"},
     {"sys/vm/swappiness", "60"},
@@ -351,6 +349,8 @@ static void register_limits(void)
         {"sys/fs/epoll/max_user_watches", {&epoll_max_watches, 0, INT64_MAX}},
         {"sys/fs/pipe-user-pages-soft", {&pipe_pages_soft, 0, INT64_MAX}},
         {"sys/fs/pipe-user-pages-hard", {&pipe_pages_hard, 0, INT64_MAX}},
+        {"sys/vm/overcommit_memory", {&vm_overcommit, 0, 2}},
+        {"sys/vm/overcommit_ratio", {&vm_overcommit_ratio, 0, INT32_MAX}},
     };
     file_max = MAX(mem_total_pages() * (PAGE_SIZE / 1024) / 10, 8192ul);
     epoll_max_watches = mem_total_pages() / 25 * PAGE_SIZE / LINUX_WATCH;

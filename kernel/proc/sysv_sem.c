@@ -4,7 +4,8 @@
  * list, and whoever changes the set performs the operations of those that can go on now, in the order they came. So a
  * sleeper wakes with its result.
  *
- * SEM_UNDO is kept a process and a set. All under the table's lock.
+ * SEM_UNDO is kept in a list of undos, one for each set, that threads share which were made with CLONE_SYSVSEM (the threads of
+ * a process, as a rule); it is done when the last of them ends or leaves it. All under the table's lock.
  */
 #include "proc/sysv_sem.h"
 
@@ -26,8 +27,12 @@ struct set {
     struct list waiters, undos;
     struct semaphore sems[];
 };
-struct undo { /* what a process's end adds to a set */
-    struct list set_link, process_link;
+struct sem_undos {
+    refcount_t refs; /* threads */
+    struct list list;
+};
+struct undo { /* what the end of its threads adds to a set */
+    struct list set_link, list_link;
     struct set *set;
     s32 adjust[];
 };
@@ -81,11 +86,38 @@ int sem_get(s32 key, int count, u32 flags)
     return ipc_get(&ids, key, flags, check_count, make, (u64)count);
 }
 
-/* The set of this process's undo, made when it is missing. */
-static int get_undo(struct process *p, struct set *s, struct undo **out)
+static struct sem_undos *my_undos(void)
+{
+    struct thread *t = current_thread();
+    if (!t->sem_undos) {
+        struct sem_undos *l = kmalloc(sizeof(*l), MEM_WAIT);
+        if (!l)
+            return NULL;
+        ref_init(&l->refs);
+        list_init(&l->list);
+        t->sem_undos = l;
+    }
+    return t->sem_undos;
+}
+
+int sem_share(struct thread *child)
+{
+    struct sem_undos *l = my_undos();
+    if (!l)
+        return -ENOMEM;
+    ref_get(&l->refs);
+    child->sem_undos = l;
+    return 0;
+}
+
+/* The caller's undo of the set, made when it is missing. */
+static int get_undo(struct set *s, struct undo **out)
 {
     struct undo *u;
-    list_for_each (u, &p->sem_undos, process_link) {
+    struct sem_undos *l = my_undos();
+    if (!l)
+        return -ENOMEM;
+    list_for_each (u, &l->list, list_link) {
         if (u->set == s) {
             *out = u;
             return 0;
@@ -95,7 +127,7 @@ static int get_undo(struct process *p, struct set *s, struct undo **out)
     if (!u)
         return -ENOMEM;
     u->set = s;
-    list_add_tail(&p->sem_undos, &u->process_link);
+    list_add_tail(&l->list, &u->list_link);
     list_add_tail(&s->undos, &u->set_link);
     *out = u;
     return 0;
@@ -104,7 +136,7 @@ static int get_undo(struct process *p, struct set *s, struct undo **out)
 static void free_undo(struct undo *u)
 {
     list_del(&u->set_link);
-    list_del(&u->process_link);
+    list_del(&u->list_link);
     kfree(u);
 }
 
@@ -200,7 +232,7 @@ static int operate_locked(struct set *s, struct sem_waiter *w)
     bool undo;
     int err = check_ops(s, w, &undo);
     if (!err && undo)
-        err = get_undo(current_process(), s, &w->undo);
+        err = get_undo(s, &w->undo);
     if (err)
         return err;
     err = try_all(s, w, current_process()->pid);
@@ -209,6 +241,11 @@ static int operate_locked(struct set *s, struct sem_waiter *w)
     else if (!err && alters(w))
         let_others(s);
     return err;
+}
+
+u32 sem_ops_max(void)
+{
+    return (u32)READ_ONCE(semopm);
 }
 
 int sem_operate(int id, struct sembuf *ops, u32 count, ns_t deadline)
@@ -227,7 +264,7 @@ int sem_operate(int id, struct sembuf *ops, u32 count, ns_t deadline)
     return err == -ETIMEDOUT ? -EAGAIN : err;
 }
 
-/* ---- the end of a process ---- */
+/* ---- the end of a thread ---- */
 
 static void apply(struct undo *u, s32 pid)
 {
@@ -243,14 +280,19 @@ static void apply(struct undo *u, s32 pid)
     let_others(s);
 }
 
-void sem_exit(struct process *p)
+void sem_leave(struct thread *t)
 {
-    if (list_empty(&p->sem_undos)) /* its own threads made them, and are gone; IPC_RMID only takes off */
+    struct sem_undos *l = t->sem_undos;
+    t->sem_undos = NULL;
+    if (!l || !ref_put(&l->refs))
         return;
-    mutex_lock(&ids.lock);
-    while (!list_empty(&p->sem_undos))
-        apply(list_first(&p->sem_undos, struct undo, process_link), p->pid);
-    mutex_unlock(&ids.lock);
+    if (!list_empty(&l->list)) { /* nobody adds to it any more, and IPC_RMID only takes off */
+        mutex_lock(&ids.lock);
+        while (!list_empty(&l->list))
+            apply(list_first(&l->list, struct undo, list_link), t->process->pid);
+        mutex_unlock(&ids.lock);
+    }
+    kfree(l);
 }
 
 /* ---- control ---- */
@@ -420,10 +462,36 @@ static int show_limits(struct seq_buf *b, void *arg)
     return 0;
 }
 
+/* "SEMMSL SEMMNS SEMOPM SEMMNI", or the first of them. */
+static ssize_t write_limits(const char *text, size_t n, void *arg)
+{
+    u64 *const limits[] = {&semmsl, &semmns, &semopm, &ids.limit};
+    u64 values[] = {semmsl, semmns, semopm, ids.limit};
+    size_t i = 0;
+    (void)arg;
+    for (u32 k = 0; k < ARRAY_SIZE(values); k++) {
+        while (i < n && (text[i] == ' ' || text[i] == '\t' || text[i] == '\n'))
+            i++;
+        if (i == n)
+            break;
+        for (values[k] = 0; i < n && text[i] >= '0' && text[i] <= '9' && values[k] <= INT32_MAX; i++)
+            values[k] = values[k] * 10 + (u64)(text[i] - '0');
+        if (values[k] > INT32_MAX || (i < n && text[i] != ' ' && text[i] != '\t' && text[i] != '\n'))
+            return -EINVAL;
+    }
+    if (values[3] > IPC_SLOTS)
+        return -EINVAL;
+    mutex_lock(&ids.lock);
+    for (u32 k = 0; k < ARRAY_SIZE(values); k++)
+        *limits[k] = values[k];
+    mutex_unlock(&ids.lock);
+    return (ssize_t)n;
+}
+
 void sem_init(void)
 {
     static struct ipc_table table = {
         &ids, "       key      semid perms      nsems   uid   gid  cuid  cgid      otime      ctime\n", line};
-    proc_register("sys/kernel/sem", 0444, show_limits, NULL, NULL);
+    proc_register("sys/kernel/sem", 0644, show_limits, write_limits, NULL);
     ipc_register_table("sysvipc/sem", &table);
 }

@@ -21,6 +21,9 @@ int sem_set_value(int id, u32 num, int value);
 int sem_all(int id, u16 *values, u32 count, bool set); /* count: what sem_count() told */
 int sem_count(int id, u32 wanted);                     /* semaphores of the set */
 int sem_info(int cmd, struct seminfo *out);            /* the last slot */
-void sem_exit(struct process *p);                      /* its SEM_UNDO is done */
+struct thread;
+int sem_share(struct thread *child); /* CLONE_SYSVSEM: a new thread shares what the caller has to undo; -ENOMEM */
+void sem_leave(struct thread *t);    /* its SEM_UNDO is done if it was the last that shares it */
+u32 sem_ops_max(void);               /* of a call */
 
 #endif

@@ -16,11 +16,25 @@ struct wait_call {
     struct wait_result *r;
 };
 
+/* Of the caller's own making, or of a thread that is gone from its process. */
+static bool mine(const struct process *c)
+{
+    if (c->parent_tid == current_thread()->tid)
+        return true;
+    struct thread *maker = thread_find(c->parent_tid);
+    bool other = maker && maker->process == current_process();
+    if (maker)
+        thread_put(maker);
+    return !other;
+}
+
 static bool eligible(const struct wait_call *w, const struct process *c)
 {
     if (w->kind == WAIT_PID && c->pid != w->id)
         return false;
     if (w->kind == WAIT_GROUP && c->pgid != w->id)
+        return false;
+    if (w->options & __WNOTHREAD && !mine(c))
         return false;
     bool clone_child = c->exit_signal != SIGCHLD;
     return (w->options & __WALL) || clone_child == !!(w->options & __WCLONE);
@@ -108,7 +122,7 @@ static s64 scan(const struct wait_call *w)
     s64 ret = -ECHILD;
     rwsem_write_lock(&tasklist_lock);
     list_for_each_safe (c, tmp, &me->children, sibling) {
-        if (!eligible(w, c))
+        if (!eligible(w, c) || (c->zombie && !(w->options & WEXITED))) /* what is dead does not stop any more */
             continue;
         ret = 0;
         if (consider(w, c)) {

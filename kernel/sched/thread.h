@@ -107,6 +107,7 @@ struct thread {
     u64 timer_slack, timer_slack_default; /* ns; 0: 50 us (PR_SET_TIMERSLACK) */
     u32 mce_kill;                         /* PR_MCE_KILL_*: told back; no machine check is handled */
     bool io_flusher;
+    struct sem_undos *sem_undos; /* SEM_UNDO: proc/sysv_sem.c; NULL: nothing yet. Own */
 
     struct list all_link; /* every thread (kernel's too) */
     struct rcu_head rcu;

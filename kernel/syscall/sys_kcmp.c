@@ -76,11 +76,6 @@ static int compare_files(struct thread *a, u64 fd1, struct thread *b, u64 fd2)
     return err ? err : compare(x, y);
 }
 
-static const void *undos_of(struct process *p)
-{
-    return list_empty(&p->sem_undos) ? NULL : p;
-}
-
 static int compare_by(int type, struct thread *a, struct thread *b, u64 idx1, u64 idx2)
 {
     switch (type) {
@@ -97,7 +92,7 @@ static int compare_by(int type, struct thread *a, struct thread *b, u64 idx1, u6
     case KCMP_IO:
         return 0; /* nobody has a context of input and output of its own */
     case KCMP_SYSVSEM:
-        return compare(undos_of(a->process), undos_of(b->process));
+        return compare(READ_ONCE(a->sem_undos), READ_ONCE(b->sem_undos));
     case KCMP_EPOLL_TFD:
         return compare_epoll(a, idx1, b, idx2);
     default:

@@ -10,6 +10,7 @@
 #include "proc/futex.h"
 #include "proc/pidfd.h"
 #include "proc/process.h"
+#include "proc/sysv_sem.h"
 #include "syscall/sys.h"
 
 long sys_getpid(void)
@@ -155,6 +156,8 @@ long sys_unshare(hex64_k flags)
         return (flags & CLONE_NEWUSER) || capable(CAP_SYS_ADMIN) ? -EINVAL : -EPERM;
     if ((flags & (CLONE_THREAD | CLONE_SIGHAND | CLONE_VM)) && current_process()->thread_count > 1)
         return -EINVAL;
+    if (flags & CLONE_SYSVSEM)
+        sem_leave(t);
     if ((flags & CLONE_FS) && ref_read(&t->fs->refs) > 1) {
         struct fs_context *new = fs_context_copy(t->fs), *old = t->fs;
         if (!new)
@@ -247,7 +250,7 @@ static int waitid_pidfd(int fd, s32 *id, int *options)
     if (pid) {
         *id = pid->nr;
         if (f->flags & O_NONBLOCK)
-            *options |= WNOHANG | 1 << 30; /* our mark: nothing there is EAGAIN */
+            *options |= WNOHANG; /* nothing there is EAGAIN then */
     }
     file_put(f);
     return pid ? 0 : -EBADF;
@@ -302,7 +305,7 @@ long sys_waitid(int which, pid_k id, out_k out, int options, out_k usage)
     int asked = options, err = waitid_target(which, &id, &options, &kind);
     if (err)
         return err;
-    long ret = process_wait(kind, id, (u32)options & ~(1u << 30), &r);
+    long ret = process_wait(kind, id, (u32)options, &r);
     if (ret < 0)
         return ret;
     if (ret == 0 && options != asked && !(asked & WNOHANG))

@@ -21,7 +21,7 @@ long sys_semtimedop(int id, ptr_k ops, u32 count, timespec_k timeout)
     int err = timeout ? timespec_get(timeout, &wait) : 0;
     if (err == -EFAULT)
         return err;
-    if (count > SEM_OPS_MAX)
+    if (count > sem_ops_max())
         return -E2BIG;
     if (count < 1)
         return -EINVAL;

@@ -1,24 +1,48 @@
 // SPDX-License-Identifier: MIT
 /*
- * Limits and figures of address spaces. Overcommit is Linux' mode 0: only a single request larger than all memory is
- * refused ("obvious overcommit"); Committed_AS is kept. Per-mm figures need mm.lock for writing.
+ * Limits and figures of address spaces. sys/vm/overcommit_memory is Linux': 0 refuses a single request larger than all memory
+ * ("obvious overcommit"), 1 nothing, 2 what goes beyond a part of memory. Committed_AS is kept. Per-mm figures need mm.lock
+ * for writing.
  */
 #include "abi/errno.h"
+#include "abi/mman.h"
+#include "sched/sched.h"
 #include "vm/internal.h"
 
+#define ADMIN_RESERVE ((8ul << 20) >> PAGE_SHIFT)
+#define USER_RESERVE ((128ul << 20) >> PAGE_SHIFT)
+
 static atomic64_t committed;
+u64 vm_overcommit, vm_overcommit_ratio = 50;
 
 u64 vm_committed_pages(void)
 {
     return atomic_read(&committed);
 }
 
+u64 vm_commit_limit(void)
+{
+    return mem_total_pages() * READ_ONCE(vm_overcommit_ratio) / 100;
+}
+
+/* Mode 2. Something is left for the administrator, and for the recovery of the process itself. */
+static bool within_limit(u64 all)
+{
+    const struct mm *mm = current_thread()->mm;
+    u64 kept = ADMIN_RESERVE + (mm ? MIN(mm->total_vm / 32, USER_RESERVE) : 0), limit = vm_commit_limit();
+    return limit > kept && all < limit - kept;
+}
+
 int account_commit(u64 pages)
 {
-    if (pages > mem_total_pages())
+    u64 mode = READ_ONCE(vm_overcommit);
+    if (mode == OVERCOMMIT_GUESS && pages > mem_total_pages())
         return -ENOMEM;
-    atomic_add(&committed, pages);
-    return 0;
+    u64 all = atomic_add(&committed, pages);
+    if (mode != OVERCOMMIT_NEVER || within_limit(all))
+        return 0;
+    atomic_sub(&committed, pages);
+    return -ENOMEM;
 }
 
 void account_uncommit(u64 pages)

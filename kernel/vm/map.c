@@ -179,7 +179,7 @@ static u32 area_flags(struct mm *mm, const struct vm_map_args *args)
         f |= VM_GROWSDOWN;
     if (args->flags & MAP_LOCKED)
         f |= VM_LOCKED;
-    if (args->flags & MAP_NORESERVE)
+    if (args->flags & MAP_NORESERVE && READ_ONCE(vm_overcommit) != OVERCOMMIT_NEVER)
         f |= VM_NORESERVE;
     if (args->flags & MAP_STACK && !args->mapping)
         f |= VM_NOHUGEPAGE;

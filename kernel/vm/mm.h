@@ -168,6 +168,8 @@ int mm_get_page(struct mm *mm, uaddr_t addr, bool write, struct page **out);
 
 void vm_init(void);
 u64 vm_committed_pages(void);
+u64 vm_commit_limit(void);                     /* pages */
+extern u64 vm_overcommit, vm_overcommit_ratio; /* sys/vm/overcommit_memory: 0 to 2; percent of all memory */
 /* The last user has left an mm whose list of contexts is not empty; before its areas go. Set by proc/. */
 extern void (*mm_end_hook)(struct mm *mm);
 /* Out of memory: kills the largest process. Set by proc/. true: something was killed or is dying, retry. */

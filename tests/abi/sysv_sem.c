@@ -278,6 +278,77 @@ static void undoing(void)
     CHECK(tap_wait(pid) == 0, "and a set that is gone neither");
 }
 
+/* SEM_UNDO is shared by those that CLONE_SYSVSEM made, processes too, and done when the last of them is gone. */
+static void undoing_together(void)
+{
+    int id = new_set(1);
+    REQ(ctl(id, 0, SETVAL, 5) == 0);
+    CHECK_CHILD("SEM_UNDO shared by two processes", {
+        pid_t pid = (pid_t)syscall(SYS_clone, CLONE_SYSVSEM | SIGCHLD, 0, 0, 0, 0);
+        if (pid == 0)
+            _exit(op(id, 0, -2, SEM_UNDO));
+        REQ(tap_wait(pid) == 0 && value(id, 0) == 3);
+        REQ(op(id, 0, -1, SEM_UNDO) == 0);
+    });
+    CHECK(value(id, 0) == 5, "is done at the end of both");
+    CHECK_CHILD("unshare(CLONE_SYSVSEM) is an end of it too", {
+        REQ(op(id, 0, -2, SEM_UNDO) == 0 && unshare(CLONE_SYSVSEM) == 0 && value(id, 0) == 5);
+        REQ(op(id, 0, -1, SEM_UNDO) == 0 && value(id, 0) == 4);
+    });
+    CHECK(value(id, 0) == 5, "what comes after it has its own");
+    CHECK_CHILD("unshare(CLONE_SYSVSEM) while another shares it", {
+        int p[2];
+        make_pipe(p);
+        pid_t pid = (pid_t)syscall(SYS_clone, CLONE_SYSVSEM | SIGCHLD, 0, 0, 0, 0);
+        if (pid == 0) {
+            token_wait(p[0]);
+            _exit(0);
+        }
+        REQ(op(id, 0, -2, SEM_UNDO) == 0 && unshare(CLONE_SYSVSEM) == 0 && value(id, 0) == 3);
+        token_send(p[1]);
+        REQ(tap_wait(pid) == 0 && value(id, 0) == 5);
+    });
+    remove_set(id);
+}
+
+/* Four numbers: semaphores in a set, in all, operations in a call, sets. */
+static int write_limits(const char *text)
+{
+    int fd = open("/proc/sys/kernel/sem", O_WRONLY);
+    if (fd < 0)
+        return errno;
+    int err = write(fd, text, strlen(text)) == (ssize_t)strlen(text) ? 0 : errno;
+    close(fd);
+    return err;
+}
+
+static void limits_set(void)
+{
+    struct sembuf ops[3] = {{0, 1, 0}, {0, 1, 0}, {0, 1, 0}};
+    int id = new_set(1);
+    char before[64];
+    int fd = open("/proc/sys/kernel/sem", O_RDONLY);
+    ssize_t n = read(fd, before, sizeof before - 1);
+    REQ(n > 0);
+    before[n] = 0;
+    close(fd);
+    CHECK(write_limits("10 20 2 3\n") == 0, "/proc/sys/kernel/sem is written");
+    CHECK(file_is("/proc/sys/kernel/sem", "10\t20\t2\t3\n"), "and told back");
+    CHECK_ERRNO(semget(IPC_PRIVATE, 11, 0600), EINVAL, "more semaphores than a set may have");
+    CHECK_ERRNO(semop(id, ops, 3), E2BIG, "more operations than a call may have");
+    CHECK(semop(id, ops, 2) == 0, "as many as it may");
+    int a = semget(IPC_PRIVATE, 10, 0600), b = semget(IPC_PRIVATE, 9, 0600);
+    CHECK(a >= 0 && b >= 0, "twenty in all");
+    CHECK_ERRNO(semget(IPC_PRIVATE, 1, 0600), ENOSPC, "one more");
+    remove_set(a);
+    CHECK(write_limits("10 1000 2 2\n") == 0, "room for two sets");
+    CHECK_ERRNO(semget(IPC_PRIVATE, 1, 0600), ENOSPC, "a third one");
+    CHECK(write_limits("x\n") == EINVAL, "letters");
+    CHECK(write_limits(before) == 0 && file_is("/proc/sys/kernel/sem", before), "as before");
+    remove_set(b);
+    remove_set(id);
+}
+
 /* Two processes and a mutex of one semaphore. */
 static volatile long *counter;
 
@@ -321,6 +392,8 @@ int main(void)
     commands();
     waiting();
     undoing();
+    undoing_together();
+    limits_set();
     together();
     return tap_end();
 }
