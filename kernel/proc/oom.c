@@ -4,14 +4,21 @@
  * under RCU, and an mm is looked at under its process's siglock, where it cannot go away (process_mm_barrier).
  *
  * The victim is the largest. PID 1, with which the machine ends, is it only when it holds more than all others together: a
- * fork bomb is ended by its own, and a program that leaks as PID 1 is not spared.
+ * fork bomb is ended by its own, and a program that leaks as PID 1 is not spared. A child of vfork holds nothing itself; who
+ * shares the victim's mm in another process goes with it, since the memory would stay.
+ *
+ * While a process is on its way out nobody else is killed. But it may wait for a lock that the caller holds across its
+ * fault; so after PATIENCE it is passed over, and in the end the caller itself is the victim.
  */
 #include "proc/oom.h"
 
+#include "arch/clock.h"
 #include "lib/printf.h"
 #include "mem/page.h"
 #include "proc/process.h"
 #include "vm/mm.h"
+
+#define PATIENCE 1000000000ull /* ns */
 
 struct victim {
     struct process *process;
@@ -39,11 +46,12 @@ static s64 score_of(struct process *p, u64 total, u64 *pages, bool *dying)
     u64 flags = spin_lock_irqsave(&p->siglock);
     struct mm *mm = mm_of(p);
     *pages = mm ? mm_rss(mm) : 0;
-    *dying = mm && p->group_exit;
-    if (mm && *dying)
-        mm->oom_victim = true;
+    bool ends = mm && p->group_exit;
+    if (ends && !p->oom_since)
+        p->oom_since = clock_monotonic();
+    *dying = ends && clock_monotonic() - p->oom_since < PATIENCE;
     spin_unlock_irqrestore(&p->siglock, flags);
-    if (!mm || p->oom_score_adj == -1000)
+    if (!mm || p->oom_score_adj == -1000 || (ends && !*dying))
         return INT64_MIN;
     return (s64)*pages + (s64)p->oom_score_adj * (s64)total / 1000;
 }
@@ -54,7 +62,7 @@ static void consider(struct thread *t, u64 total, struct victim *v)
     struct process *p = t->process;
     u64 pages;
     bool dying;
-    if (!p || p->leader != t || !ref_get_unless_zero(&p->refs))
+    if (!p || p->leader != t || READ_ONCE(t->journal) || !ref_get_unless_zero(&p->refs))
         return;
     s64 score = score_of(p, total, &pages, &dying);
     v->dying |= dying;
@@ -97,6 +105,31 @@ static void mark(struct process *p)
     spin_unlock_irqrestore(&p->siglock, flags);
 }
 
+/* Another process with a marked mm; not PID 1, which is chosen by itself or not at all. */
+static bool shares_marked(struct process *p)
+{
+    u64 flags = spin_lock_irqsave(&p->siglock);
+    struct mm *mm = mm_of(p);
+    bool shares = mm && mm->oom_victim && !p->group_exit && p != init_process;
+    spin_unlock_irqrestore(&p->siglock, flags);
+    return shares;
+}
+
+static void kill_sharers(void)
+{
+    struct thread *t;
+    rcu_read_lock();
+    list_for_each (t, &all_threads, all_link) {
+        struct process *p = t->process;
+        if (!p || p->leader != t || !ref_get_unless_zero(&p->refs))
+            continue;
+        if (shares_marked(p))
+            signal_send_process(p, SIGKILL, NULL);
+        process_put(p);
+    }
+    rcu_read_unlock();
+}
+
 bool oom_kill(void)
 {
     struct victim v = {.process = NULL, .init = INT64_MIN};
@@ -115,6 +148,7 @@ bool oom_kill(void)
         if (v.process == init_process)
             signal_container(SIGKILL); /* a container's PID 1 is not spared */
         mark(v.process);
+        kill_sharers();
     }
     bool any = v.process || v.dying;
     if (v.process)

@@ -89,6 +89,7 @@ struct process {
     struct waitq signalfd_wait; /* readers and pollers of signalfds */
     u32 dumpable;
     s16 oom_score_adj;
+    ns_t oom_since; /* (siglock) when memory was first wanted that it holds while it ends; 0: never */
     u32 personality;
     char comm[16]; /* of the leader, kept for the zombie */
     ns_t start_time;

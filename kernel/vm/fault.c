@@ -421,7 +421,7 @@ static bool is_dying(const struct thread *t)
 int vm_out_of_memory(struct mm *mm)
 {
     struct thread *me = current_thread();
-    if (is_dying(me) || READ_ONCE(mm->oom_victim))
+    if (is_dying(me) || (mm != me->mm && READ_ONCE(mm->oom_victim)))
         return -EINTR;
     if (!vm_oom_kill || !vm_oom_kill())
         return -ENOMEM;

@@ -99,7 +99,7 @@ struct mm {
     u64 def_flags;   /* VM_LOCKED by mlockall(MCL_FUTURE) */
     /* limits, copied from the process's rlimits by proc/ whenever they change (bytes) */
     u64 rlim_as, rlim_data, rlim_stack, rlim_memlock;
-    bool oom_victim;
+    bool oom_victim; /* whose it is was killed for it: nobody else adds to it */
     u32 dumpable;
     u32 options; /* MM_*; changed by its own threads, atomically */
 };

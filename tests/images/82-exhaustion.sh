@@ -27,6 +27,7 @@ exhaust() {
     [ "$code" = 0 ] || echo "# $(tail -n 20 <<<"$err" | sed 's/^/# /')"
 }
 exhaust memory 128m memory
+exhaust stubborn 128m stubborn
 exhaust numbers 256m numbers
 exhaust files 256m files
 exhaust bomb 256m bomb

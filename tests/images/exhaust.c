@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -219,6 +220,86 @@ static void memory(void)
     say_back(before, 2048, "out of memory");
 }
 
+/* ---- memory of a victim that does not let go ---- */
+
+static int write_adjust(const char *value)
+{
+    int fd = open("/proc/self/oom_score_adj", O_WRONLY);
+    int good = write(fd, value, strlen(value)) > 0;
+    close(fd);
+    return good;
+}
+
+static int first_choice(void *ready)
+{
+    *(volatile int *)ready = write_adjust("1000") ? 1 : -1;
+    for (;;)
+        pause();
+    return 0;
+}
+
+/* Another process has the same memory, and is the first to be killed. */
+static void shared_memory(void)
+{
+    static char stack[65536];
+    static volatile int ready;
+    int status = 0;
+    pid_t other = 0, hog = fork();
+    if (hog == 0) {
+        clone(first_choice, stack + sizeof(stack), CLONE_VM | CLONE_PARENT | SIGCHLD, (void *)&ready);
+        while (!ready)
+            usleep(1000);
+        eat();
+    }
+    waitpid(hog, &status, 0);
+    say(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, "who takes all memory with another is killed");
+    other = waitpid(-1, &status, 0);
+    say(other > 0 && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, "and so is the other");
+}
+
+#define HELD (1L << 30)
+
+/* The largest process waits for the file's position while somebody who reads with it runs out of memory. */
+static void held_position(void)
+{
+    int status[2] = {0}, go[2], fd = open("/tmp/sparse", O_CREAT | O_RDWR | O_TRUNC, 0600);
+    char *m = mmap(NULL, HELD, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    volatile char *seen = mmap(m, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+    size_t large = (size_t)meminfo("MemFree") * KIB * 6 / 10;
+    pid_t reader, waiter;
+    *seen = 1;
+    say(fd >= 0 && ftruncate(fd, HELD) == 0 && pipe(go) == 0, "a large file");
+    if ((waiter = fork()) == 0) {
+        memset(m + HELD - large, 1, large);
+        (void)!write(go[1], "g", 1);
+        while (*seen)
+            ;
+        (void)!read(fd, m + 8192, 1);
+        eat();
+    }
+    if ((reader = fork()) == 0) {
+        (void)!read(go[0], m + 4096, 1);
+        (void)!read(fd, m, HELD);
+        eat();
+    }
+    waitpid(waiter, &status[0], 0);
+    waitpid(reader, &status[1], 0);
+    say(WIFSIGNALED(status[0]) && WIFSIGNALED(status[1]), "a victim that waits for who reads ends, and the reader too");
+    munmap(m, HELD);
+    close(go[0]);
+    close(go[1]);
+    close(fd);
+    unlink("/tmp/sparse");
+}
+
+static void stubborn(void)
+{
+    long before = used();
+    shared_memory();
+    held_position();
+    say_back(before, 2048, "stubborn victims");
+}
+
 /* ---- process numbers ---- */
 
 static int set(const char *path, const char *value)
@@ -412,6 +493,8 @@ int main(int argc, char **argv)
         leaks(argv[2], atol(argv[3]));
     else if (strcmp(what, "memory") == 0)
         memory();
+    else if (strcmp(what, "stubborn") == 0)
+        stubborn();
     else if (strcmp(what, "numbers") == 0)
         numbers();
     else if (strcmp(what, "files") == 0)
