@@ -13,7 +13,7 @@
 #include <linux/times.h>
 #include <linux/timex.h>
 
-#define NSEC_PER_SEC 1000000000l
+#define NSEC_PER_SEC 1000000000L
 #define ABI_USER_HZ 100 /* clock ticks a second of times(2), /proc and AT_CLKTCK */
 
 struct abi_utimbuf {

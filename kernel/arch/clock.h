@@ -21,7 +21,7 @@ ns_t clock_to_mono(enum clock_base base, ns_t when); /* as the clocks stand now;
 
 /* Both clocks are to run faster than the TSC says, by so many 2^-32 ns a second; at most a tenth. timers_clock_was_set()
  * is to follow. */
-void clock_set_rate(s64 rate);
+void clock_set_rate(s64 more);
 void clock_set_tai(s32 seconds); /* TAI - UTC */
 void clock_leap(s32 seconds);    /* UTC is so much less than it was; TAI goes on. timers_clock_was_set() is to follow */
 s32 clock_tai(void);

@@ -34,8 +34,8 @@
 #include "sched/mutex.h"
 #include "sched/timer.h"
 
-#define NS(n) ((s64)(n) << 32) /* rates and offsets are counted in 2^-32 ns, by the second */
-#define FREQ_UNIT_SHIFT 16     /* timex.freq: 2^-16 ppm */
+#define NS(n) ((s64)(n) * (1LL << 32)) /* rates and offsets are counted in 2^-32 ns, by the second */
+#define FREQ_UNIT_SHIFT 16             /* timex.freq: 2^-16 ppm */
 #define PPM NS(1000)
 #define MAX_FREQ (500 * PPM)
 #define MAX_PHASE_NS 500000000
@@ -297,10 +297,10 @@ static s64 frequency_of(s64 offset, s64 seconds)
     ntp.status &= ~STA_MODE;
     if (seconds >= FLL_MIN_SECONDS && ((ntp.status & STA_FLL) || seconds > FLL_ALWAYS_SECONDS)) {
         ntp.status |= STA_MODE;
-        freq = (offset << (32 - FLL_SHIFT)) / seconds;
+        freq = offset * (1LL << (32 - FLL_SHIFT)) / seconds;
     }
-    s64 most = 1ll << (PLL_SHIFT + 1 + ntp.constant);
-    return freq + offset * MIN(seconds, most) * (1ll << (32 - 2 * (PLL_SHIFT + 2 + ntp.constant)));
+    s64 most = 1LL << (PLL_SHIFT + 1 + ntp.constant);
+    return freq + offset * MIN(seconds, most) * (1LL << (32 - 2 * (PLL_SHIFT + 2 + ntp.constant)));
 }
 
 static void set_offset(long given)
@@ -332,7 +332,7 @@ static void set_modes(const struct timex *t)
         ntp.esterror = t->esterror;
     if (m & ADJ_TIMECONST) {
         long c = MIN(t->constant, (long)MAX_CONSTANT) + (ntp.status & STA_NANO ? 0 : 4);
-        ntp.constant = MAX(MIN(c, (long)MAX_CONSTANT), 0l);
+        ntp.constant = MAX(MIN(c, (long)MAX_CONSTANT), 0L);
     }
     if ((m & ADJ_TAI) && t->constant >= 0 && t->constant <= MAX_TAI)
         clock_set_tai((s32)t->constant);
@@ -351,7 +351,7 @@ static void fill(struct timex *t)
     t->status = ntp.status;
     t->constant = ntp.constant;
     t->precision = 1;
-    t->tolerance = 500l << FREQ_UNIT_SHIFT;
+    t->tolerance = 500L << FREQ_UNIT_SHIFT;
     t->tick = ntp.tick;
     t->tai = clock_tai();
     t->ppsfreq = t->jitter = t->stabil = t->jitcnt = t->calcnt = t->errcnt = t->stbcnt = 0;
