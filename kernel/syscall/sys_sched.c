@@ -299,6 +299,26 @@ struct nice_walk {
     bool set, found;
 };
 
+/* The threads of a process, each with a reference while it is looked at: the one after `last` (NULL: the first). */
+static struct thread *next_thread(struct process *p, struct thread *last)
+{
+    u64 flags = spin_lock_irqsave(&p->siglock);
+    struct thread *t, *found = NULL;
+    bool behind = !last;
+    list_for_each (t, &p->threads, process_link) {
+        if (behind) {
+            thread_get(t);
+            found = t;
+            break;
+        }
+        behind = t == last;
+    }
+    spin_unlock_irqrestore(&p->siglock, flags);
+    if (last)
+        thread_put(last);
+    return found;
+}
+
 static void nice_one(struct thread *t, struct nice_walk *w)
 {
     if (!w->set) {
@@ -324,11 +344,10 @@ static void nice_process(struct process *p, void *arg)
     const struct cred *c = process_cred_get(p);
     bool match = w->which == PRIO_PGRP ? p->pgid == w->who : c->uid == (u32)w->who;
     cred_put(c);
-    struct thread *t = match ? process_thread_get(p) : NULL;
-    if (t) {
+    if (!match)
+        return;
+    for (struct thread *t = NULL; (t = next_thread(p, t));)
         nice_one(t, w);
-        thread_put(t);
-    }
 }
 
 static void nice_walk(struct nice_walk *w)

@@ -4,6 +4,7 @@
 
 #include <linux/futex.h>
 #include <linux/ioprio.h>
+#include <pthread.h>
 #include <sys/resource.h>
 
 #define PRIO(class, level) IOPRIO_PRIO_VALUE(class, level)
@@ -135,9 +136,43 @@ static void robust_lists(void)
     });
 }
 
+/* Two threads, of which a group's and a user's priorities are set and asked for. */
+static int other_tid, step[2];
+
+static void *stays(void *arg)
+{
+    other_tid = gettid();
+    token_send(*(int *)arg);
+    token_wait(step[0]);
+    return NULL;
+}
+
+static void other_threads(void)
+{
+    CHECK_CHILD("a group's priorities and its threads'", {
+        int up[2];
+        pthread_t t;
+        make_pipe(up);
+        make_pipe(step);
+        REQ(setpgid(0, 0) == 0 && pthread_create(&t, NULL, stays, &up[1]) == 0);
+        token_wait(up[0]);
+        int self = gettid();
+        REQ(setpriority(PRIO_PROCESS, 0, 3) == 0 && getpriority(PRIO_PROCESS, (id_t)other_tid) == 0);
+        REQ(getpriority(PRIO_PGRP, 0) == 0);
+        REQ(setpriority(PRIO_PGRP, 0, 5) == 0 && getpriority(PRIO_PROCESS, (id_t)other_tid) == 5 &&
+            getpriority(PRIO_PROCESS, 0) == 5);
+        REQ(io_set(1, 0, BE(6)) == 0 && io_get(1, other_tid) == 0);
+        REQ(io_set(2, 0, BE(2)) == 0 && io_get(1, self) == BE(2) && io_get(1, other_tid) == BE(2));
+        REQ(io_set(1, other_tid, BE(1)) == 0 && io_get(2, 0) == BE(1));
+        token_send(step[1]);
+        REQ(pthread_join(t, NULL) == 0);
+    });
+}
+
 int main(void)
 {
     io_priorities();
+    other_threads();
     robust_lists();
     attributes();
     return tap_end();
