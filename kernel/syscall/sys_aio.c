@@ -13,11 +13,10 @@
 #include "proc/cred.h"
 #include "proc/signal.h"
 #include "syscall/fd.h"
+#include "syscall/ioprio.h"
 #include "syscall/rw.h"
 #include "syscall/sys.h"
 #include "syscall/timespec.h"
-
-#include <linux/ioprio.h>
 
 long sys_io_setup(u32 events, ptr_k p)
 {
@@ -40,24 +39,9 @@ long sys_io_destroy(addr_k at)
 
 /* ---- requests ---- */
 
-static int check_priority(u32 prio)
-{
-    switch (IOPRIO_PRIO_CLASS(prio)) {
-    case IOPRIO_CLASS_RT:
-        return capable(CAP_SYS_ADMIN) || capable(CAP_SYS_NICE) ? 0 : -EPERM;
-    case IOPRIO_CLASS_BE:
-    case IOPRIO_CLASS_IDLE:
-        return 0;
-    case IOPRIO_CLASS_NONE:
-        return prio & 7 ? -EINVAL : 0;
-    default:
-        return -EINVAL;
-    }
-}
-
 static int check_rw(const struct iocb *cb, const struct file *f, bool write)
 {
-    int err = cb->aio_flags & IOCB_FLAG_IOPRIO ? check_priority((u16)cb->aio_reqprio) : 0;
+    int err = cb->aio_flags & IOCB_FLAG_IOPRIO ? ioprio_check((u16)cb->aio_reqprio) : 0;
     if (!err)
         err = rw_check_flags(cb->aio_rw_flags);
     if (err)

@@ -8,6 +8,7 @@
 #include "abi/errno.h"
 #include "abi/sched.h"
 #include "proc/process.h"
+#include "syscall/ioprio.h"
 #include "syscall/sys.h"
 
 #define LEVEL_MASK 7u /* above it: hints, which are kept too */
@@ -91,7 +92,7 @@ long sys_ioprio_get(int which, int who)
     return err ? err : w.prio;
 }
 
-static int check(int prio)
+int ioprio_check(int prio)
 {
     switch (IOPRIO_PRIO_CLASS(prio)) {
     case IOPRIO_CLASS_RT:
@@ -109,6 +110,6 @@ static int check(int prio)
 long sys_ioprio_set(int which, int who, int prio)
 {
     struct walk w = {.which = which, .who = who, .set = true, .prio = prio};
-    int err = check(prio);
+    int err = ioprio_check(prio);
     return err ? err : walk(&w);
 }

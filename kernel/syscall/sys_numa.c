@@ -80,6 +80,20 @@ static long is_mapped(u64 addr)
     return mapped ? 0 : -EFAULT;
 }
 
+static long is_all_mapped(u64 addr, u64 end)
+{
+    struct mm *mm = current_thread()->mm;
+    rwsem_read_lock(&mm->lock);
+    struct vm_area *a = vm_find(mm, addr);
+    while (a && a->start <= addr && a->end < end) {
+        addr = a->end;
+        a = vm_next(a);
+    }
+    bool mapped = a && a->start <= addr;
+    rwsem_read_unlock(&mm->lock);
+    return mapped ? 0 : -EFAULT;
+}
+
 long sys_mbind(u64 addr, u64 len, int mode, ptr_k nodes, u64 max, u32 flags)
 {
     u64 end = addr + ALIGN_UP(len, PAGE_SIZE);
@@ -92,7 +106,7 @@ long sys_mbind(u64 addr, u64 len, int mode, ptr_k nodes, u64 max, u32 flags)
     int policy = make_policy(mode, nodes, max);
     if (policy < 0 || end == addr)
         return policy < 0 ? policy : 0;
-    return is_mapped(addr);
+    return policy == MPOL_DEFAULT ? 0 : is_all_mapped(addr, end);
 }
 
 /* `max` - 1 bits, in whole words. */

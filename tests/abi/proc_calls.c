@@ -109,6 +109,12 @@ static void policies(void)
         REQ(syscall(SYS_get_mempolicy, &mode, NULL, 0L, 0L, 0L) == 0 && mode == MPOL_DEFAULT);
     });
     CHECK_ERRNO(syscall(SYS_set_mempolicy, 99, &one, 64L), EINVAL, "set_mempolicy: no such mode");
+    char *hole = mmap(NULL, 3 * 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    REQ(hole != MAP_FAILED && munmap(hole + 4096, 4096) == 0);
+    CHECK(syscall(SYS_mbind, hole, 4096L, MPOL_BIND, &one, 64L, 0) == 0, "mbind: a page");
+    CHECK_ERRNO(syscall(SYS_mbind, hole, 3 * 4096L, MPOL_BIND, &one, 64L, 0), EFAULT, "mbind: a hole between pages");
+    CHECK_ERRNO(syscall(SYS_mbind, hole, 2 * 4096L, MPOL_BIND, &one, 64L, 0), EFAULT, "mbind: a hole at the end");
+    CHECK(syscall(SYS_mbind, hole + 4096, 2 * 4096L, MPOL_DEFAULT, NULL, 0L, 0) == 0, "mbind: the default for a hole");
     CHECK_ERRNO(syscall(SYS_set_mempolicy, MPOL_BIND, NULL, 0L), EINVAL, "set_mempolicy: bound to no node");
     CHECK_ERRNO(syscall(SYS_set_mempolicy, MPOL_DEFAULT, &one, 64L), EINVAL, "set_mempolicy: the default has no nodes");
     munmap(p, PAGE);
