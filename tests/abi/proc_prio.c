@@ -151,7 +151,7 @@ static void other_threads(void)
 {
     CHECK_CHILD("a group's priorities and its threads'", {
         int up[2];
-        pthread_t t;
+        pthread_t t = 0;
         make_pipe(up);
         make_pipe(step);
         REQ(setpgid(0, 0) == 0 && pthread_create(&t, NULL, stays, &up[1]) == 0);
