@@ -148,4 +148,15 @@ static inline long act(struct actor *a, uint32_t *word, int op, uint32_t val, co
 #define UNLOCK(a, w) act(a, w, FUTEX_UNLOCK_PI_PRIVATE, 0, NULL, NULL, 0)
 #define LOCK_BEGIN(a, w) act_begin(a, w, FUTEX_LOCK_PI_PRIVATE, 0, NULL, NULL, 0)
 
+/* A point of the clock, so many ms ahead (at most a second). */
+static inline struct timespec soon(clockid_t clock, long ms)
+{
+    struct timespec t;
+    clock_gettime(clock, &t);
+    t.tv_nsec += ms * 1000000;
+    t.tv_sec += t.tv_nsec / 1000000000;
+    t.tv_nsec %= 1000000000;
+    return t;
+}
+
 #endif

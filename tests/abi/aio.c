@@ -556,17 +556,6 @@ static void *reaper(void *arg)
     return NULL;
 }
 
-static int all_well(pthread_t *t, int n)
-{
-    int good = 1;
-    for (int i = 0; i < n; i++) {
-        void *why;
-        pthread_join(t[i], &why);
-        good &= !why;
-    }
-    return good;
-}
-
 static int fds[2];
 
 static void *waker(void *arg)

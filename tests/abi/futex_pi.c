@@ -165,16 +165,6 @@ static void mixed(void)
     REQ(futex_call(&word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0) == 1 && act_end(&a) == 0);
 }
 
-static struct timespec soon(clockid_t clock, long ms)
-{
-    struct timespec t;
-    clock_gettime(clock, &t);
-    t.tv_nsec += ms * 1000000;
-    t.tv_sec += t.tv_nsec / 1000000000;
-    t.tv_nsec %= 1000000000;
-    return t;
-}
-
 static void times(void)
 {
     struct timespec past = {1, 0}, t;

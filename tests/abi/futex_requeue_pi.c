@@ -32,16 +32,6 @@ static long wait_now(uint32_t *word, uint32_t val, const struct timespec *until,
     return futex_call(word, FUTEX_WAIT_REQUEUE_PI, val, until, to, 0);
 }
 
-static struct timespec soon(clockid_t clock, long ms)
-{
-    struct timespec t;
-    clock_gettime(clock, &t);
-    t.tv_nsec += ms * 1000000;
-    t.tv_sec += t.tv_nsec / 1000000000;
-    t.tv_nsec %= 1000000000;
-    return t;
-}
-
 static void refused(void)
 {
     struct timespec bad = {0, -1}, past = {0, 1}, t;

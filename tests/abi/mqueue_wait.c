@@ -272,17 +272,6 @@ static void *receiver(void *arg)
     return NULL;
 }
 
-static int all_well(pthread_t *t, int n)
-{
-    int good = 1;
-    for (int i = 0; i < n; i++) {
-        void *why;
-        pthread_join(t[i], &why);
-        good &= !why;
-    }
-    return good;
-}
-
 static void exactly_once(long depth, const char *name)
 {
     pthread_t t[2 * PAIRS];

@@ -8,6 +8,7 @@
 
 #include "tests/abi/tap.h"
 
+#include <pthread.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <poll.h>
@@ -190,6 +191,18 @@ static inline void token_wait(int fd)
         r = poll(&p, 1, 20000);
     while (r < 0 && errno == EINTR);
     REQ(r == 1 && read(fd, &c, 1) == 1);
+}
+
+/* Waits for threads that return NULL, or what went wrong. */
+static inline int all_well(pthread_t *t, int n)
+{
+    int good = 1;
+    for (int i = 0; i < n; i++) {
+        void *why;
+        pthread_join(t[i], &why);
+        good &= !why;
+    }
+    return good;
 }
 
 #endif
