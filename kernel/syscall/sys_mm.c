@@ -130,7 +130,7 @@ static long advise_pieces(struct mm *mm, const struct uio *u, int advice)
 long sys_process_madvise(fd_k pidfd, ptr_k vec, u64 count, int advice, u32 flags)
 {
     struct uio u;
-    struct mm *mm;
+    struct mm *mm = NULL;
     if (flags)
         return -EINVAL;
     int err = uio_init_iovec(&u, vec, count);
