@@ -11,12 +11,12 @@
 
 static char stack[65536] __attribute__((aligned(16)));
 
-/* clone without a function. With CLONE_VM the child runs on its own stack and so must not return: it exits here. */
-static long clone_raw(unsigned long flags, void *sp, void *ptid, void *ctid, unsigned long tls)
+/* clone or clone3 without a function. With CLONE_VM the child runs on its own stack and so must not return: it exits here. */
+static long forks(long nr, long a1, long a2, long a3, long a4, long a5)
 {
     long ret;
-    register long r10 __asm__("r10") = (long)ctid;
-    register long r8 __asm__("r8") = (long)tls;
+    register long r10 __asm__("r10") = a4;
+    register long r8 __asm__("r8") = a5;
     __asm__ volatile("syscall\n\t"
                      "test %%rax, %%rax\n\t"
                      "jnz 1f\n\t"
@@ -25,25 +25,19 @@ static long clone_raw(unsigned long flags, void *sp, void *ptid, void *ctid, uns
                      "syscall\n"
                      "1:"
                      : "=a"(ret)
-                     : "0"(SYS_clone), "D"(flags), "S"(sp), "d"(ptid), "r"(r10), "r"(r8)
+                     : "0"(nr), "D"(a1), "S"(a2), "d"(a3), "r"(r10), "r"(r8)
                      : "rcx", "r11", "memory");
     return ret;
 }
 
+static long clone_raw(unsigned long flags, void *sp, void *ptid, void *ctid, unsigned long tls)
+{
+    return forks(SYS_clone, (long)flags, (long)sp, (long)ptid, (long)ctid, (long)tls);
+}
+
 static long clone3_raw(void *args, size_t size)
 {
-    long ret;
-    __asm__ volatile("syscall\n\t"
-                     "test %%rax, %%rax\n\t"
-                     "jnz 1f\n\t"
-                     "xor %%edi, %%edi\n\t"
-                     "mov $60, %%eax\n\t"
-                     "syscall\n"
-                     "1:"
-                     : "=a"(ret)
-                     : "0"(SYS_clone3), "D"(args), "S"(size)
-                     : "rcx", "r11", "memory");
-    return ret;
+    return forks(SYS_clone3, (long)args, (long)size, 0, 0, 0);
 }
 
 static void reap(long pid)

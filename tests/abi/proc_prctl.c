@@ -11,7 +11,6 @@
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
-#include <sys/utsname.h>
 
 #ifndef PR_SET_MDWE
 #define PR_SET_MDWE 65
@@ -240,12 +239,6 @@ static int maps_name(char *at, char *out)
     return found;
 }
 
-static int on_slipway(void)
-{
-    struct utsname u;
-    return uname(&u) == 0 && strstr(u.release, "slipway") != NULL;
-}
-
 static long name_area(void *p, size_t len, const char *name)
 {
     return prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, p, len, name);
@@ -269,7 +262,7 @@ static int is_named(char *at, const char *want)
 static void area_names(void)
 {
     char *p = mmap(NULL, 8 * PAGE, RW, ANON, -1, 0), *s = mmap(NULL, PAGE, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    int without = name_area(p, PAGE, NULL) < 0 && !on_slipway();
+    int without = name_area(p, PAGE, NULL) < 0 && !own_machine();
     char longest[96];
     memset(longest, 'n', sizeof longest);
     longest[80] = 0;

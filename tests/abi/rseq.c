@@ -193,11 +193,10 @@ static void by_signal(void)
         REQ(reg(a, 32, UNREGISTER, SIG) == 0);
         struct area *gone = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         REQ(reg(gone, 32, 0, SIG) == 0 && munmap(gone, PAGE) == 0);
+        start_ticking(0);
         for (int i = 0;; i++) {
             pin(i % 2);
             sched_yield();
-            if (i % 64 == 0)
-                start_ticking(0);
         }
     }
     CHECK(tap_killed(tap_wait(pid), SIGSEGV), "so is an area that is gone");

@@ -7,34 +7,16 @@
 #include <pthread.h>
 #include <sys/time.h>
 #include <sys/timex.h>
-#include <sys/utsname.h>
 
-#define SECOND 1000000000LL
 #define ERROR_LIMIT 16000000
 
 static int may_set;
-
-/* A fact that needs the clock set or adjusted. */
-#define CHECK_SET(cond, name)                      \
-    do {                                           \
-        if (may_set)                               \
-            CHECK(cond, name);                     \
-        else                                       \
-            SKIP(name, "the clock is the host's"); \
-    } while (0)
-
-static int64_t read_ns(clockid_t clock)
-{
-    struct timespec ts;
-    REQ(clock_gettime(clock, &ts) == 0);
-    return ts.tv_sec * SECOND + ts.tv_nsec;
-}
 
 static int64_t call_ns(clockid_t clock) /* not by the vDSO */
 {
     struct timespec ts;
     REQ(syscall(SYS_clock_gettime, clock, &ts) == 0);
-    return ts.tv_sec * SECOND + ts.tv_nsec;
+    return ts.tv_sec * NS_A_SECOND + ts.tv_nsec;
 }
 
 static int status_of(int status)
@@ -113,17 +95,18 @@ static int refuses(struct timex t)
 
 static void refused(void)
 {
-    CHECK_SET(refuses((struct timex){.modes = ADJ_TICK, .tick = 8999}) &&
+    CHECK_OWN(refuses((struct timex){.modes = ADJ_TICK, .tick = 8999}) &&
                   refuses((struct timex){.modes = ADJ_TICK, .tick = 11001}),
               "a tick that is more than a tenth off");
-    CHECK_SET(refuses((struct timex){.modes = ADJ_FREQUENCY, .freq = INT64_MAX}) &&
+    CHECK_OWN(refuses((struct timex){.modes = ADJ_FREQUENCY, .freq = INT64_MAX}) &&
                   refuses((struct timex){.modes = ADJ_FREQUENCY, .freq = INT64_MIN}),
               "a frequency out of all bounds");
-    CHECK_SET(refuses((struct timex){.modes = ADJ_SETOFFSET, .time = {0, -1}}) &&
+    CHECK_OWN(refuses((struct timex){.modes = ADJ_SETOFFSET, .time = {0, -1}}) &&
                   refuses((struct timex){.modes = ADJ_SETOFFSET, .time = {0, 1000000}}) &&
-                  refuses((struct timex){.modes = ADJ_SETOFFSET | ADJ_NANO, .time = {0, SECOND}}),
+                  refuses((struct timex){.modes = ADJ_SETOFFSET | ADJ_NANO, .time = {0, NS_A_SECOND}}),
               "an offset whose part of a second is none");
-    CHECK_SET(refuses((struct timex){.modes = ADJ_SETOFFSET, .time = {-(read_ns(CLOCK_REALTIME) / SECOND), 0}}),
+    int64_t booted = read_ns(CLOCK_REALTIME) - read_ns(CLOCK_MONOTONIC);
+    CHECK_OWN(refuses((struct timex){.modes = ADJ_SETOFFSET, .time = {-(booted / NS_A_SECOND) - 2, 0}}),
               "a time before the boot");
 }
 
@@ -132,37 +115,37 @@ static void refused(void)
 static void kept(void)
 {
     int state = adjust((struct timex){.modes = ADJ_FREQUENCY, .freq = -(12 << 16) - 345});
-    CHECK_SET(state >= 0 && look().freq == -(12 << 16) - 345, "a frequency");
+    CHECK_OWN(state >= 0 && look().freq == -(12 << 16) - 345, "a frequency");
     adjust((struct timex){.modes = ADJ_FREQUENCY, .freq = 600 << 16});
-    CHECK_SET(look().freq == 500 << 16, "500 ppm at most");
+    CHECK_OWN(look().freq == 500 << 16, "500 ppm at most");
     adjust((struct timex){.modes = ADJ_FREQUENCY, .freq = -(600 << 16)});
-    CHECK_SET(look().freq == -(500 << 16), "in both directions");
+    CHECK_OWN(look().freq == -(500 << 16), "in both directions");
     adjust((struct timex){.modes = ADJ_FREQUENCY});
     adjust((struct timex){.modes = ADJ_ESTERROR | ADJ_MAXERROR, .esterror = 1234, .maxerror = 5000});
     struct timex t = look();
-    CHECK_SET(t.esterror == 1234 && t.maxerror >= 5000 && t.maxerror < 100000, "the errors");
+    CHECK_OWN(t.esterror == 1234 && t.maxerror >= 5000 && t.maxerror < 100000, "the errors");
     for (int i = 0; may_set && i < 600 && look().maxerror == t.maxerror; i++)
         msleep(50);
-    CHECK_SET(look().maxerror > t.maxerror && look().esterror == 1234, "the largest grows each second");
-    CHECK_SET(status_of(STA_PLL | STA_CLOCKERR | STA_FREQHOLD) == (STA_PLL | STA_FREQHOLD),
+    CHECK_OWN(look().maxerror > t.maxerror && look().esterror == 1234, "the largest grows each second");
+    CHECK_OWN(status_of(STA_PLL | STA_CLOCKERR | STA_FREQHOLD) == (STA_PLL | STA_FREQHOLD),
               "the status, but for what is read only");
-    CHECK_SET(adjust((struct timex){0}) == TIME_OK, "a clock that is not called unsynchronized is good");
-    CHECK_SET(status_of(STA_UNSYNC) == STA_UNSYNC && adjust((struct timex){0}) == TIME_ERROR, "one that is, is not");
+    CHECK_OWN(adjust((struct timex){0}) == TIME_OK, "a clock that is not called unsynchronized is good");
+    CHECK_OWN(status_of(STA_UNSYNC) == STA_UNSYNC && adjust((struct timex){0}) == TIME_ERROR, "one that is, is not");
     adjust((struct timex){.modes = ADJ_TIMECONST, .constant = 3});
-    CHECK_SET(look().constant == 7, "the time constant, in microseconds' units");
+    CHECK_OWN(look().constant == 7, "the time constant, in microseconds' units");
     adjust((struct timex){.modes = ADJ_TIMECONST, .constant = 30});
-    CHECK_SET(look().constant == 10, "has a bound");
+    CHECK_OWN(look().constant == 10, "has a bound");
     adjust((struct timex){.modes = ADJ_NANO});
     adjust((struct timex){.modes = ADJ_TIMECONST, .constant = 3});
-    CHECK_SET(look().constant == 3 && (look().status & STA_NANO), "ADJ_NANO");
+    CHECK_OWN(look().constant == 3 && (look().status & STA_NANO), "ADJ_NANO");
     int seen = 0;
     for (int i = 0; may_set && i < 2000 && !seen; i++, msleep(1))
         seen = look().time.tv_usec >= 1000000;
-    CHECK_SET(seen, "has the time in nanoseconds");
+    CHECK_OWN(seen, "has the time in nanoseconds");
     adjust((struct timex){.modes = ADJ_MICRO});
-    CHECK_SET(!(look().status & STA_NANO) && look().time.tv_usec < 1000000, "ADJ_MICRO");
+    CHECK_OWN(!(look().status & STA_NANO) && look().time.tv_usec < 1000000, "ADJ_MICRO");
     adjust((struct timex){.modes = ADJ_TICK, .tick = 10003});
-    CHECK_SET(look().tick == 10003, "the tick");
+    CHECK_OWN(look().tick == 10003, "the tick");
     adjust((struct timex){.modes = ADJ_TICK, .tick = 10000});
 }
 
@@ -196,16 +179,16 @@ static int is_near(int64_t v, int64_t want, int64_t off)
 
 static void rate(void)
 {
-    CHECK_SET(is_near(gains(CLOCK_MONOTONIC, read_ns), 0, 150), "as it is measured, at first");
+    CHECK_OWN(is_near(gains(CLOCK_MONOTONIC, read_ns), 0, 150), "as it is measured, at first");
     adjust((struct timex){.modes = ADJ_TICK, .tick = 10100});
-    CHECK_SET(is_near(gains(CLOCK_MONOTONIC, read_ns), 10000, 200),
+    CHECK_OWN(is_near(gains(CLOCK_MONOTONIC, read_ns), 10000, 200),
               "a tick of one percent more makes the clock so much faster");
-    CHECK_SET(is_near(gains(CLOCK_REALTIME, read_ns), 10000, 200), "the wall clock too");
-    CHECK_SET(is_near(gains(CLOCK_MONOTONIC, call_ns), 10000, 200), "by the system call too");
+    CHECK_OWN(is_near(gains(CLOCK_REALTIME, read_ns), 10000, 200), "the wall clock too");
+    CHECK_OWN(is_near(gains(CLOCK_MONOTONIC, call_ns), 10000, 200), "by the system call too");
     adjust((struct timex){.modes = ADJ_TICK, .tick = 9900});
-    CHECK_SET(is_near(gains(CLOCK_MONOTONIC, read_ns), -10000, 200), "or slower");
+    CHECK_OWN(is_near(gains(CLOCK_MONOTONIC, read_ns), -10000, 200), "or slower");
     adjust((struct timex){.modes = ADJ_TICK | ADJ_FREQUENCY, .tick = 10000, .freq = 500 << 16});
-    CHECK_SET(is_near(gains(CLOCK_REALTIME, read_ns), 500, 150), "a frequency of 500 ppm");
+    CHECK_OWN(is_near(gains(CLOCK_REALTIME, read_ns), 500, 150), "a frequency of 500 ppm");
     adjust((struct timex){.modes = ADJ_FREQUENCY});
     int64_t last = read_ns(CLOCK_MONOTONIC), now;
     int back = 0;
@@ -216,11 +199,11 @@ static void rate(void)
         last = now;
     }
     adjust((struct timex){.modes = ADJ_TICK, .tick = 10000});
-    CHECK_SET(!back, "however it is changed, it does not step back");
+    CHECK_OWN(!back, "however it is changed, it does not step back");
     adjust((struct timex){.modes = ADJ_TICK, .tick = 11000});
     now = read_ns(CLOCK_MONOTONIC);
     msleep(100);
-    CHECK_SET(read_ns(CLOCK_MONOTONIC) - now >= 100000000, "a sleep is as long as the clock says");
+    CHECK_OWN(read_ns(CLOCK_MONOTONIC) - now >= 100000000, "a sleep is as long as the clock says");
     adjust((struct timex){.modes = ADJ_TICK, .tick = 10000});
 }
 
@@ -235,28 +218,28 @@ static void slewing(void)
 {
     int64_t was = ahead(CLOCK_MONOTONIC, read_ns);
     struct timex t = {.modes = ADJ_OFFSET_SINGLESHOT, .offset = 1200};
-    CHECK_SET(adjtimex(&t) >= 0 && t.offset == 0, "adjtime says what was left of the last");
+    CHECK_OWN(adjtimex(&t) >= 0 && t.offset == 0, "adjtime says what was left of the last");
     long first = to_add();
-    CHECK_SET(first == 1200 || first == 700, "ADJ_OFFSET_SS_READ what is of this one");
+    CHECK_OWN(first == 1200 || first == 700, "ADJ_OFFSET_SS_READ what is of this one");
     for (int i = 0; may_set && i < 600 && to_add(); i++)
         msleep(50);
     msleep(may_set ? 2500 : 0);
-    CHECK_SET(to_add() == 0 && is_near(ahead(CLOCK_MONOTONIC, read_ns) - was, 1200000, 300000),
+    CHECK_OWN(to_add() == 0 && is_near(ahead(CLOCK_MONOTONIC, read_ns) - was, 1200000, 300000),
               "the clock has gained it");
     was = ahead(CLOCK_MONOTONIC, read_ns);
     adjust((struct timex){.modes = ADJ_OFFSET, .offset = 50000});
-    CHECK_SET(look().offset == 0, "ADJ_OFFSET is for the phase-locked loop");
+    CHECK_OWN(look().offset == 0, "ADJ_OFFSET is for the phase-locked loop");
     adjust((struct timex){.modes = ADJ_STATUS, .status = STA_PLL});
     adjust((struct timex){.modes = ADJ_TIMECONST | ADJ_NANO, .constant = 0});
     t = (struct timex){.modes = ADJ_OFFSET, .offset = 4000000};
-    CHECK_SET(adjtimex(&t) >= 0 && t.offset > 2900000 && t.offset <= 4000000, "which keeps it");
+    CHECK_OWN(adjtimex(&t) >= 0 && t.offset > 2900000 && t.offset <= 4000000, "which keeps it");
     for (int i = 0; may_set && i < 600 && look().offset > 2000000; i++)
         msleep(50);
-    CHECK_SET(look().offset > 0 && look().offset <= 2000000, "and makes it smaller each second");
+    CHECK_OWN(look().offset > 0 && look().offset <= 2000000, "and makes it smaller each second");
     adjust((struct timex){.modes = ADJ_STATUS | ADJ_FREQUENCY, .status = STA_UNSYNC});
-    for (int i = 0; may_set && i < 600 && look().offset > 2000; i++)
+    for (int i = 0; may_set && i < 600 && ahead(CLOCK_MONOTONIC, read_ns) - was <= 1500000; i++)
         msleep(50);
-    CHECK_SET(ahead(CLOCK_MONOTONIC, read_ns) - was > 1500000, "while the clock makes up for it");
+    CHECK_OWN(ahead(CLOCK_MONOTONIC, read_ns) - was > 1500000, "while the clock makes up for it");
     if (!may_set)
         return;
     reset();
@@ -271,13 +254,13 @@ static void offsets(void)
     adjust((struct timex){.modes = ADJ_STATUS | ADJ_ESTERROR | ADJ_MAXERROR, .status = STA_PLL});
     adjust((struct timex){.modes = ADJ_SETOFFSET, .time = {3600, 250000}});
     by = ahead(CLOCK_REALTIME, read_ns) - was;
-    CHECK_SET(is_near(by, 3600 * SECOND + 250000000, 50000000), "ADJ_SETOFFSET");
+    CHECK_OWN(is_near(by, 3600 * NS_A_SECOND + 250000000, 50000000), "ADJ_SETOFFSET");
     struct timex t = look();
-    CHECK_SET(to_add() == 0 && (t.status & STA_UNSYNC) && t.maxerror == ERROR_LIMIT && t.esterror == ERROR_LIMIT,
+    CHECK_OWN(to_add() == 0 && (t.status & STA_UNSYNC) && t.maxerror == ERROR_LIMIT && t.esterror == ERROR_LIMIT,
               "a clock that is set is no longer adjusted");
     adjust((struct timex){.modes = ADJ_SETOFFSET | ADJ_NANO, .time = {-3601, 750000000}});
     by = ahead(CLOCK_REALTIME, read_ns) - was;
-    CHECK_SET(is_near(by, 0, 50000000), "back, with nanoseconds, which count forward");
+    CHECK_OWN(is_near(by, 0, 50000000), "back, with nanoseconds, which count forward");
     adjust((struct timex){.modes = ADJ_MICRO});
 }
 
@@ -289,14 +272,14 @@ static void *sleep_tai(void *arg)
 static void tai(void)
 {
     adjust((struct timex){.modes = ADJ_TAI, .constant = 37});
-    CHECK_SET(look().tai == 37, "the offset of TAI");
-    CHECK_SET(is_near(ahead(CLOCK_TAI, read_ns) - ahead(CLOCK_REALTIME, read_ns), 37 * SECOND, 50000000),
+    CHECK_OWN(look().tai == 37, "the offset of TAI");
+    CHECK_OWN(is_near(ahead(CLOCK_TAI, read_ns) - ahead(CLOCK_REALTIME, read_ns), 37 * NS_A_SECOND, 50000000),
               "CLOCK_TAI has it");
-    CHECK_SET(is_near(ahead(CLOCK_TAI, call_ns) - ahead(CLOCK_REALTIME, call_ns), 37 * SECOND, 50000000),
+    CHECK_OWN(is_near(ahead(CLOCK_TAI, call_ns) - ahead(CLOCK_REALTIME, call_ns), 37 * NS_A_SECOND, 50000000),
               "by the system call too");
     adjust((struct timex){.modes = ADJ_TAI, .constant = -1});
     adjust((struct timex){.modes = ADJ_TAI, .constant = 100001});
-    CHECK_SET(look().tai == 37, "what cannot be is not taken");
+    CHECK_OWN(look().tai == 37, "what cannot be is not taken");
     struct timespec until;
     pthread_t thread;
     void *ret = NULL;
@@ -309,7 +292,7 @@ static void tai(void)
         pthread_join(thread, &ret);
         adjust((struct timex){.modes = ADJ_TAI});
     }
-    CHECK_SET(ret == NULL, "a sleep for a time of CLOCK_TAI ends when that is set");
+    CHECK_OWN(ret == NULL, "a sleep for a time of CLOCK_TAI ends when that is set");
 }
 
 /* Until the state is this, or another than `from`. */
@@ -330,7 +313,7 @@ struct leap {
 
 static void leap_once(struct leap *l, int bit, int coming)
 {
-    struct timespec ts = {(read_ns(CLOCK_REALTIME) / SECOND / 86400 + 1) * 86400 - 4, 0};
+    struct timespec ts = {(read_ns(CLOCK_REALTIME) / NS_A_SECOND / 86400 + 1) * 86400 - 3, 0};
     reset();
     REQ(clock_settime(CLOCK_REALTIME, &ts) == 0 && adjust((struct timex){.modes = ADJ_MAXERROR}) >= 0);
     REQ(status_of(STA_PLL | bit) == (STA_PLL | bit));
@@ -357,13 +340,13 @@ static void leaps(void)
 {
     struct leap l = {0};
     leap(&l, STA_INS, TIME_INS, TIME_OOP);
-    CHECK_SET(l.first == TIME_INS && l.second == TIME_OOP && l.third == TIME_WAIT, "a leap second comes, is, and was");
-    CHECK_SET(is_near(l.wall, -SECOND, 100000000), "a second comes twice");
-    CHECK_SET(is_near(l.tai, 0, 100000000) && l.tai_offset == 1, "but to CLOCK_TAI");
+    CHECK_OWN(l.first == TIME_INS && l.second == TIME_OOP && l.third == TIME_WAIT, "a leap second comes, is, and was");
+    CHECK_OWN(is_near(l.wall, -NS_A_SECOND, 100000000), "a second comes twice");
+    CHECK_OWN(is_near(l.tai, 0, 100000000) && l.tai_offset == 1, "but to CLOCK_TAI");
     l = (struct leap){0};
     leap(&l, STA_DEL, TIME_DEL, TIME_WAIT);
-    CHECK_SET(l.first == TIME_DEL && l.second == TIME_WAIT, "one that is left out");
-    CHECK_SET(is_near(l.wall, SECOND, 100000000) && is_near(l.tai, 0, 100000000) && l.tai_offset == -1,
+    CHECK_OWN(l.first == TIME_DEL && l.second == TIME_WAIT, "one that is left out");
+    CHECK_OWN(is_near(l.wall, NS_A_SECOND, 100000000) && is_near(l.tai, 0, 100000000) && l.tai_offset == -1,
               "is so for CLOCK_REALTIME only");
 }
 
@@ -373,10 +356,10 @@ static void zone(void)
     struct timeval tv;
     if (may_set)
         settimeofday(NULL, &(struct timezone){0, 0}); /* the first may move the clock */
-    CHECK_SET(syscall(SYS_settimeofday, NULL, &tz) == 0 && syscall(SYS_gettimeofday, &tv, &out) == 0 &&
+    CHECK_OWN(syscall(SYS_settimeofday, NULL, &tz) == 0 && syscall(SYS_gettimeofday, &tv, &out) == 0 &&
                   out.tz_minuteswest == -120 && out.tz_dsttime == 1,
               "the time zone is kept");
-    CHECK_SET(syscall(SYS_settimeofday, NULL, &bad) == -1 && errno == EINVAL, "one of more than fifteen hours is none");
+    CHECK_OWN(syscall(SYS_settimeofday, NULL, &bad) == -1 && errno == EINVAL, "one of more than fifteen hours is none");
     CHECK_CHILD("and a user does not set it", {
         drop_root();
         REQ(syscall(SYS_settimeofday, NULL, &tz) < 0 && errno == EPERM);
@@ -388,9 +371,7 @@ static void zone(void)
 
 int main(void)
 {
-    struct utsname u;
-    uname(&u);
-    may_set = strstr(u.release, "slipway") != NULL;
+    may_set = own_machine();
     if (may_set)
         reset();
     else

@@ -16,6 +16,7 @@
 #include <stdint.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <time.h>
 
 #define PAGE 4096L
@@ -46,6 +47,31 @@ static inline long opaque(long n)
         int tap_err_ = (long)(expr) == -1 ? errno : 0;                                        \
         tap_line(tap_err_ == (want), name, __FILE__, __LINE__, #expr " -> " #want, tap_err_); \
     } while (0)
+
+/* Whether the machine is the test's own: its clock and its limits may be set. False on the host. */
+static inline int own_machine(void)
+{
+    struct utsname u;
+    return uname(&u) == 0 && strstr(u.release, "slipway") != NULL;
+}
+
+/* A fact that needs something of the whole machine set. */
+#define CHECK_OWN(cond, name)                             \
+    do {                                                  \
+        if (own_machine())                                \
+            CHECK(cond, name);                            \
+        else                                              \
+            SKIP(name, "a setting of the whole machine"); \
+    } while (0)
+
+#define NS_A_SECOND 1000000000LL
+
+static inline int64_t read_ns(clockid_t clock)
+{
+    struct timespec ts;
+    REQ(clock_gettime(clock, &ts) == 0);
+    return ts.tv_sec * NS_A_SECOND + ts.tv_nsec;
+}
 
 /* A new or emptied file with these bytes; mode 0644 whatever the umask was. */
 static inline void put_file(const char *path, const void *data, size_t len)
