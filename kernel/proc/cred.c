@@ -187,7 +187,7 @@ static bool file_caps(const struct inode *file, u64 *permitted, u64 *inheritable
 
 static void exec_ids(struct cred *c, const struct inode *file, bool nosuid)
 {
-    if (nosuid || c->no_new_privs || !(file->mode & (S_ISUID | S_ISGID)))
+    if (nosuid || current_thread()->no_new_privs || !(file->mode & (S_ISUID | S_ISGID)))
         return;
     struct inode *i = (struct inode *)(unsigned long)file;
     mutex_lock(&i->lock); /* mode and owner as one: chown(2) changes both */
@@ -201,7 +201,7 @@ static void exec_ids(struct cred *c, const struct inode *file, bool nosuid)
 static int exec_caps(struct cred *c, const struct cred *old, const struct inode *file, bool nosuid)
 {
     u64 fp = 0, fi = 0;
-    bool fe = false, from_file = !nosuid && !c->no_new_privs && file_caps(file, &fp, &fi, &fe);
+    bool fe = false, from_file = !nosuid && !current_thread()->no_new_privs && file_caps(file, &fp, &fi, &fe);
     bool rooted = !(c->securebits & SECBIT_NOROOT) && (c->euid == 0 || c->uid == 0);
     /* A file that asks for what it cannot get does not run, or it would misbehave; but root gets what there is. */
     if (from_file && fe && !(rooted && c->uid == 0) && (fp & ~(((fp & c->bounding) | (fi & c->inheritable)))))

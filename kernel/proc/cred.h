@@ -46,7 +46,6 @@ struct cred {
     u32 gid, egid, sgid;
     u64 permitted, inheritable, bounding, ambient;
     u32 securebits;
-    bool no_new_privs;
     struct user *user; /* of uid */
     struct group_list *groups;
     struct rcu_head rcu;

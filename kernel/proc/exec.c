@@ -423,9 +423,14 @@ static void release(struct exec_image *x)
 
 int exec_run(const struct fs_view *v, const struct exec_what *what, struct exec_args *args)
 {
+    struct mutex *exec_lock = &current_process()->exec_lock;
     struct exec_image *x = kzalloc(sizeof(*x), MEM_WAIT);
     if (!x)
         return -ENOMEM;
+    if (mutex_lock_killable(exec_lock)) {
+        kfree(x);
+        return -ERESTARTNOINTR;
+    }
     x->what = what;
     x->args = args;
     x->filename = what->shown ? what->shown : what->name;
@@ -433,6 +438,7 @@ int exec_run(const struct fs_view *v, const struct exec_what *what, struct exec_
     int err = prepare(x, v, what->base, what->name, what->lookup);
     if (!err)
         err = replace(x);
+    mutex_unlock(exec_lock);
     release(x);
     return err;
 }

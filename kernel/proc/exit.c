@@ -15,6 +15,7 @@
 #include "proc/futex.h"
 #include "proc/itimer.h"
 #include "proc/process.h"
+#include "proc/seccomp.h"
 #include "proc/signal_internal.h"
 #include "proc/sysv_sem.h"
 #include "vm/mm.h"
@@ -233,6 +234,8 @@ static bool leave_process(struct thread *t, struct process *p)
     int stop_signal = (int)p->stop_signal;
     thread_cpu_use(t, &p->dead);
     list_del_init(&t->process_link);
+    struct seccomp_filter *filters = t->seccomp; /* TSYNC gives it no more */
+    t->seccomp = NULL;
     bool gone = --p->thread_count == 0;
     t->sig = NULL;
     signal_flush_queue(&sig->pending); /* here, because timers' entries in it belong to siglock */
@@ -240,6 +243,7 @@ static bool leave_process(struct thread *t, struct process *p)
         thread_wake(p->exec_waiter, WAKE_NORMAL);
     spin_unlock_irqrestore(&p->siglock, flags);
     signal_state_free(sig);
+    seccomp_put(filters);
     if (stopped)
         process_notify_stopped(p, CLD_STOPPED, stop_signal);
     return gone;
@@ -299,6 +303,11 @@ static __noreturn void exit_thread(u32 status)
 void process_exit_thread(int code)
 {
     exit_thread(ABI_W_EXITCODE((u32)code, 0u));
+}
+
+void process_exit_thread_by(int sig)
+{
+    exit_thread((u32)sig);
 }
 
 void process_exit_group(u32 wait_status)

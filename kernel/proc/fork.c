@@ -16,6 +16,7 @@
 #include "proc/pidfd.h"
 #include "proc/process.h"
 #include "proc/rseq.h"
+#include "proc/seccomp.h"
 #include "proc/signal_internal.h"
 #include "proc/sysv_sem.h"
 #include "vm/mm.h"
@@ -178,7 +179,7 @@ static int make_thread(struct fork *k, const struct trapframe *f)
         cf->rsp = k->req->stack;
     if (k->flags & CLONE_SETTLS)
         t->arch.fs_base = k->req->tls;
-    t->arch.sys_flags = me->arch.sys_flags;
+    t->arch.sys_flags = me->arch.sys_flags & ~SYSF_SECCOMP; /* seccomp_fork: when nothing can fail */
     t->timer_slack = t->timer_slack_default = me->timer_slack;
     t->mce_kill = me->mce_kill;
     t->io_flusher = me->io_flusher;
@@ -365,6 +366,7 @@ static int publish_thread(struct fork *k)
     u64 flags = spin_lock_irqsave(&p->siglock);
     bool dying = p->group_exit || p->exec_waiter;
     if (!dying) {
+        seccomp_fork(k->child);
         link_thread(p, k->child, k->pid);
         pid_publish(k->pid);
     }
@@ -393,6 +395,9 @@ static void link_process(struct fork *k)
     pid_use(p->session);
     list_add_tail(&p->pgrp->group, &p->group_link);
     list_add_tail(&p->session->session, &p->session_link);
+    u64 flags = spin_lock_irqsave(&me->siglock);
+    seccomp_fork(k->child);
+    spin_unlock_irqrestore(&me->siglock, flags);
     p->leader = k->child;
     thread_get(k->child);
     link_thread(p, k->child, k->pid);

@@ -93,8 +93,9 @@ struct process {
     u32 personality;
     char comm[16]; /* of the leader, kept for the zombie */
     ns_t start_time;
-    struct file *exe;       /* what runs: /proc/pid/exe once the mm is gone */
-    struct mutex exec_lock; /* LOCK_EXEC: exec; others' use of the mm and credentials together */
+    struct file *exe; /* what runs: /proc/pid/exe once the mm is gone */
+    struct mutex
+        exec_lock; /* LOCK_EXEC: exec, from its look at the file to the end; what must not come between (seccomp's TSYNC) */
 
     /* timers (siglock) */
     struct timer real_timer;          /* ITIMER_REAL */
@@ -171,7 +172,8 @@ void process_release_mm(struct thread *t,
                         bool dead); /* before current lets go of its mm (exec, exit): futexes, vfork's parent */
 
 /* ---- exit.c, wait.c ---- */
-void process_exit_thread(int code) __noreturn; /* exit(2) of the calling thread */
+void process_exit_thread(int code) __noreturn;   /* exit(2) of the calling thread */
+void process_exit_thread_by(int sig) __noreturn; /* … which ends like one that a signal has killed, the others go on */
 void process_exit_group(u32 wait_status) __noreturn;
 /* Every other thread of the calling process ends; 0, or -EAGAIN when the group is exiting anyway. */
 int process_kill_other_threads(void);

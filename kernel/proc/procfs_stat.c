@@ -20,6 +20,8 @@ struct facts {
     struct cpu_use use, children;
     sigset64_t pending, shared, blocked, ignored, caught;
     u32 threads;
+    u32 seccomp_mode, seccomp_count;
+    bool no_new_privs;
 };
 
 static char state_of(const struct thread *t)
@@ -45,6 +47,10 @@ static void gather_signals(struct facts *f)
     u64 flags = spin_lock_irqsave(&p->siglock);
     f->threads = p->thread_count;
     f->shared = p->shared_pending.set;
+    const struct thread *t = f->t ? f->t : p->leader; /* a zombie's leader is still there */
+    f->no_new_privs = t->no_new_privs;
+    f->seccomp_mode = t->seccomp_mode;
+    f->seccomp_count = t->seccomp_count;
     if (f->t && f->t->sig) {
         f->pending = f->t->sig->pending.set;
         f->blocked = f->t->sig->blocked;
@@ -253,7 +259,8 @@ static void status_signals(struct seq_buf *s, const struct facts *f)
                f->shared, f->blocked, f->ignored, f->caught);
     seq_printf(s, "CapInh:\t%016lx\nCapPrm:\t%016lx\nCapEff:\t%016lx\nCapBnd:\t%016lx\nCapAmb:\t%016lx\n",
                c->inheritable, c->permitted, c->fs.caps, c->bounding, c->ambient);
-    seq_printf(s, "NoNewPrivs:\t%d\nSeccomp:\t0\nSeccomp_filters:\t0\n", c->no_new_privs);
+    seq_printf(s, "NoNewPrivs:\t%d\nSeccomp:\t%u\nSeccomp_filters:\t%u\n", f->no_new_privs, f->seccomp_mode,
+               f->seccomp_count);
     seq_puts(s, "Speculation_Store_Bypass:\tvulnerable\nSpeculationIndirectBranch:\talways enabled\n");
     cred_put(c);
 }

@@ -23,6 +23,7 @@
 #include "proc/mqueue.h"
 #include "proc/process.h"
 #include "proc/procfs.h"
+#include "proc/seccomp.h"
 #include "proc/uts.h"
 #include "vm/mm.h"
 
@@ -390,6 +391,7 @@ void procfs_sys_init(void)
     msg_init();
     mq_init();
     aio_init();
+    seccomp_init();
     register_uts("sys/kernel/ostype", offsetof(struct new_utsname, sysname), false);
     register_uts("sys/kernel/osrelease", offsetof(struct new_utsname, release), false);
     register_uts("sys/kernel/version", offsetof(struct new_utsname, version), false);

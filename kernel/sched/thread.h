@@ -46,6 +46,7 @@ struct fs_context;
 struct sighand;
 struct cred;
 struct signal_state;
+struct seccomp_filter;
 
 struct thread {
     struct arch_thread arch; /* first: assembly knows */
@@ -107,7 +108,11 @@ struct thread {
     u64 timer_slack, timer_slack_default; /* ns; 0: 50 us (PR_SET_TIMERSLACK) */
     u32 mce_kill;                         /* PR_MCE_KILL_*: told back; no machine check is handled */
     bool io_flusher;
-    struct sem_undos *sem_undos; /* SEM_UNDO: proc/sysv_sem.c; NULL: nothing yet. Own */
+    bool no_new_privs;              /* execve gives no rights; never cleared (proc/seccomp.c says who writes) */
+    u8 seccomp_mode;                /* SECCOMP_MODE_* (likewise, and the next two) */
+    u32 seccomp_count;              /* filters in force */
+    struct seccomp_filter *seccomp; /* the newest; NULL: none */
+    struct sem_undos *sem_undos;    /* SEM_UNDO: proc/sysv_sem.c; NULL: nothing yet. Own */
 
     struct list all_link; /* every thread (kernel's too) */
     struct rcu_head rcu;

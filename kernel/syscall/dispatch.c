@@ -3,13 +3,14 @@
  * From a number to a handler. The table is made from table.h: an entry is an unpacker that casts each register to its
  * argument's type and calls the handler, so no function is called through a type that is not its own.
  *
- * The way a call takes: syscall.S → hook_syscall → table[number] → sys_name. A set bit in sys_flags (strace) leads
- * through the slow door, which looks at the frame before and after.
+ * The way a call takes: syscall.S → hook_syscall → table[number] → sys_name. A set bit in sys_flags (strace,
+ * seccomp) leads through the slow door, which looks at the frame before and after.
  */
 #include "abi/errno.h"
 #include "arch/hooks.h"
 #include "lib/printf.h"
 #include "lib/string.h"
+#include "proc/seccomp.h"
 #include "syscall/strace.h"
 #include "syscall/sys.h"
 
@@ -106,19 +107,22 @@ static long call(u32 nr, const struct trapframe *f)
     return table[nr](f->rdi, f->rsi, f->rdx, f->r10, f->r8, f->r9);
 }
 
-static __attribute__((noinline)) void slow_door(struct trapframe *f, u32 nr)
+static __attribute__((noinline)) void slow_door(struct trapframe *f, u32 flags)
 {
-    strace_enter(nr, f);
-    long ret = call(nr, f);
-    f->rax = (u64)ret;
-    strace_exit(nr, f, ret);
+    if (flags & SYSF_STRACE)
+        strace_enter((u32)f->orig_rax, f);
+    if (!(flags & SYSF_SECCOMP) || seccomp_enter(f)) /* a tracer may have changed the number meanwhile */
+        f->rax = (u64)call((u32)f->orig_rax, f);
+    if (flags & SYSF_STRACE)
+        strace_exit((u32)f->orig_rax, f, (long)f->rax);
 }
 
 void hook_syscall(struct trapframe *f)
 {
     u32 nr = (u32)f->orig_rax;
-    if (unlikely(current_thread()->arch.sys_flags)) {
-        slow_door(f, nr);
+    u32 flags = load_acquire(&current_thread()->arch.sys_flags); /* seccomp's TSYNC sets it from another thread */
+    if (unlikely(flags)) {
+        slow_door(f, flags);
         return;
     }
     f->rax = (u64)call(nr, f);

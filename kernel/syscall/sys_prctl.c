@@ -24,10 +24,6 @@ static long change_cred(void (*edit)(struct cred *c, u64 arg), u64 arg)
     return 0;
 }
 
-static void edit_no_new_privs(struct cred *c, u64 arg)
-{
-    c->no_new_privs = arg;
-}
 static void edit_securebits(struct cred *c, u64 arg)
 {
     c->securebits = (u32)arg;
@@ -87,6 +83,24 @@ static long ambient(u64 what, u64 cap, u64 a4, u64 a5)
         if (!(c->permitted & c->inheritable & bit) || (c->securebits & SECBIT_NO_CAP_AMBIENT_RAISE))
             return -EPERM;
         return change_cred(edit_ambient, c->ambient | bit);
+    default:
+        return -EINVAL;
+    }
+}
+
+static long set_no_new_privs(void)
+{
+    current_thread()->no_new_privs = true;
+    return 0;
+}
+
+static long prctl_seccomp(u64 mode, uaddr_t filter)
+{
+    switch (mode) {
+    case SECCOMP_MODE_STRICT:
+        return sys_seccomp(SECCOMP_SET_MODE_STRICT, 0, 0);
+    case SECCOMP_MODE_FILTER:
+        return sys_seccomp(SECCOMP_SET_MODE_FILTER, 0, filter);
     default:
         return -EINVAL;
     }
@@ -364,9 +378,9 @@ long sys_prctl(int option, u64 a2, u64 a3, u64 a4, u64 a5)
     case PR_GET_CHILD_SUBREAPER:
         return put_user_u32(a2, p->subreaper);
     case PR_SET_NO_NEW_PRIVS:
-        return a2 != 1 || rest ? -EINVAL : change_cred(edit_no_new_privs, 1);
+        return a2 != 1 || rest ? -EINVAL : set_no_new_privs();
     case PR_GET_NO_NEW_PRIVS:
-        return a2 || rest ? -EINVAL : c->no_new_privs;
+        return a2 || rest ? -EINVAL : current_thread()->no_new_privs;
     case PR_CAPBSET_READ:
         return a2 > CAP_LAST_CAP ? -EINVAL : (long)(c->bounding >> a2 & 1);
     case PR_CAPBSET_DROP:
@@ -378,7 +392,9 @@ long sys_prctl(int option, u64 a2, u64 a3, u64 a4, u64 a5)
     case PR_CAP_AMBIENT:
         return ambient(a2, a3, a4, a5);
     case PR_GET_SECCOMP:
-        return 0;
+        return current_thread()->seccomp_mode;
+    case PR_SET_SECCOMP:
+        return prctl_seccomp(a2, a3);
     default:
         return about_thread(option, a2, a3, a4, a5);
     }
