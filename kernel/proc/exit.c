@@ -147,6 +147,39 @@ static void tell_pdeath(struct process *child)
     spin_unlock_irqrestore(&child->siglock, flags);
 }
 
+/* Who inherits the children of a thread that leaves (siglock held). */
+static const struct thread *find_heir(struct process *p, const struct thread *leaving)
+{
+    struct thread *t;
+    if (p->exec_waiter)
+        return p->exec_waiter;
+    list_for_each (t, &p->threads, process_link) {
+        if (t != leaving)
+            return t;
+    }
+    return leaving;
+}
+
+/* To the children that it made, a thread that ends while its process lives is a parent that dies. */
+static void leave_children(struct process *p, const struct thread *leaving)
+{
+    struct process *c;
+    if (list_empty(&p->children)) /* its own have been there since it made them */
+        return;
+    rwsem_write_lock(&tasklist_lock);
+    u64 flags = spin_lock_irqsave(&p->siglock);
+    s32 heir = find_heir(p, leaving)->tid;
+    spin_unlock_irqrestore(&p->siglock, flags);
+    list_for_each (c, &p->children, sibling) {
+        if (c->parent_tid == leaving->tid) {
+            c->parent_tid = heir;
+            tell_pdeath(c);
+        }
+    }
+    rwsem_write_unlock(&tasklist_lock);
+    waitq_wake_all(&p->child_wait);
+}
+
 static void reparent_child(struct process *c, struct process *reaper)
 {
     struct process *old = c->parent;
@@ -285,6 +318,8 @@ static __noreturn void exit_thread(u32 status)
         proc_hook_disassociate_tty(p, true);
     const struct cred *cred = t->cred;
     atomic_sub(&cred->user->threads, 1);
+    if (!last && !READ_ONCE(p->group_exit)) /* else all children lose their parent at once, when it has gone */
+        leave_children(p, t);
     struct pid *pid = detach_tid(t);
     bool leader = p->leader == t; /* asked before an execve of another thread may take that over */
     bool gone = leave_process(t, p);
@@ -292,9 +327,9 @@ static __noreturn void exit_thread(u32 status)
         t->cred = NULL;
         cred_put(cred);
     }
+    pid_unuse(pid); /* before anybody waits for it: its number is free when it is waited for */
     if (gone) /* not `last`: others may still be letting go of files and memory, which the parent must find closed */
         become_zombie(p);
-    pid_unuse(pid);
     process_put(p);
     thread_put(t); /* the list's; the scheduler drops its own */
     thread_exit();
@@ -346,9 +381,14 @@ static void take_leadership(struct process *p, struct thread *me)
 {
     struct thread *old = p->leader;
     struct pid *mine = pid_find(me->tid), *lead = p->pid_obj;
+    struct process *i;
     if (old == me)
         return;
     rwsem_write_lock(&tasklist_lock);
+    list_for_each (i, &p->children, sibling) {
+        if (i->parent_tid == me->tid)
+            i->parent_tid = p->pid;
+    }
     u64 flags = spin_lock_irqsave(&p->siglock);
     thread_get(me);
     p->leader = me;

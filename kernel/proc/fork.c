@@ -267,6 +267,7 @@ static int make_process(struct fork *k)
     p->membarrier = me->membarrier;
     p->exit_signal = k->flags & CLONE_PARENT ? me->exit_signal : k->req->exit_signal;
     p->cpu_limit_next = me->cpu_limit_next;
+    p->cpu_armed = p->limits[RLIMIT_CPU].soft != RLIM64_INFINITY;
     return 0;
 }
 

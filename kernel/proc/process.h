@@ -187,9 +187,10 @@ struct wait_result {
     int value;  /* si_status */
     struct cpu_use use;
 };
-enum wait_target { WAIT_ANY, WAIT_PID, WAIT_GROUP };
+enum wait_target { WAIT_ANY, WAIT_PID, WAIT_GROUP, WAIT_PIDFD };
 /* options: W* of waitid. >0: pid in r, 0: WNOHANG and nothing, -ECHILD, -ERESTARTSYS. */
 s64 process_wait(enum wait_target kind, s32 id, u32 options, struct wait_result *r);
+s64 process_wait_pidfd(const struct pid *pid, u32 options, struct wait_result *r); /* not who has its number now */
 void process_release_zombie(struct process *p); /* (tasklist for writing) out of the tree and the pid table */
 
 /* ---- groups and sessions (group.c) ---- */

@@ -12,6 +12,7 @@
 struct wait_call {
     enum wait_target kind;
     s32 id;
+    const struct pid *pid; /* WAIT_PIDFD */
     u32 options;
     struct wait_result *r;
 };
@@ -31,6 +32,8 @@ static bool mine(const struct process *c)
 static bool eligible(const struct wait_call *w, const struct process *c)
 {
     if (w->kind == WAIT_PID && c->pid != w->id)
+        return false;
+    if (w->kind == WAIT_PIDFD && c->pid_obj != w->pid)
         return false;
     if (w->kind == WAIT_GROUP && c->pgid != w->id)
         return false;
@@ -147,13 +150,20 @@ static s64 wait_for_news(const struct wait_call *w)
     return ret;
 }
 
+static s64 wait_for(const struct wait_call *w)
+{
+    s64 ret = scan(w);
+    return ret || (w->options & WNOHANG) ? ret : wait_for_news(w);
+}
+
 s64 process_wait(enum wait_target kind, s32 id, u32 options, struct wait_result *r)
 {
-    struct wait_call w = {.kind = kind, .id = id, .options = options, .r = r};
-    s64 ret = scan(&w);
-    if (ret || (options & WNOHANG))
-        return ret;
-    return wait_for_news(&w);
+    return wait_for(&(struct wait_call){.kind = kind, .id = id, .options = options, .r = r});
+}
+
+s64 process_wait_pidfd(const struct pid *pid, u32 options, struct wait_result *r)
+{
+    return wait_for(&(struct wait_call){.kind = WAIT_PIDFD, .pid = pid, .options = options, .r = r});
 }
 
 void process_notify_stopped(struct process *p, int code, int status)

@@ -241,23 +241,26 @@ long sys_wait4(pid_k pid, out_k status, int options, out_k usage)
     return usage && put_usage(usage, &r.use) ? -EFAULT : ret;
 }
 
-static int waitid_pidfd(int fd, s32 *id, int *options)
+static int waitid_pidfd(int fd, struct pid **out, int *options)
 {
     struct file *f = fd_get(current_thread()->files, (u32)fd);
     if (!f)
         return -EBADF;
     struct pid *pid = pidfd_pid(f);
     if (pid) {
-        *id = pid->nr;
-        if (f->flags & O_NONBLOCK)
+        pid_get(pid);
+        *out = pid;
+        if (READ_ONCE(f->flags) & O_NONBLOCK)
             *options |= WNOHANG; /* nothing there is EAGAIN then */
     }
     file_put(f);
     return pid ? 0 : -EBADF;
 }
 
-static int waitid_target(int which, s32 *id, int *options, enum wait_target *kind)
+/* *pid, with a reference, for P_PIDFD only. */
+static int waitid_target(int which, s32 *id, struct pid **pid, int *options, enum wait_target *kind)
 {
+    *pid = NULL;
     switch (which) {
     case P_ALL:
         *kind = WAIT_ANY;
@@ -273,8 +276,8 @@ static int waitid_target(int which, s32 *id, int *options, enum wait_target *kin
             *id = current_process()->pgid;
         return 0;
     case P_PIDFD:
-        *kind = WAIT_PID;
-        return *id < 0 ? -EINVAL : waitid_pidfd(*id, id, options);
+        *kind = WAIT_PIDFD;
+        return *id < 0 ? -EINVAL : waitid_pidfd(*id, pid, options);
     default:
         return -EINVAL;
     }
@@ -298,14 +301,17 @@ long sys_waitid(int which, pid_k id, out_k out, int options, out_k usage)
 {
     struct wait_result r;
     enum wait_target kind;
+    struct pid *pid;
     if (options & ~(WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | __WNOTHREAD | (int)__WCLONE | __WALL))
         return -EINVAL;
     if (!(options & (WEXITED | WSTOPPED | WCONTINUED)))
         return -EINVAL;
-    int asked = options, err = waitid_target(which, &id, &options, &kind);
+    int asked = options, err = waitid_target(which, &id, &pid, &options, &kind);
     if (err)
         return err;
-    long ret = process_wait(kind, id, (u32)options, &r);
+    long ret = pid ? process_wait_pidfd(pid, (u32)options, &r) : process_wait(kind, id, (u32)options, &r);
+    if (pid)
+        pid_put(pid);
     if (ret < 0)
         return ret;
     if (ret == 0 && options != asked && !(asked & WNOHANG))

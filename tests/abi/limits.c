@@ -228,6 +228,12 @@ static void processes(void)
 
 static void processor_time(void)
 {
+    pid_t parent = tap_fork();
+    if (parent == 0) {
+        limit(RLIMIT_CPU, 1, 3);
+        REQ(tap_killed(CHILD(for (;;);), SIGXCPU));
+        _exit(0);
+    }
     CHECK(tap_killed(CHILD({
                          limit(RLIMIT_CPU, 1, 3);
                          for (;;)
@@ -235,6 +241,7 @@ static void processor_time(void)
                      }),
                      SIGXCPU),
           "RLIMIT_CPU: SIGXCPU after a second of work");
+    CHECK(tap_wait(parent) == 0, "RLIMIT_CPU: of a child, whose parent has the limit");
 }
 
 int main(void)
