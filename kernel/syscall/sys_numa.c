@@ -13,6 +13,7 @@
 #include <linux/capability.h>
 #include <linux/mempolicy.h>
 
+#define MAX_NODES 1024 /* no kernel of a distribution has more */
 #define MBIND_FLAGS (MPOL_MF_STRICT | MPOL_MF_MOVE | MPOL_MF_MOVE_ALL)
 
 static bool has_nodes(u32 policy)
@@ -39,21 +40,29 @@ static int read_nodes(uaddr_t nodes, u64 max, bool *node)
             word &= (1ull << (max - at)) - 1;
         if (at == 0)
             *node = word & 1;
+        if (at >= MAX_NODES && word)
+            return -EINVAL;
         some |= word != 0;
     }
     return some;
 }
 
+/* As read_nodes(), for a mode that there is. */
+static int read_mode(int mode, uaddr_t nodes, u64 max, bool *node)
+{
+    const u32 both = MPOL_F_STATIC_NODES | MPOL_F_RELATIVE_NODES;
+    u32 kind = (u32)mode & ~(u32)MPOL_MODE_FLAGS;
+    if (kind >= MPOL_MAX || ((u32)mode & both) == both)
+        return -EINVAL;
+    if ((mode & MPOL_F_NUMA_BALANCING) && kind != MPOL_BIND)
+        return -EINVAL;
+    return read_nodes(nodes, max, node);
+}
+
 /* The policy as it is kept, or an error. */
-static int make_policy(int mode, uaddr_t nodes, u64 max)
+static int make_policy(int mode, bool some, bool node)
 {
     u32 kind = (u32)mode & ~(u32)MPOL_MODE_FLAGS, flags = (u32)mode & MPOL_MODE_FLAGS;
-    bool node;
-    if (kind >= MPOL_MAX || flags == (MPOL_F_STATIC_NODES | MPOL_F_RELATIVE_NODES))
-        return -EINVAL;
-    int some = read_nodes(nodes, max, &node);
-    if (some < 0)
-        return some;
     if (kind == MPOL_DEFAULT)
         return some ? -EINVAL : MPOL_DEFAULT;
     if (kind == MPOL_LOCAL || (kind == MPOL_PREFERRED && !some))
@@ -63,7 +72,8 @@ static int make_policy(int mode, uaddr_t nodes, u64 max)
 
 long sys_set_mempolicy(int mode, ptr_k nodes, u64 max)
 {
-    int policy = make_policy(mode, nodes, max);
+    bool node;
+    int some = read_mode(mode, nodes, max, &node), policy = some < 0 ? some : make_policy(mode, some, node);
     if (policy < 0)
         return policy;
     current_thread()->mempolicy = (u16)policy;
@@ -97,15 +107,21 @@ static long is_all_mapped(u64 addr, u64 end)
 long sys_mbind(u64 addr, u64 len, int mode, ptr_k nodes, u64 max, u32 flags)
 {
     u64 end = addr + ALIGN_UP(len, PAGE_SIZE);
+    bool node;
+    int some = read_mode(mode, nodes, max, &node);
+    if (some < 0)
+        return some;
     if (flags & ~(u32)MBIND_FLAGS)
         return -EINVAL;
     if ((flags & MPOL_MF_MOVE_ALL) && !capable(CAP_SYS_NICE))
         return -EPERM;
     if (addr % PAGE_SIZE || end < addr)
         return -EINVAL;
-    int policy = make_policy(mode, nodes, max);
-    if (policy < 0 || end == addr)
-        return policy < 0 ? policy : 0;
+    if (end == addr)
+        return 0;
+    int policy = make_policy(mode, some, node);
+    if (policy < 0)
+        return policy;
     return policy == MPOL_DEFAULT ? 0 : is_all_mapped(addr, end);
 }
 

@@ -143,9 +143,39 @@ static int holds_numbers(const char *p)
     return good;
 }
 
+#define BLOCKS (2 * BLOCK / PAGE)
+
+static long resident(char *p)
+{
+    static unsigned char pages[BLOCKS];
+    long n = 0;
+    REQ(mincore(p, BLOCKS * PAGE, pages) == 0);
+    for (long i = 0; i < BLOCKS; i++)
+        n += pages[i] & 1;
+    return n;
+}
+
 static int collapses(char *p)
 {
     return madvise(p, 3 * BLOCK, 25) == 0 || errno == ENOMEM || errno == EAGAIN || errno == EBUSY || errno == EINVAL;
+}
+
+/* Two blocks with a page each: when they are collapsed, all of their pages are there. */
+static void collapse_sparse(void)
+{
+    char *area = mmap(NULL, 4 * BLOCK, RW, ANON, -1, 0);
+    REQ(area != MAP_FAILED);
+    char *p = (char *)(((uintptr_t)area + BLOCK - 1) & -BLOCK);
+    REQ(madvise(area, 4 * BLOCK, MADV_NOHUGEPAGE) == 0);
+    memset(p + 5 * PAGE, 'a', PAGE);
+    memset(p + BLOCK + 300 * PAGE, 'b', PAGE);
+    CHECK(resident(p) >= 2 && resident(p) < BLOCKS / 2, "madvise: blocks of few pages");
+    REQ(madvise(area, 4 * BLOCK, MADV_HUGEPAGE) == 0);
+    CHECK_OWN(madvise(p, 2 * BLOCK, 25) == 0, "madvise: COLLAPSE of them");
+    CHECK_OWN(resident(p) == BLOCKS, "madvise: makes them whole");
+    CHECK(p[5 * PAGE] == 'a' && p[BLOCK + 301 * PAGE - 1] == 'b' && p[0] == 0 && p[2 * BLOCK - 1] == 0,
+          "madvise: with what was there");
+    munmap(area, 4 * BLOCK);
 }
 
 /* Whether there is a page of 2 MiB to be had is the machine's matter; that nothing is lost is not. */
@@ -373,6 +403,7 @@ int main(void)
     matrix();
     ranges();
     collapse();
+    collapse_sparse();
     others();
     incore();
     locks();

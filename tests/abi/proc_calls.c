@@ -86,6 +86,8 @@ static void priorities(void)
     CHECK_ERRNO(syscall(SYS_ioprio_get, 1, 4194000), ESRCH, "ioprio_get: no such process");
 }
 
+#define BALANCED (1 << 13) /* MPOL_F_NUMA_BALANCING */
+
 static void policies(void)
 {
     unsigned long nodes[16] = {~0ul}, one = 1;
@@ -117,6 +119,26 @@ static void policies(void)
     CHECK(syscall(SYS_mbind, hole + 4096, 2 * 4096L, MPOL_DEFAULT, NULL, 0L, 0) == 0, "mbind: the default for a hole");
     CHECK_ERRNO(syscall(SYS_set_mempolicy, MPOL_BIND, NULL, 0L), EINVAL, "set_mempolicy: bound to no node");
     CHECK_ERRNO(syscall(SYS_set_mempolicy, MPOL_DEFAULT, &one, 64L), EINVAL, "set_mempolicy: the default has no nodes");
+    static const struct {
+        const char *name;
+        int mode, want;
+        unsigned long size, node;
+        long len;
+    } cases[] = {
+        {"mbind: balancing of what is bound", MPOL_BIND | BALANCED, 0, 65, 0, PAGE},
+        {"mbind: and of nothing else", MPOL_INTERLEAVE | BALANCED, EINVAL, 65, 0, PAGE},
+        {"mbind: not of the default", MPOL_DEFAULT | BALANCED, EINVAL, 0, 0, PAGE},
+        {"mbind: a node that is not there, and one that is", MPOL_BIND, 0, 129, 64, PAGE},
+        {"mbind: a node that no machine has", MPOL_BIND, EINVAL, 64 * 50, 64 * 40, PAGE},
+        {"mbind: of nothing, the mode is not looked at", MPOL_DEFAULT, 0, 65, 0, 0},
+        {"mbind: but must be one", 77, EINVAL, 65, 0, 0},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        unsigned long set[64] = {1};
+        set[cases[i].node / 64] |= 1;
+        GIVES(syscall(SYS_mbind, hole, cases[i].len, cases[i].mode, set, cases[i].size, 0), cases[i].want,
+              cases[i].name);
+    }
     munmap(p, PAGE);
 }
 
