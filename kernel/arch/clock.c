@@ -368,17 +368,31 @@ s32 clock_tai(void)
     return READ_ONCE(data.tai_offset);
 }
 
-static s64 tai_ns(void)
+/* What the clock is ahead of the monotonic one: a leap second changes both of its parts. */
+static s64 offset_of(enum clock_base base)
 {
-    return (s64)clock_tai() * 1000000000;
+    const struct seqcount *seq = (const struct seqcount *)&data.seq;
+    u32 s;
+    s64 offset;
+    do {
+        s = seq_read_begin(seq);
+        offset = data.wall_offset + (base == CLOCK_BASE_TAI ? data.tai_offset * 1000000000l : 0);
+    } while (seq_read_retry(seq, s));
+    return offset;
 }
 
 ns_t clock_now(enum clock_base base)
 {
-    if (base == CLOCK_BASE_MONO)
-        return clock_monotonic();
-    ns_t wall = clock_realtime();
-    return base == CLOCK_BASE_TAI ? wall + (u64)tai_ns() : wall;
+    if (base != CLOCK_BASE_TAI)
+        return base == CLOCK_BASE_MONO ? clock_monotonic() : clock_realtime();
+    const struct seqcount *seq = (const struct seqcount *)&data.seq;
+    u32 s;
+    ns_t now;
+    do {
+        s = seq_read_begin(seq);
+        now = clock_realtime() + (u64)((s64)clock_tai() * 1000000000);
+    } while (seq_read_retry(seq, s));
+    return now;
 }
 
 ns_t clock_to_mono(enum clock_base base, ns_t when)
@@ -387,7 +401,7 @@ ns_t clock_to_mono(enum clock_base base, ns_t when)
         return when;
     if (unlikely(!READ_ONCE(data.wall_known)))
         find_wall();
-    s64 mono = (s64)when - READ_ONCE(data.wall_offset) - (base == CLOCK_BASE_TAI ? tai_ns() : 0);
+    s64 mono = (s64)when - offset_of(base);
     return mono > 0 ? (ns_t)mono : 0;
 }
 

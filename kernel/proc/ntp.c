@@ -39,6 +39,7 @@
 #define PPM NS(1000)
 #define MAX_FREQ (500 * PPM)
 #define MAX_PHASE_NS 500000000
+#define MAX_PART NS(125500000) /* of it and of adjtime's, in a second */
 #define ERROR_LIMIT_US 16000000
 #define ERROR_GROWTH_US 500
 #define SLEW_US 500 /* of adjtime, a second */
@@ -128,12 +129,15 @@ static s64 end_phase(void)
     return NS(ns - ns * (s64)took / NSEC_PER_SEC);
 }
 
-static s64 begin_phase(void)
+/* What this second is to add, with what the last one left over; what is too much for it goes back to the offset. */
+static s64 begin_phase(s64 left)
 {
     s64 part = shift_right(ntp.offset, PLL_SHIFT + (u32)ntp.constant), us = clamp(ntp.adjust, SLEW_US);
     ntp.offset -= part;
     ntp.adjust -= us;
-    return part + NS(us * 1000);
+    s64 all = left + part + NS(us * 1000), phase = clamp(all, MAX_PART);
+    ntp.offset = clamp(ntp.offset + all - phase, NS(MAX_PHASE_NS));
+    return phase;
 }
 
 /* ---- each second ---- */
@@ -196,7 +200,7 @@ static void seconds_over(struct work *w)
         s64 phase = end_phase();
         while (ntp.second < wall_second() && is_busy())
             second_over();
-        phase += begin_phase();
+        phase = begin_phase(phase);
         if (phase != ntp.phase || tai != clock_tai()) {
             ntp.phase = phase;
             apply_rate();
@@ -327,9 +331,9 @@ static void set_modes(const struct timex *t)
     if (m & ADJ_FREQUENCY)
         ntp.freq = clamp(clamp(t->freq, 500 << FREQ_UNIT_SHIFT) * (PPM >> FREQ_UNIT_SHIFT), MAX_FREQ);
     if (m & ADJ_MAXERROR)
-        ntp.maxerror = t->maxerror;
+        ntp.maxerror = MAX(MIN(t->maxerror, (long)ERROR_LIMIT_US), 0L);
     if (m & ADJ_ESTERROR)
-        ntp.esterror = t->esterror;
+        ntp.esterror = MAX(MIN(t->esterror, (long)ERROR_LIMIT_US), 0L);
     if (m & ADJ_TIMECONST) {
         long c = MIN(t->constant, (long)MAX_CONSTANT) + (ntp.status & STA_NANO ? 0 : 4);
         ntp.constant = MAX(MIN(c, (long)MAX_CONSTANT), 0L);

@@ -499,6 +499,9 @@ void posix_timers_exec(struct process *p)
 void posix_timers_exit(struct process *p)
 {
     posix_timers_exec(p);
-    kfree(p->posix_timers);
+    u64 flags = spin_lock_irqsave(&p->siglock); /* ticks of threads that are on their way out look, too */
+    struct posix_timers *all = p->posix_timers;
     p->posix_timers = NULL;
+    spin_unlock_irqrestore(&p->siglock, flags);
+    kfree(all);
 }

@@ -286,12 +286,10 @@ void sem_leave(struct thread *t)
     t->sem_undos = NULL;
     if (!l || !ref_put(&l->refs))
         return;
-    if (!list_empty(&l->list)) { /* nobody adds to it any more, and IPC_RMID only takes off */
-        mutex_lock(&ids.lock);
-        while (!list_empty(&l->list))
-            apply(list_first(&l->list, struct undo, list_link), t->process->pid);
-        mutex_unlock(&ids.lock);
-    }
+    mutex_lock(&ids.lock); /* though it may be empty: an IPC_RMID may be taking off the last one */
+    while (!list_empty(&l->list))
+        apply(list_first(&l->list, struct undo, list_link), t->process->pid);
+    mutex_unlock(&ids.lock);
     kfree(l);
 }
 

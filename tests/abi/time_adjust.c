@@ -127,6 +127,12 @@ static void kept(void)
     for (int i = 0; may_set && i < 600 && look().maxerror == t.maxerror; i++)
         msleep(50);
     CHECK_OWN(look().maxerror > t.maxerror && look().esterror == 1234, "the largest grows each second");
+    adjust((struct timex){.modes = ADJ_ESTERROR | ADJ_MAXERROR, .esterror = INT64_MAX, .maxerror = INT64_MAX});
+    t = look();
+    CHECK_OWN(t.esterror == ERROR_LIMIT && t.maxerror == ERROR_LIMIT, "which have a limit");
+    adjust((struct timex){.modes = ADJ_ESTERROR | ADJ_MAXERROR, .esterror = -1, .maxerror = -1});
+    t = look();
+    CHECK_OWN(t.esterror == 0 && t.maxerror >= 0 && t.maxerror < 100000, "on both sides");
     CHECK_OWN(status_of(STA_PLL | STA_CLOCKERR | STA_FREQHOLD) == (STA_PLL | STA_FREQHOLD),
               "the status, but for what is read only");
     CHECK_OWN(adjust((struct timex){0}) == TIME_OK, "a clock that is not called unsynchronized is good");
