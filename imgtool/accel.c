@@ -233,11 +233,11 @@ const char *accel_choose(const char *cache_dir, struct oci_error *err)
     int boots;
 
     if (wish && *wish) {
-        if (strcmp(wish, "tcg") != 0 && strcmp(wish, "kvm") != 0) {
+        if (strcmp(wish, "tcg") != 0 && strncmp(wish, "tcg,", 4) != 0 && strcmp(wish, "kvm") != 0) {
             oci_fail(err, "use ACCEL", wish, "it is neither tcg nor kvm");
             return NULL;
         }
-        return strcmp(wish, "kvm") == 0 ? "kvm" : "tcg";
+        return wish;
     }
     if (access("/dev/kvm", R_OK | W_OK) < 0)
         return "tcg";

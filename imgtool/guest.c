@@ -136,7 +136,7 @@ static void add_option(struct line *l, const char *option, const char *value)
 static void add_machine(struct line *l, const struct guest_config *c)
 {
     add_option(l, "-M", hardware[c->machine].machine);
-    add_option(l, "-accel", strcmp(c->accel, "tcg") != 0 ? c->accel : "tcg,thread=multi");
+    add_option(l, "-accel", c->accel);
     add_option(l, "-cpu", "max");
     add(l, "-smp");
     add(l, "%u", c->cpus);

@@ -13,7 +13,7 @@
 
 struct guest_config {
     enum machine machine;
-    const char *accel; /* "tcg" or "kvm" */
+    const char *accel; /* "tcg", with settings of QEMU's behind a comma or without; or "kvm" */
     uint64_t memory;   /* bytes */
     unsigned cpus;
     int kernel_fd;       /* the VM's ELF */

@@ -78,21 +78,17 @@ once() {
     "${run[@]}" sh -c 'mkdir -p /work && cd /work && tar -x && exec "$@"' sh "$@" <"$W/files.tar"
 }
 
-# program NAME COMMAND...: the command ends with 0, prints NAME.out and nothing else. A test may allow it several $TRIES.
+# program NAME COMMAND...: the command ends with 0, prints NAME.out and nothing else.
 program() {
-    local name=$1 start=$SECONDS try
+    local name=$1 start=$SECONDS
     shift
     mkdir -p "$BUILT"
     tar --owner=0 --group=0 -C "$FILES" -cf "$W/files.tar" . -C "$PWD/$BUILT" .
-    for ((try = 1; try <= ${TRIES:-1}; try++)); do
-        once "$@"
-        cp "$W/out" "$W/$name.out"
-        if [ "$code" = 0 ] && cmp -s "$W/out" "$FILES/$name.out" && [ -z "$err" ]; then
-            ok "$name ($((SECONDS - start)) s, try $try)"
-            return
-        fi
-        cp "$W/out" "$W/$name.failed-$try"
-    done
+    once "$@"
+    if [ "$code" = 0 ] && cmp -s "$W/out" "$FILES/$name.out" && [ -z "$err" ]; then
+        ok "$name ($((SECONDS - start)) s)"
+        return
+    fi
     not_ok "$name" "code $code; output (- wanted, + got):" \
         "$(diff -u --label wanted --label got "$FILES/$name.out" "$W/out" | tail -n +3 | head -n 40)" \
         "standard error:" "$(tail -n 25 <<<"$err")"

@@ -64,6 +64,8 @@ static void the_caller_s_wish_decides(void **state)
     assert_string_equal(accel_choose(dir, &err), "kvm");
     setenv("ACCEL", "tcg", 1);
     assert_string_equal(accel_choose(dir, &err), "tcg");
+    setenv("ACCEL", "tcg,thread=single", 1);
+    assert_string_equal(accel_choose("/nowhere", &err), "tcg,thread=single");
     setenv("ACCEL", "hvf", 1);
     assert_null(accel_choose(dir, &err));
     assert_string_equal(err.msg, "use ACCEL hvf: it is neither tcg nor kvm");
