@@ -380,7 +380,7 @@ bool dir_emit_dots(struct file *f, struct dir_context *ctx)
     return true;
 }
 
-int file_fallocate(struct file *f, int mode, s64 off, s64 len, u64 limit)
+int file_fallocate(const struct fs_view *v, struct file *f, int mode, s64 off, s64 len)
 {
     if (off < 0 || len <= 0)
         return -EINVAL;
@@ -395,9 +395,15 @@ int file_fallocate(struct file *f, int mode, s64 off, s64 len, u64 limit)
     s64 end;
     if (__builtin_add_overflow(off, len, &end) || end > (s64)f->inode->sb->max_size)
         return -EFBIG;
-    if (!(mode & FALLOC_FL_KEEP_SIZE) && (u64)end > limit)
+    if (!(mode & FALLOC_FL_KEEP_SIZE) && (u64)end > v->fsize_limit)
         return -EFBIG;
-    return f->ops->fallocate(f, mode, off, len);
+    int err = f->ops->fallocate(f, mode, off, len);
+    if (!err) {
+        mutex_lock(&f->inode->lock);
+        inode_kill_suid(f->inode, v->cred);
+        mutex_unlock(&f->inode->lock);
+    }
+    return err;
 }
 
 int file_mmap(struct file *f, struct vm_map_args *args)

@@ -20,6 +20,7 @@ struct fs_context *fs_context_create(const struct path *root, const struct path 
     c->root = *root;
     c->cwd = *cwd;
     c->umask = umask;
+    c->across = false;
     path_get(root);
     path_get(cwd);
     return c;

@@ -10,6 +10,7 @@
 #include "abi/errno.h"
 #include "abi/limits.h"
 #include "abi/stat.h"
+#include "fs/protected.h"
 #include "lib/string.h"
 #include "mem/slab.h"
 
@@ -177,7 +178,7 @@ int vfs_link(const struct fs_view *v, const struct path *old, const struct path 
         err = -EXDEV;
     else if (S_ISDIR(target->mode) || (target->flags & INODE_IMMUTABLE) || !dir->ops->link)
         err = -EPERM;
-    else
+    else if (!(err = protected_link(target, v->cred)))
         err = link_locked(dir, d, target);
     return end_create(&pw, d, err);
 }

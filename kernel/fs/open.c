@@ -12,6 +12,7 @@
 #include "fs/file.h"
 #include "fs/namei.h"
 #include "fs/pipe.h"
+#include "fs/protected.h"
 #include "lib/string.h"
 #include "mem/slab.h"
 
@@ -228,14 +229,19 @@ static int open_create_step(struct opening *o, const struct path *base, const ch
         err = find_or_create(o, pw, &p);
     struct inode *i = err ? NULL : p.dentry->inode;
     if (i && S_ISLNK(i->mode) && !(o->flags & O_NOFOLLOW)) {
+        const struct inode *dir = pw->dir.dentry->inode;
         if (o->lookup & LOOKUP_NO_SYMLINKS)
             err = -ELOOP;
+        else if ((err = protected_follow(dir, i, o->v->cred)))
+            ; /* EACCES */
         else if (i->ops->follow)
             err = -ENXIO; /* not a name: look it up as a whole */
         else if (i->link)
             err = (*link = kstrdup(i->link, MEM_WAIT)) ? 0 : -ENOMEM;
         else
             err = link_text(i, link);
+        path_put(&p);
+    } else if (!err && !o->created && (err = protected_create(pw->dir.dentry->inode, i, o->v->cred))) {
         path_put(&p);
     } else if (!err) {
         err = open_path(o, &p, out);

@@ -16,6 +16,7 @@
 #include "abi/limits.h"
 #include "abi/stat.h"
 #include "fs/namei.h"
+#include "fs/protected.h"
 #include "lib/string.h"
 #include "mem/slab.h"
 
@@ -467,14 +468,16 @@ static int read_link(struct walk *w, const struct path *dir, struct inode *dir_i
 }
 
 /* Stands on a symlink found in dir: walks its text from there. */
-static int follow_link(struct walk *w, const struct path *dir, struct inode *dir_inode)
+static int follow_link(struct walk *w, const struct path *dir, struct inode *dir_inode, bool is_last)
 {
     struct inode *i = w->inode;
     char *owned = NULL;
-    int err = 0;
+    int err = is_last ? protected_follow(dir_inode, i, w->v->cred) : 0;
 
     if ((w->flags & LOOKUP_NO_SYMLINKS) || ++w->links > WALK_MAX_LINKS)
         return -ELOOP;
+    if (err)
+        return err;
     if (i->ops->follow)
         return follow_magic(w, i);
     if (!i->link && (err = read_link(w, dir, dir_inode, &owned)))
@@ -567,7 +570,7 @@ static int walk_component(struct walk *w)
     struct inode *dir_inode = w->inode;
     err = step_child(w, s, len, hash);
     if (!err && unlikely(S_ISLNK(w->inode->mode)) && (!is_last || (w->flags & LOOKUP_FOLLOW) || w->must_dir))
-        err = follow_link(w, &dir, dir_inode);
+        err = follow_link(w, &dir, dir_inode, is_last);
     return err;
 }
 

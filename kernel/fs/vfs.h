@@ -51,6 +51,7 @@ struct fs_context {
     struct seqcount seq;  /* of root and cwd, for readers under RCU */
     struct path root, cwd;
     u32 umask;
+    bool across; /* CLONE_FS without CLONE_THREAD was done with it: it may be another process's, too */
 };
 /* What a path operation needs of its caller. Built by syscall/view.h from the current thread; all is borrowed. */
 struct fs_view {
@@ -306,7 +307,7 @@ ssize_t file_write_kernel(struct file *f, const void *buf, size_t n, s64 pos);
 s64 file_seek(struct file *f, s64 off, int whence);
 s64 generic_seek(struct file *f, s64 off, int whence, s64 size); /* SET, CUR, END against size; sets pos */
 s64 no_seek(struct file *f, s64 off, int whence);
-int file_fallocate(struct file *f, int mode, s64 off, s64 len, u64 limit);
+int file_fallocate(const struct fs_view *v, struct file *f, int mode, s64 off, s64 len);
 int file_mmap(struct file *f, struct vm_map_args *args); /* checks fmode against prot/flags; -EACCES, -ENODEV */
 /* Exec's claim: no writers may open it meanwhile. -ETXTBSY. */
 int file_deny_write(struct file *f);

@@ -163,31 +163,41 @@ void cred_fix_caps(struct cred *c, const struct cred *old)
         c->fs.caps = c->permitted;
 }
 
-/* security.capability of a file. false: none, or not one that applies here. */
-static bool file_caps(const struct inode *file, u64 *permitted, u64 *inheritable, bool *effective)
+/* ---- execve ---- */
+
+struct file_caps {
+    u64 permitted, inheritable;
+    bool effective; /* the program need not take up what it gets */
+    bool any;
+};
+
+/* security.capability of a file; out stays empty when there is none, or none of this machine's root. -EINVAL: broken. */
+static int get_file_caps(const struct inode *file, struct file_caps *out)
 {
-    struct vfs_ns_cap_data d;
+    struct vfs_ns_cap_data d = {0};
     struct inode *i = (struct inode *)(unsigned long)file;
-    if (!i->ops || !i->ops->getxattr)
-        return false;
-    ssize_t n = i->ops->getxattr(i, "security.capability", &d, sizeof(d));
+    ssize_t n = i->ops && i->ops->getxattr ? i->ops->getxattr(i, "security.capability", &d, sizeof(d)) : -ENODATA;
+    if (n == -ENODATA || n == -EOPNOTSUPP)
+        return 0;
     if (n < (ssize_t)sizeof(u32))
-        return false;
+        return n < 0 && n != -ERANGE ? (int)n : -EINVAL;
     u32 revision = d.magic_etc & VFS_CAP_REVISION_MASK;
-    bool v2 = revision == VFS_CAP_REVISION_2 && n == XATTR_CAPS_SZ_2;
-    bool v3 = revision == VFS_CAP_REVISION_3 && n == XATTR_CAPS_SZ_3 && d.rootid == 0;
     bool v1 = revision == VFS_CAP_REVISION_1 && n == XATTR_CAPS_SZ_1;
-    if (!v1 && !v2 && !v3)
-        return false;
-    *permitted = d.data[0].permitted | (v1 ? 0 : (u64)d.data[1].permitted << 32);
-    *inheritable = d.data[0].inheritable | (v1 ? 0 : (u64)d.data[1].inheritable << 32);
-    *effective = d.magic_etc & VFS_CAP_FLAGS_EFFECTIVE;
-    return true;
+    if (!v1 && !(revision == VFS_CAP_REVISION_2 && n == XATTR_CAPS_SZ_2) &&
+        !(revision == VFS_CAP_REVISION_3 && n == XATTR_CAPS_SZ_3))
+        return -EINVAL;
+    if (revision == VFS_CAP_REVISION_3 && d.rootid)
+        return 0;
+    out->permitted = (d.data[0].permitted | (v1 ? 0 : (u64)d.data[1].permitted << 32)) & CAP_ALL;
+    out->inheritable = (d.data[0].inheritable | (v1 ? 0 : (u64)d.data[1].inheritable << 32)) & CAP_ALL;
+    out->effective = d.magic_etc & VFS_CAP_FLAGS_EFFECTIVE;
+    out->any = true;
+    return 0;
 }
 
-static void exec_ids(struct cred *c, const struct inode *file, bool nosuid)
+static void exec_ids(struct cred *c, const struct inode *file)
 {
-    if (nosuid || current_thread()->no_new_privs || !(file->mode & (S_ISUID | S_ISGID)))
+    if (current_thread()->no_new_privs || !(file->mode & (S_ISUID | S_ISGID)))
         return;
     struct inode *i = (struct inode *)(unsigned long)file;
     mutex_lock(&i->lock); /* mode and owner as one: chown(2) changes both */
@@ -198,37 +208,70 @@ static void exec_ids(struct cred *c, const struct inode *file, bool nosuid)
     mutex_unlock(&i->lock);
 }
 
-static int exec_caps(struct cred *c, const struct cred *old, const struct inode *file, bool nosuid)
+/* Could another process change directory and root under a program that has more rights than it? */
+static bool shares_view(const struct thread *me)
 {
-    u64 fp = 0, fi = 0;
-    bool fe = false, from_file = !nosuid && !current_thread()->no_new_privs && file_caps(file, &fp, &fi, &fe);
-    bool rooted = !(c->securebits & SECBIT_NOROOT) && (c->euid == 0 || c->uid == 0);
-    /* A file that asks for what it cannot get does not run, or it would misbehave; but root gets what there is. */
-    if (from_file && fe && !(rooted && c->uid == 0) && (fp & ~(((fp & c->bounding) | (fi & c->inheritable)))))
-        return -EPERM;
-    if (rooted && !(from_file && c->uid != 0)) {
-        fp = fi = CAP_ALL;
-        fe = c->euid == 0;
-    }
-    bool raises = from_file || c->euid != old->euid || c->egid != old->egid;
-    if (raises)
-        c->ambient = 0;
-    c->permitted = (fp & c->bounding) | (fi & c->inheritable) | c->ambient;
-    c->fs.caps = fe ? c->permitted : c->ambient;
-    return 0;
+    struct process *p = me->process;
+    const struct thread *t;
+    u32 own = 0;
+    if (!READ_ONCE(me->fs->across)) /* most: what counts references for a moment is no sharing */
+        return false;
+    u64 flags = spin_lock_irqsave(&p->siglock);
+    list_for_each (t, &p->threads, process_link)
+        own += t->fs == me->fs;
+    spin_unlock_irqrestore(&p->siglock, flags);
+    return ref_read(&me->fs->refs) > own;
 }
 
+/* The permitted set as the file gives it. -EPERM: a file that takes for granted what it cannot get does not run. */
+static int permitted_by_file(struct cred *c, const struct file_caps *f)
+{
+    c->permitted = (f->permitted & c->bounding) | (f->inheritable & c->inheritable);
+    return f->effective && (f->permitted & ~c->permitted) ? -EPERM : 0;
+}
+
+/* Root runs every file as if it had all capabilities; a set-user-ID program of root's with its own, only by root. */
+static void permitted_to_root(struct cred *c, struct file_caps *f)
+{
+    bool real = c->uid == 0, effective = c->euid == 0;
+    if ((c->securebits & SECBIT_NOROOT) || (!real && (!effective || f->any)))
+        return;
+    c->permitted = c->bounding | c->inheritable;
+    if (effective)
+        f->effective = true;
+}
+
+/* Linux security/commoncap.c, cap_bprm_creds_from_file */
 int cred_exec(struct cred *c, const struct inode *file, bool nosuid, bool *secure)
 {
     const struct cred *old = current_cred();
-    exec_ids(c, file, nosuid);
-    int err = exec_caps(c, old, file, nosuid);
+    const struct thread *me = current_thread();
+    struct file_caps f = {0};
+    if (!nosuid)
+        exec_ids(c, file);
+    int err = nosuid ? 0 : get_file_caps(file, &f);
+    if (!err)
+        err = permitted_by_file(c, &f);
     if (err)
         return err;
-    bool ids = c->euid != c->uid || c->egid != c->gid;
-    *secure = ids || (c->uid != 0 && ((c->permitted | c->fs.caps) & ~c->ambient));
+    permitted_to_root(c, &f);
+    bool changed = c->euid != old->euid || !cred_in_group(&old->fs, c->egid);
+    bool gained = c->permitted & ~old->permitted;
+    if ((changed || gained) && (me->no_new_privs || shares_view(me))) { /* no more than there was */
+        if (me->no_new_privs || !capable(CAP_SETUID)) {
+            c->euid = c->uid;
+            c->egid = c->gid;
+        }
+        c->permitted &= old->permitted;
+    }
     c->suid = c->fs.fsuid = c->euid;
     c->sgid = c->fs.fsgid = c->egid;
+    if (f.any || changed)
+        c->ambient = 0;
+    c->permitted |= c->ambient;
+    c->fs.caps = f.effective ? c->permitted : c->ambient;
     c->securebits &= ~SECBIT_KEEP_CAPS;
+    *secure = changed || c->euid != old->uid || c->egid != old->gid ||
+              (c->uid != 0 && (f.effective || (c->permitted & ~c->ambient)));
     return 0;
 }

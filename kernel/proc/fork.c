@@ -201,6 +201,8 @@ static int share_files(struct fork *k)
     }
     if (k->flags & CLONE_FS) {
         fs_context_get(me->fs);
+        if (!(k->flags & CLONE_THREAD))
+            WRITE_ONCE(me->fs->across, true);
         t->fs = me->fs;
     } else {
         t->fs = fs_context_copy(me->fs);

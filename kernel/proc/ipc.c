@@ -269,7 +269,12 @@ ssize_t ipc_write_limit(const char *text, size_t n, void *arg)
     return (ssize_t)n;
 }
 
+void ipc_register_setting(const char *path, u32 mode, const struct ipc_limit *limit)
+{
+    proc_register(path, mode, show_limit, ipc_write_limit, (void *)(unsigned long)limit);
+}
+
 void ipc_register_limit(const char *path, const struct ipc_limit *limit)
 {
-    proc_register(path, 0644, show_limit, ipc_write_limit, (void *)(unsigned long)limit);
+    ipc_register_setting(path, 0644, limit);
 }

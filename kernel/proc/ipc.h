@@ -94,7 +94,8 @@ struct ipc_limit {
 };
 ssize_t ipc_write_limit(const char *text, size_t n, void *arg); /* arg: the limit */
 void ipc_register_limit(const char *path, const struct ipc_limit *limit);
-void shm_init(void); /* their files in /proc */
+void ipc_register_setting(const char *path, u32 mode, const struct ipc_limit *limit); /* with another mode */
+void shm_init(void);                                                                  /* their files in /proc */
 void sem_init(void);
 void msg_init(void);
 

@@ -12,6 +12,7 @@
 #include "fs/file.h"
 #include "fs/pipe.h"
 #include "fs/procfs.h"
+#include "fs/protected.h"
 #include "fs/seq.h"
 #include "lib/printf.h"
 #include "lib/string.h"
@@ -359,6 +360,17 @@ static void register_limits(void)
     file_max_exempt = may_exceed_file_max;
     for (u32 i = 0; i < ARRAY_SIZE(limits); i++)
         ipc_register_limit(limits[i].path, &limits[i].limit);
+    static const struct {
+        const char *path;
+        struct ipc_limit limit;
+    } rules[] = {
+        {"sys/fs/protected_hardlinks", {&fs_protected.hardlinks, 0, 1}},
+        {"sys/fs/protected_symlinks", {&fs_protected.symlinks, 0, 1}},
+        {"sys/fs/protected_fifos", {&fs_protected.fifos, 0, 2}},
+        {"sys/fs/protected_regular", {&fs_protected.regular, 0, 2}},
+    };
+    for (u32 i = 0; i < ARRAY_SIZE(rules); i++)
+        ipc_register_setting(rules[i].path, 0600, &rules[i].limit);
     proc_register("sys/fs/file-nr", 0444, show_file_nr, NULL, NULL);
 }
 

@@ -331,7 +331,8 @@ long sys_fallocate(fd_k fd, int mode, off_k offset, off_k len)
     struct fd_ref r = fd_take(fd);
     if (!r.file)
         return -EBADF;
-    long err = size_end(file_fallocate(r.file, mode, offset, len, rlimit(RLIMIT_FSIZE)));
+    struct fs_view v = current_view();
+    long err = size_end(file_fallocate(&v, r.file, mode, offset, len));
     fd_return(r);
     return err;
 }

@@ -86,7 +86,7 @@ static long set_from_user(const struct fs_view *v, const struct path *p, uaddr_t
     if (!buf)
         return -ENOMEM;
     err = copy_from_user(buf, value, size);
-    if (!err && strcmp(name, XATTR_NAME_CAPS) == 0)
+    if (!err && size && strcmp(name, XATTR_NAME_CAPS) == 0)
         err = check_caps(buf, size);
     if (!err)
         err = set_on(v, p, name, buf, size, flags);
@@ -99,6 +99,22 @@ static long remove_on(const struct fs_view *v, const struct path *p, uaddr_t una
     char name[XATTR_NAME_MAX + 1];
     int err = get_xattr_name(name, uname);
     return err ? err : set_on(v, p, name, NULL, 0, XATTR_REPLACE);
+}
+
+/* Revision 3 of this machine's root is shown as revision 2. */
+static ssize_t get_caps(struct inode *i, void *buf, size_t size)
+{
+    struct vfs_ns_cap_data d;
+    ssize_t n = i->ops->getxattr(i, XATTR_NAME_CAPS, &d, sizeof(d));
+    if (n == XATTR_CAPS_SZ_3 && (d.magic_etc & VFS_CAP_REVISION_MASK) == VFS_CAP_REVISION_3 && !d.rootid) {
+        d.magic_etc = VFS_CAP_REVISION_2 | (d.magic_etc & VFS_CAP_FLAGS_EFFECTIVE);
+        n = XATTR_CAPS_SZ_2;
+    }
+    if (n > 0 && size && size < (size_t)n)
+        return -ERANGE;
+    if (n > 0 && size)
+        memcpy(buf, &d, (size_t)n);
+    return n;
 }
 
 static long get_on(const struct fs_view *v, const struct path *p, uaddr_t uname, uaddr_t value, size_t size)
@@ -116,7 +132,7 @@ static long get_on(const struct fs_view *v, const struct path *p, uaddr_t uname,
     void *buf = size ? kmalloc(size, MEM_WAIT) : NULL;
     if (size && !buf)
         return -ENOMEM;
-    ssize_t n = i->ops->getxattr(i, name, buf, size);
+    ssize_t n = strcmp(name, XATTR_NAME_CAPS) ? i->ops->getxattr(i, name, buf, size) : get_caps(i, buf, size);
     if (n > 0 && size && copy_to_user(value, buf, (size_t)n))
         n = -EFAULT;
     kfree(buf);
