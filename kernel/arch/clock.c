@@ -44,6 +44,7 @@
 #define REFINE_FIRST_NS 50000000u
 #define REFINE_TIMES 3
 #define ONE (1ull << 32)
+#define AHEAD_MAX_NS (1ull << 60) /* 36 years; more does not fit into 64 bits of a fast TSC */
 
 enum state { NONE, SAMPLING, ROUGH, TRUSTED };
 
@@ -435,7 +436,7 @@ u64 clock_to_tsc(ns_t when)
     do {
         s = seq_read_begin(seq);
         ns_t ahead = when > data.base_ns ? when - data.base_ns : 0;
-        tsc = data.base_tsc + vdso_scale(ahead, ticks_per_ns);
+        tsc = data.base_tsc + vdso_scale(MIN(ahead, AHEAD_MAX_NS), ticks_per_ns);
     } while (seq_read_retry(seq, s));
     return tsc;
 }

@@ -222,7 +222,7 @@ int timerfd_set(struct file *f, u32 flags, const struct timerfd_value *v, struct
     t->cancel = wall && (flags & TFD_TIMER_CANCEL_ON_SET);
     t->flags = flags;
     t->ticks = 0;
-    t->interval = v->interval;
+    t->interval = MIN(v->interval, (ns_t)INT64_MAX);
     start(t, absolute, v);
     int err = v->value && told_cancelled(t) ? -ECANCELED : 0;
     spin_unlock_irqrestore(&t->wait.lock, irq);

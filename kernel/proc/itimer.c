@@ -171,8 +171,9 @@ void itimer_get(struct process *p, int which, struct itimer_value *v)
     spin_unlock_irqrestore(&p->siglock, flags);
 }
 
-void itimer_set(struct process *p, int which, const struct itimer_value *v, struct itimer_value *old)
+void itimer_set(struct process *p, int which, const struct itimer_value *new, struct itimer_value *old)
 {
+    struct itimer_value limited = itimer_limited(new), *v = &limited;
     u64 flags = spin_lock_irqsave(&p->siglock);
     get_locked(p, which, old);
     if (which == ITIMER_REAL)

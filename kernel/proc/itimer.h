@@ -11,6 +11,12 @@
 struct itimer_value {
     ns_t value, interval; /* value: until it expires; 0: off */
 };
+/* As far as a signed count of nanoseconds goes: then a time and an interval do not wrap. */
+static inline struct itimer_value itimer_limited(const struct itimer_value *v)
+{
+    const ns_t most = INT64_MAX;
+    return (struct itimer_value){MIN(v->value, most), MIN(v->interval, most)};
+}
 void itimer_init(struct process *p);
 void itimer_stop(struct process *p);                                   /* exit: nothing fires any more */
 void itimer_get(struct process *p, int which, struct itimer_value *v); /* which: ITIMER_* */

@@ -20,14 +20,15 @@
 #include "mem/slab.h"
 #include "proc/signal_internal.h"
 
-#define TIMERS_MAX 1024u
+#define TIMERS_MAX 65536u
 #define OVERRUN_MAX 0x7fffffff
 
 struct posix_timer {
     struct timer hw;
     struct process *process; /* lives longer: it deletes its timers when it ends */
     struct thread *target;   /* SIGEV_THREAD_ID, with a reference; NULL: the process */
-    struct sigqueue *queue;  /* NULL: SIGEV_NONE */
+    struct sigqueue *queue;  /* there for SIGEV_NONE, too: it counts against RLIMIT_SIGPENDING */
+    bool silent;             /* SIGEV_NONE */
     int id, clock;
     enum clock_base base;   /* where `expires` lies, as it was set last */
     bool cpu;               /* on a CPU clock: compared on the tick */
@@ -48,6 +49,8 @@ struct posix_timers {
 /* now: of the other process's clock. */
 static void look_later(struct posix_timer *t, ns_t now)
 {
+    if (READ_ONCE(t->other->reaped)) /* it uses no more time */
+        return;
     ns_t left = t->expires > now ? t->expires - now : 0;
     timer_set(&t->hw, clock_monotonic() + MAX(left / cpu_count, (ns_t)SCHED_TICK_NS));
 }
@@ -77,7 +80,7 @@ static void advance(struct posix_timer *t, ns_t now)
 
 static void expire(struct posix_timer *t, ns_t now)
 {
-    bool queued = t->queue && list_empty(&t->queue->link) && signal_queue_timer(t->process, t->target, t->queue);
+    bool queued = !t->silent && list_empty(&t->queue->link) && signal_queue_timer(t->process, t->target, t->queue);
     if (!t->interval) {
         t->expires = 0;
     } else if (!queued) {
@@ -103,7 +106,7 @@ static ns_t used_by(struct process *p, bool user_only)
 
 static void other_looked_at(struct posix_timer *t, ns_t now)
 {
-    if (!t->expires || t->hw.cpu || (t->queue && !list_empty(&t->queue->link)))
+    if (!t->expires || t->hw.cpu || !list_empty(&t->queue->link))
         return;
     if (now < t->expires) {
         look_later(t, now);
@@ -149,7 +152,7 @@ void posix_timers_tick(struct process *p, const struct cpu_use *u)
     p->posix_cpu_timers = 0;
     for (u32 i = 0; all && i < all->size; i++) {
         struct posix_timer *t = all->slot[i];
-        if (!t || !t->cpu || t->other || !t->expires || (t->queue && !list_empty(&t->queue->link)))
+        if (!t || !t->cpu || t->other || !t->expires || !list_empty(&t->queue->link))
             continue;
         ns_t now = cpu_now(t, u);
         if (now >= t->expires)
@@ -216,8 +219,7 @@ static int reserve_slot(struct process *p, struct posix_timer *t, const struct s
             i++;
         if (i < n) { /* from here on others may arm it: it is complete */
             t->id = (int)i;
-            if (t->queue)
-                fill_info(t, ev, t->id);
+            fill_info(t, ev, t->id);
             all->slot[i] = t;
         }
         spin_unlock_irqrestore(&p->siglock, flags);
@@ -342,10 +344,9 @@ int posix_timer_create(int clock, const struct sigevent *ev)
         free_timer(t);
         return err;
     }
-    if (!ev || ev->sigev_notify != SIGEV_NONE) {
-        t->queue = sigqueue_alloc_for_timer(t);
-        err = t->queue ? 0 : -EAGAIN;
-    }
+    t->silent = ev && ev->sigev_notify == SIGEV_NONE;
+    t->queue = sigqueue_alloc_for_timer(t);
+    err = t->queue ? 0 : -EAGAIN;
     if (!err && ev && (ev->sigev_notify & SIGEV_THREAD_ID))
         err = find_target(ev, &t->target);
     int id = err ? err : reserve_slot(p, t, ev);
@@ -417,7 +418,7 @@ static ns_t absolute_time(const struct posix_timer *t, bool absolute, ns_t other
 static void unqueue(struct posix_timer *t)
 {
     struct sigqueue *q = t->queue, *other;
-    if (!q || list_empty(&q->link))
+    if (list_empty(&q->link))
         return;
     list_del_init(&q->link);
     if (t->target && !t->target->sig)
@@ -430,8 +431,9 @@ static void unqueue(struct posix_timer *t)
     pending->set &= ~SIGBIT(q->info.si_signo);
 }
 
-int posix_timer_set(int id, bool absolute, const struct itimer_value *v, struct itimer_value *old)
+int posix_timer_set(int id, bool absolute, const struct itimer_value *new, struct itimer_value *old)
 {
+    struct itimer_value limited = itimer_limited(new), *v = &limited;
     struct process *p = current_process();
     ns_t now;
     int err = read_other(p, id, &now);

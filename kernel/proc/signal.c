@@ -73,12 +73,17 @@ static struct sigqueue *queue_alloc(struct process *p, const struct thread *to, 
 
 struct sigqueue *sigqueue_alloc_for_timer(void *timer)
 {
-    struct sigqueue *q = slab_alloc(&sigqueue_cache, MEM_WAIT);
-    if (q) {
-        list_init(&q->link);
-        q->user = NULL;
-        q->timer = timer;
+    struct user *u = current_cred()->user;
+    struct sigqueue *q = NULL;
+    if (atomic_add(&u->sigpending, 1) <= rlimit(RLIMIT_SIGPENDING))
+        q = slab_alloc(&sigqueue_cache, MEM_WAIT);
+    if (!q) {
+        atomic_sub(&u->sigpending, 1);
+        return NULL;
     }
+    list_init(&q->link);
+    q->user = user_get(u);
+    q->timer = timer;
     return q;
 }
 

@@ -14,7 +14,7 @@ struct sigqueue {
 #define STOP_TELL_CONTINUED 4u /* in process.stop_state: the parent has yet to hear CLD_CONTINUED */
 
 void sigqueue_free(struct sigqueue *q);
-struct sigqueue *sigqueue_alloc_for_timer(void *timer); /* process context; NULL: no memory */
+struct sigqueue *sigqueue_alloc_for_timer(void *timer); /* process context; NULL: no memory, or the user has too many */
 /* Queues a timer's own entry; false: ignored, or nobody is left (siglock held). */
 bool signal_queue_timer(struct process *p, struct thread *t, struct sigqueue *q);
 void signal_wake_thread(struct thread *t, bool fatal); /* siglock held */

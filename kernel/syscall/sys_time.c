@@ -258,9 +258,9 @@ static long sleep_cpu(int clock, bool absolute, ns_t wait, uaddr_t left)
     int err = own || clock == CLOCK_THREAD_CPUTIME_ID ? -EINVAL : read_clock(clock, &now);
     if (err)
         return err;
-    ns_t until = absolute ? wait : now + wait;
+    ns_t until = absolute ? wait : wait >= NS_FOREVER - now ? NS_FOREVER : now + wait;
     while (now < until) {
-        if (thread_sleep_interruptible(clock_monotonic() + MAX(until - now, SCHED_TICK_NS))) {
+        if (thread_sleep_interruptible(deadline_after(MAX(until - now, SCHED_TICK_NS)))) {
             if (left && !absolute && timespec_put(left, until - now))
                 return -EFAULT;
             return absolute ? -ERESTARTNOHAND : -EINTR;
