@@ -27,7 +27,8 @@
 #define WORK_NOTIFY 4u       /* task work: ptrace, kill, exit of the group */
 #define WORK_RESTORE_MASK 8u /* sigsuspend & co.: restore the saved signal mask when no handler ran */
 #define WORK_SINGLESTEP 16u
-#define WORK_RSEQ 32u /* a restartable sequence may have been interrupted, or the CPU has changed */
+#define WORK_SIGIO 256u /* it woke waiters that tell of it by a signal */
+#define WORK_RSEQ 32u   /* a restartable sequence may have been interrupted, or the CPU has changed */
 /* Bits of `sys_flags`: any set bit sends system calls through the slow door */
 #define SYSF_STRACE 1u
 #define SYSF_PTRACE 2u

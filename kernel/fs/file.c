@@ -36,6 +36,7 @@ static struct {
 static atomic64_t live_files;
 u64 file_max = ~0ull >> 1; /* until proc/ knows better */
 bool (*file_max_exempt)(void);
+void (*file_owner_drop)(struct file *f);
 struct user_files *(*user_files_get)(void);
 void (*user_files_put)(struct user_files *u);
 bool (*user_files_capable)(u32 cap);
@@ -90,13 +91,13 @@ struct file *file_alloc(void)
         list_init(&f->epoll_links);
     }
     count(1);
-    f->flags = f->fmode = f->owner_sig = 0;
+    f->flags = f->fmode = 0;
     f->inode = NULL;
     f->ops = NULL;
     f->path = (struct path){0};
     f->pos = 0;
     f->private = NULL;
-    f->owner_pid = f->owner_type = 0;
+    f->owner = NULL;
     __atomic_store_n(&f->refs.v, 1, __ATOMIC_RELEASE);
     return f;
 }
@@ -124,6 +125,8 @@ static void file_release(struct file *f)
 {
     if (!list_empty(&f->epoll_links))
         epoll_file_released(f);
+    if (unlikely(f->owner))
+        file_owner_drop(f);
     if (f->inode->locks)
         locks_remove_file(f);
     if (f->ops->release)

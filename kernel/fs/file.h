@@ -20,6 +20,7 @@ extern void (*user_files_put)(struct user_files *u);
 extern bool (*user_files_capable)(u32 cap); /* the caller */
 /* step 1: a writer, -1: an execution. -ETXTBSY. */
 int inode_claim(struct inode *i, s32 step);
-void file_end_claim(struct file *f); /* by FMODE_WRITER or FMODE_EXEC */
+extern void (*file_owner_drop)(struct file *f); /* of one with an owner, before its release */
+void file_end_claim(struct file *f);            /* by FMODE_WRITER or FMODE_EXEC */
 
 #endif

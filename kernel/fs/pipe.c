@@ -101,7 +101,7 @@ static ssize_t read_bytes(struct file *f, struct uio *u, bool nonblock)
     if (wake)
         waitq_wake_poll(&p->write_wait, EPOLLOUT | EPOLLWRNORM);
     if (unlikely(more))
-        waitq_wake_poll(&p->read_wait, EPOLLIN | EPOLLRDNORM);
+        waitq_wake_poll(&p->read_wait, EPOLLIN | EPOLLRDNORM | WAKE_HANDED_ON);
     file_accessed(f);
     return done ? (ssize_t)done : err;
 }
@@ -162,7 +162,7 @@ void pipe_taken(struct file *f, size_t n)
     if (wake)
         waitq_wake_poll(&p->write_wait, EPOLLOUT | EPOLLWRNORM);
     if (writers)
-        waitq_wake_poll(&p->read_wait, EPOLLIN | EPOLLRDNORM);
+        waitq_wake_poll(&p->read_wait, EPOLLIN | EPOLLRDNORM | WAKE_HANDED_ON);
     else
         waitq_wake_all(&p->read_wait); /* the end is there for each of them */
     if (n)
@@ -178,7 +178,7 @@ ssize_t pipe_peek(struct file *f, void *buf, size_t n, bool nonblock)
     if (r <= 0)
         return r;
     mutex_unlock(&p->lock);
-    waitq_wake_poll(&p->read_wait, EPOLLIN | EPOLLRDNORM); /* another reader's turn */
+    waitq_wake_poll(&p->read_wait, EPOLLIN | EPOLLRDNORM | WAKE_HANDED_ON); /* another reader's turn */
     return copied;
 }
 
@@ -230,7 +230,7 @@ static ssize_t write_bytes(struct file *f, struct uio *u, bool nonblock)
     if (wake)
         waitq_wake_poll(&p->read_wait, EPOLLIN | EPOLLRDNORM);
     if (unlikely(room) && waitq_active(&p->write_wait))
-        waitq_wake(&p->write_wait, 1, EPOLLOUT | EPOLLWRNORM);
+        waitq_wake(&p->write_wait, 1, EPOLLOUT | EPOLLWRNORM | WAKE_HANDED_ON);
     if (total && !(dentry_flags(f->path.dentry) & D_PSEUDO))
         inode_touch(f->inode, ATTR_MTIME | ATTR_CTIME);
     return total ? (ssize_t)total : err;
@@ -389,10 +389,10 @@ void pipe_close_ends(struct pipe *p, u32 fmode)
         p->writers--;
     bool readers = p->readers, writers = p->writers;
     mutex_unlock(&p->lock);
-    if (!writers)
-        waitq_wake_all(&p->read_wait);
-    if (!readers)
-        waitq_wake_all(&p->write_wait);
+    if (!writers && waitq_active(&p->read_wait))
+        waitq_wake(&p->read_wait, ~0u, EPOLLIN | EPOLLRDNORM | EPOLLHUP | EPOLLERR);
+    if (!readers && waitq_active(&p->write_wait))
+        waitq_wake(&p->write_wait, ~0u, EPOLLOUT | EPOLLWRNORM | EPOLLHUP | EPOLLERR);
 }
 
 static void pipe_release(struct file *f)
@@ -417,6 +417,7 @@ const struct file_ops pipe_file_ops = {
     .seek = no_seek,
     .poll = pipe_poll,
     .ioctl = pipe_ioctl,
+    .async = true,
 };
 
 int pipe_create(u32 flags, struct file **read_end, struct file **write_end)

@@ -139,6 +139,7 @@ struct file_ops {
     ssize_t (*splice_read)(struct file *f, s64 *pos, struct file *pipe, size_t n, u32 flags);
     ssize_t (*splice_write)(struct file *pipe, struct file *f, s64 *pos, size_t n, u32 flags);
     void (*show_fdinfo)(struct file *f, char *buf, size_t size);
+    bool async; /* has O_ASYNC */
 };
 
 struct inode {
@@ -174,6 +175,7 @@ struct inode {
 #define INODE_PRIVATE2 16u
 #define INODE_PRIVATE3 32u
 
+struct file_owner;
 struct file {
     refcount_t refs;
     u32 flags;           /* O_* status flags: fcntl changes some */
@@ -185,10 +187,8 @@ struct file {
     s64 pos;
     struct mutex pos_lock; /* LOCK_FILE_POS: pos, for seekable files shared by threads */
     void *private;
-    s32 owner_pid; /* F_SETOWN: > 0 process, < 0 group */
-    s32 owner_type;
-    u32 owner_sig;
-    struct list epoll_links; /* epoll items watching it (fs/epoll.c) */
+    struct file_owner *owner; /* proc/sigio.c: whom it tells by signals; NULL: nobody was ever named */
+    struct list epoll_links;  /* epoll items watching it (fs/epoll.c) */
     struct rcu_head rcu;
 };
 #define FMODE_READ 1u

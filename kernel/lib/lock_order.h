@@ -8,7 +8,8 @@
 #define LIB_LOCK_ORDER_H
 
 enum lock_class {
-    LOCK_NONE = 0, /* not checked: locks of boot and panic only */
+    LOCK_NONE = 0,   /* not checked: locks of boot and panic only */
+    LOCK_SIGIO = 90, /* S who tells owners of files what happened (proc/sigio.c); nothing is held */
     /* processes */
     LOCK_EXEC = 100,    /* S process.exec_lock: exec, ptrace access, /proc reads of mm */
     LOCK_PID_NS = 110,  /* S all process tree changes: parents, groups, sessions (proc/process.c) */
@@ -42,6 +43,7 @@ enum lock_class {
     /* small objects */
     LOCK_FS_CONTEXT = 400,  /* s fs_context.lock: root, cwd, umask */
     LOCK_FDTABLE = 410,     /* s fdtable.lock */
+    LOCK_FILE_OWNER = 412,  /* s whom a file tells by signals (proc/sigio.c) */
     LOCK_WALK = 415,        /* s writers of walk_seq: names move, mounts change */
     LOCK_EPOLL_LINKS = 415, /* s which epolls watch a file */
     LOCK_FILE_LOCKS = 418,  /* s flock and record locks, all of them */

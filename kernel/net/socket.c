@@ -115,6 +115,7 @@ static const struct file_ops socket_file_ops = {
     .seek = no_seek,
     .poll = socket_poll,
     .ioctl = socket_ioctl,
+    .async = true,
 };
 
 struct socket *socket_of(const struct file *f)

@@ -152,6 +152,13 @@ static inline void sock_wake_all(struct socket *s) /* after a change of state */
     waitq_wake_all(&s->read_wait);
     waitq_wake_all(&s->write_wait);
 }
+/* After a change that the caller made to its own end: no news for its owner (F_SETOWN). */
+static inline void sock_wake_own(struct socket *s)
+{
+    u32 key = SOCK_IN | SOCK_OUT | EPOLLRDHUP | EPOLLHUP | EPOLLERR | WAKE_HANDED_ON;
+    waitq_wake(&s->read_wait, ~0u, key);
+    waitq_wake(&s->write_wait, ~0u, key);
+}
 static inline size_t sock_target(const struct socket *s, bool all, size_t len)
 {
     size_t n = all ? len : MIN((size_t)READ_ONCE(s->lowat), len);

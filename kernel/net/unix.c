@@ -71,7 +71,7 @@ static bool relay_wake(struct waiter *w, u32 key)
     list_del_init(&w->link);
     w->wq = NULL;
     lockdep_nest_next();
-    waitq_wake(&u->sock.write_wait, ~0u, SOCK_OUT);
+    waitq_wake(&u->sock.write_wait, ~0u, SOCK_OUT | WAKE_HANDED_ON);
     return false;
 }
 
@@ -218,7 +218,7 @@ int unix_shutdown(struct socket *s, u32 how)
     if (peer)
         socket_get(&peer->sock);
     spin_unlock(&u->lock);
-    sock_wake_all(s);
+    sock_wake_own(s);
     waitq_wake_all(&u->peer_wait);
     if (!peer)
         return 0;

@@ -56,6 +56,7 @@ struct unix_sock {
     u64 queued;             /* unread bytes (lock) */
     struct unix_msg *oob;   /* in the queue of a stream: the urgent byte, if it is unread (lock; taken off under io) */
     u32 wmem;               /* atomic, see above */
+    bool lacked_room;       /* a sender was refused since room was last told of (races lose one of two) */
     struct list accept_queue, accept_link; /* (the listener's lock) */
     struct waitq peer_wait;                /* who waits for room in this socket's queue */
     struct waiter relay; /* in the peer's peer_wait, or in none: wakes this one's write_wait (lock, and that queue's) */

@@ -165,7 +165,7 @@ int unix_accept(struct socket *s, bool nonblock, struct socket **out)
         int err = sock_wait(&s->read_wait, READ_ONCE(l->qlen) || (READ_ONCE(s->shutdown) & RCV_SHUT), deadline, true);
         if (err) {
             if (READ_ONCE(l->qlen))
-                waitq_wake_poll(&s->read_wait, SOCK_IN); /* the wake-up may have been ours */
+                waitq_wake_poll(&s->read_wait, SOCK_IN | WAKE_HANDED_ON); /* the wake-up may have been ours */
             return err;
         }
     }

@@ -292,7 +292,7 @@ static int wait_for_message(struct unix_sock *u, u32 seen, ns_t deadline)
         sock_wait(&s->read_wait, READ_ONCE(u->qlen) != seen || READ_ONCE(s->err) || (READ_ONCE(s->shutdown) & RCV_SHUT),
                   deadline, true);
     if (err && READ_ONCE(u->qlen))
-        waitq_wake_poll(&s->read_wait, SOCK_IN); /* the wake-up may have been ours */
+        waitq_wake_poll(&s->read_wait, SOCK_IN | WAKE_HANDED_ON); /* the wake-up may have been ours */
     mutex_lock(&u->io);
     return err;
 }

@@ -28,8 +28,10 @@ void unix_wmem_sub(struct unix_sock *u, u32 n)
 {
     /* One is kept until the wake-up is done: u may be closed meanwhile. */
     __atomic_sub_fetch(&u->wmem, n - 1, __ATOMIC_SEQ_CST);
-    if (!list_empty(&u->sock.write_wait.waiters) && unix_writable(u))
-        waitq_wake(&u->sock.write_wait, ~0u, SOCK_OUT);
+    if (!list_empty(&u->sock.write_wait.waiters) && unix_writable(u)) {
+        waitq_wake(&u->sock.write_wait, ~0u, READ_ONCE(u->lacked_room) ? SOCK_OUT : SOCK_OUT | WAKE_HANDED_ON);
+        WRITE_ONCE(u->lacked_room, false);
+    }
     wmem_drop(u, 1);
 }
 
@@ -76,6 +78,7 @@ int unix_msg_alloc(struct unix_sock *u, size_t n, ns_t deadline, struct unix_msg
     int err;
 
     while ((err = may_send(u)) == -EAGAIN) {
+        WRITE_ONCE(u->lacked_room, true);
         err = sock_wait(&s->write_wait,
                         READ_ONCE(u->wmem) - 1 < READ_ONCE(s->sndbuf) || READ_ONCE(s->err) ||
                             (READ_ONCE(s->shutdown) & SEND_SHUT),

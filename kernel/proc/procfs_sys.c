@@ -25,6 +25,7 @@
 #include "proc/process.h"
 #include "proc/procfs.h"
 #include "proc/seccomp.h"
+#include "proc/sigio.h"
 #include "proc/uts.h"
 #include "vm/mm.h"
 
@@ -404,6 +405,7 @@ void procfs_sys_init(void)
     mq_init();
     aio_init();
     seccomp_init();
+    sigio_init();
     register_uts("sys/kernel/ostype", offsetof(struct new_utsname, sysname), false);
     register_uts("sys/kernel/osrelease", offsetof(struct new_utsname, release), false);
     register_uts("sys/kernel/version", offsetof(struct new_utsname, version), false);

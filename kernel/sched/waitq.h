@@ -41,6 +41,8 @@ void waitq_remove(struct waiter *w);               /* no-op when not queued */
 /* Whatever is still queued is taken off: the queue's memory goes after a grace period, so that a waitq_remove under way
  * finds a lock. */
 void waitq_detach_all(struct waitq *q);
+/* In a key: the wake-up hands on what another waiter was woken for; nothing has happened since. */
+#define WAKE_HANDED_ON (1u << 27)
 /* key: poll events for filtering, 0: all. Wakes all non-exclusive and up to `exclusive` exclusive waiters. */
 u32 waitq_wake(struct waitq *q, u32 exclusive, u32 key);
 static inline bool waitq_active(struct waitq *q) /* after a full barrier by the caller's condition store */

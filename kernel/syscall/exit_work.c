@@ -5,6 +5,7 @@
  */
 #include "arch/hooks.h"
 #include "proc/rseq.h"
+#include "proc/sigio.h"
 #include "proc/signal.h"
 #include "sched/sched.h"
 
@@ -13,6 +14,8 @@ void hook_exit_work(struct trapframe *f)
     struct thread *t = current_thread();
     if (thread_work(t, WORK_RESCHED))
         schedule();
+    if (thread_work(t, WORK_SIGIO))
+        sigio_run();
     if (thread_work(t, WORK_SIGNAL | WORK_NOTIFY | WORK_RESTORE_MASK))
         signal_deliver(f);
     if (thread_work(t, WORK_RSEQ))

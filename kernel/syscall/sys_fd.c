@@ -6,10 +6,13 @@
 #include "fs/memfd.h"
 #include "fs/pipe.h"
 #include "lib/string.h"
+#include "net/socket.h"
 #include "proc/cred.h"
+#include "proc/sigio.h"
 #include "proc/signal.h"
 #include "syscall/fd.h"
 #include "syscall/sys.h"
+#include "tty/tty.h"
 
 #define CLOSE_RANGE_UNSHARE_ 2u
 #define CLOSE_RANGE_CLOEXEC_ 4u
@@ -65,14 +68,36 @@ long sys_close_range(u32 first, u32 last, u32 flags)
 
 /* ---- fcntl ---- */
 
-#define SETTABLE_FLAGS ((u32)(O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME | FASYNC))
+#define SETTABLE_FLAGS ((u32)(O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME))
 
-static long set_status_flags(struct file *f, u32 arg)
+/* A terminal without an owner gets its foreground group, or else the caller. */
+static int adopt_terminal(struct file *f)
+{
+    s32 group = tty_file_pgrp(f);
+    return file_owner_set(f, group ? F_OWNER_PGRP : F_OWNER_PID, group ? group : current_process()->pid, false);
+}
+
+/* O_ASYNC as in `arg`, of a file that has it; *flags: the file's new ones. */
+static int set_async(struct file *f, u32 fd, u32 arg, u32 *flags)
+{
+    if (!((arg ^ f->flags) & FASYNC) || !f->ops->async)
+        return 0;
+    int err = arg & FASYNC && S_ISCHR(f->inode->mode) ? adopt_terminal(f) : 0;
+    if (!err)
+        err = file_owner_async(f, fd, arg & FASYNC);
+    if (!err)
+        *flags ^= FASYNC;
+    return err;
+}
+
+static long set_status_flags(struct file *f, u32 fd, u32 arg)
 {
     u32 new = (f->flags & ~SETTABLE_FLAGS) | (arg & SETTABLE_FLAGS);
     if ((arg & O_NOATIME) && !(f->flags & O_NOATIME) && !inode_owner_or_capable(f->inode, &current_thread()->cred->fs))
         return -EPERM;
     int err = f->ops->set_flags ? f->ops->set_flags(f, new) : 0;
+    if (!err)
+        err = set_async(f, fd, arg, &new);
     if (!err)
         WRITE_ONCE(f->flags, new);
     return err;
@@ -157,16 +182,31 @@ static long record_lock(struct file *f, u32 fd, int cmd, uaddr_t arg)
 
 static long owner_ex(struct file *f, uaddr_t arg, bool set)
 {
-    struct f_owner_ex o = {.type = f->owner_type, .pid = f->owner_pid < 0 ? -f->owner_pid : f->owner_pid};
-    if (!set)
+    struct f_owner_ex o;
+    if (!set) {
+        file_owner_get(f, &o);
         return copy_to_user(arg, &o, sizeof(o));
+    }
     if (copy_from_user(&o, arg, sizeof(o)))
         return -EFAULT;
     if (o.type != F_OWNER_TID && o.type != F_OWNER_PID && o.type != F_OWNER_PGRP)
         return -EINVAL;
-    f->owner_type = o.type;
-    f->owner_pid = o.type == F_OWNER_PGRP ? -o.pid : o.pid;
-    return 0;
+    return file_owner_set(f, o.type, o.pid, true);
+}
+
+/* F_SETOWN's and F_GETOWN's one number: a group's is negative. */
+static int set_owner(struct file *f, s32 who)
+{
+    if (who == INT32_MIN)
+        return -EINVAL;
+    return file_owner_set(f, who < 0 ? F_OWNER_PGRP : F_OWNER_PID, who < 0 ? -who : who, true);
+}
+
+static s32 get_owner(struct file *f)
+{
+    struct f_owner_ex o;
+    file_owner_get(f, &o);
+    return o.type == F_OWNER_PGRP ? -o.pid : o.pid;
 }
 
 static long fcntl_path_ok(u32 fd, int cmd, u64 arg, bool *done)
@@ -191,7 +231,7 @@ static long fcntl_file(struct file *f, u32 fd, int cmd, u64 arg)
 {
     switch (cmd) {
     case F_SETFL:
-        return set_status_flags(f, (u32)arg);
+        return set_status_flags(f, fd, (u32)arg);
     case F_GETLK:
     case F_SETLK:
     case F_SETLKW:
@@ -200,22 +240,17 @@ static long fcntl_file(struct file *f, u32 fd, int cmd, u64 arg)
     case F_OFD_SETLKW:
         return record_lock(f, fd, cmd, arg);
     case F_GETOWN:
-        return f->owner_pid;
+        return get_owner(f);
     case F_SETOWN:
-        f->owner_pid = (s32)arg;
-        f->owner_type = (s32)arg < 0 ? F_OWNER_PGRP : F_OWNER_PID;
-        return 0;
+        return set_owner(f, (s32)arg);
     case F_GETOWN_EX:
         return owner_ex(f, arg, false);
     case F_SETOWN_EX:
         return owner_ex(f, arg, true);
     case F_GETSIG:
-        return f->owner_sig;
+        return file_owner_sig(f);
     case F_SETSIG:
-        if (arg > 64)
-            return -EINVAL;
-        f->owner_sig = (u32)arg;
-        return 0;
+        return arg > 64 ? -EINVAL : file_owner_set_sig(f, (u32)arg);
     case F_GETPIPE_SZ:
         return pipe_get_size(f);
     case F_SETPIPE_SZ:
@@ -292,12 +327,35 @@ long sys_pipe(fds_k fds)
 
 /* ---- ioctl ---- */
 
-static long set_nonblock(struct file *f, uaddr_t arg)
+static long set_nonblock(struct file *f, u32 fd, uaddr_t arg)
 {
     u32 on;
     if (get_user_u32(&on, arg))
         return -EFAULT;
-    return set_status_flags(f, on ? f->flags | O_NONBLOCK : f->flags & ~(u32)O_NONBLOCK);
+    return set_status_flags(f, fd, on ? f->flags | O_NONBLOCK : f->flags & ~(u32)O_NONBLOCK);
+}
+
+static long set_asynchronous(struct file *f, u32 fd, uaddr_t arg)
+{
+    u32 on;
+    if (get_user_u32(&on, arg))
+        return -EFAULT;
+    u32 want = on ? f->flags | FASYNC : f->flags & ~(u32)FASYNC;
+    return want != f->flags && !f->ops->async ? -ENOTTY : set_status_flags(f, fd, want);
+}
+
+/* FIOSETOWN, FIOGETOWN and their other names, which sockets have. */
+static long socket_owner(struct file *f, uaddr_t arg, bool set)
+{
+    u32 who;
+    if (!set)
+        return put_user_u32(arg, (u32)get_owner(f));
+    return get_user_u32(&who, arg) ? -EFAULT : set_owner(f, (s32)who);
+}
+
+static bool is_owner_ioctl(u32 cmd)
+{
+    return cmd == FIOSETOWN || cmd == SIOCSPGRP || cmd == FIOGETOWN || cmd == SIOCGPGRP;
 }
 
 static long regular_ioctl(struct file *f, u32 cmd, uaddr_t arg)
@@ -323,10 +381,15 @@ long sys_ioctl(fd_k fd, hex_k cmd, u64 arg)
         n = fd_set_cloexec(my_files(), (u32)fd, false);
         break;
     case FIONBIO:
-        n = set_nonblock(r.file, arg);
+        n = set_nonblock(r.file, (u32)fd, arg);
+        break;
+    case FIOASYNC:
+        n = set_asynchronous(r.file, (u32)fd, arg);
         break;
     default:
-        if (r.file->ops->ioctl)
+        if (socket_of(r.file) && is_owner_ioctl(cmd))
+            n = socket_owner(r.file, arg, cmd == FIOSETOWN || cmd == SIOCSPGRP);
+        else if (r.file->ops->ioctl)
             n = r.file->ops->ioctl(r.file, cmd, arg);
         else if ((r.file->inode->mode & S_IFMT) == S_IFREG)
             n = regular_ioctl(r.file, cmd, arg);

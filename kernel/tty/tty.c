@@ -72,7 +72,7 @@ int tty_set_winsize(struct tty *t, const struct winsize *w)
     return 0;
 }
 
-static struct tty *tty_of(struct file *f)
+static struct tty *tty_of(const struct file *f)
 {
     return f->private;
 }
@@ -197,7 +197,13 @@ const struct file_ops tty_file_ops = {
     .seek = no_seek,
     .poll = tty_poll,
     .ioctl = tty_file_ioctl,
+    .async = true,
 };
+
+s32 tty_file_pgrp(const struct file *f)
+{
+    return f->ops == &tty_file_ops ? tty_pgrp_nr(tty_of(f)) : 0;
+}
 
 /* /dev/tty: the caller's controlling terminal. */
 static int open_controlling(struct inode *i, struct file *f)

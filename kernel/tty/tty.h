@@ -81,6 +81,7 @@ void tty_echo_raw(struct tty *t, const char *s, size_t n);
 int tty_check_change(struct tty *t, int sig);        /* background process: 0, -EIO, -ERESTARTSYS (sig was sent) */
 int tty_set_controlling(struct tty *t, bool steal);  /* TIOCSCTTY for the calling process: 0, -EPERM */
 struct tty *tty_controlling(void);                   /* of the calling process; reference or NULL */
+s32 tty_file_pgrp(const struct file *f);             /* of the terminal that f is open on; 0: none */
 s32 tty_pgrp_nr(struct tty *t);                      /* foreground group, 0: none */
 long tty_job_ioctl(struct tty *t, u32 cmd, u64 arg); /* -ENOIOCTLCMD (-515): not one of them */
 /* ioctl.c */
