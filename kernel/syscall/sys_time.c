@@ -250,6 +250,32 @@ static int sleep_clock(int clock, bool absolute, enum clock_base *base)
 }
 
 /* CPU clocks: looked at again when they could be due. */
+static long sleep_cpu_until(int clock, ns_t until, bool absolute, uaddr_t left);
+
+static long sleep_cpu_restart(struct signal_state *s)
+{
+    return sleep_cpu_until((int)s->restart_arg[0], s->restart_arg[1], false, s->restart_arg[2]);
+}
+
+static long sleep_cpu_until(int clock, ns_t until, bool absolute, uaddr_t left)
+{
+    ns_t now = 0;
+    (void)read_clock(clock, &now);
+    while (now < until) {
+        ns_t wait = MAX((until - now) / cpu_count, (ns_t)SCHED_TICK_NS);
+        if (thread_sleep_interruptible(deadline_after(wait))) {
+            const u64 args[] = {(u64)clock, until, left};
+            if (absolute)
+                return -ERESTARTNOHAND;
+            if (left && timespec_put(left, until - now))
+                return -EFAULT;
+            return signal_set_restart(sleep_cpu_restart, args, ARRAY_SIZE(args));
+        }
+        (void)read_clock(clock, &now);
+    }
+    return 0;
+}
+
 static long sleep_cpu(int clock, bool absolute, ns_t wait, uaddr_t left)
 {
     ns_t now;
@@ -259,15 +285,7 @@ static long sleep_cpu(int clock, bool absolute, ns_t wait, uaddr_t left)
     if (err)
         return err;
     ns_t until = absolute ? wait : wait >= NS_FOREVER - now ? NS_FOREVER : now + wait;
-    while (now < until) {
-        if (thread_sleep_interruptible(deadline_after(MAX(until - now, SCHED_TICK_NS)))) {
-            if (left && !absolute && timespec_put(left, until - now))
-                return -EFAULT;
-            return absolute ? -ERESTARTNOHAND : -EINTR;
-        }
-        read_clock(clock, &now);
-    }
-    return 0;
+    return sleep_cpu_until(clock, until, absolute, left);
 }
 
 long sys_clock_nanosleep(clock_k clock, int flags, timespec_k time, out_k left)

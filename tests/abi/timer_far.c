@@ -96,6 +96,41 @@ static void sleeps(void)
     alarm(TAP_SECONDS);
 }
 
+static int is_asleep(pid_t pid)
+{
+    char path[64], text[256] = "";
+    snprintf(path, sizeof path, "/proc/%d/stat", pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    REQ(fd >= 0 && read(fd, text, sizeof text - 1) > 0);
+    close(fd);
+    const char *end = strrchr(text, ')');
+    return end && end[1] == ' ' && end[2] == 'S';
+}
+
+static void stopped_sleeps(void)
+{
+    int status;
+    pid_t pid = tap_fork();
+    if (pid == 0) {
+        const struct timespec far = {1000, 0};
+        clock_nanosleep(CLOCK_PROCESS_CPUTIME_ID, 0, &far, NULL);
+        _exit(1);
+    }
+    for (int i = 0; i < 1000 && !is_asleep(pid); i++)
+        msleep(1);
+    kill(pid, SIGSTOP);
+    REQ(waitpid(pid, &status, WUNTRACED) == pid && WIFSTOPPED(status));
+    kill(pid, SIGCONT);
+    REQ(waitpid(pid, &status, WCONTINUED) == pid && WIFCONTINUED(status));
+    for (int i = 0; i < 1000 && !is_asleep(pid); i++)
+        if (waitpid(pid, &status, WNOHANG) != 0)
+            break;
+        else
+            msleep(1);
+    kill(pid, SIGKILL);
+    CHECK(tap_killed(tap_wait(pid), SIGKILL), "it goes on after a stop");
+}
+
 #define MANY 1040
 
 static void how_many(void)
@@ -131,6 +166,7 @@ int main(void)
     interval_timers();
     posix_timers();
     sleeps();
+    stopped_sleeps();
     how_many();
     return tap_end();
 }
