@@ -392,6 +392,11 @@ int sysfs_register(const char *path, u32 mode, int (*show)(struct seq_buf *s, vo
     return synth_add_file(&sys_fs, path, mode & 07777, show, write, arg);
 }
 
+int cgroup_register(const char *path, u32 mode, int (*show)(struct seq_buf *s, void *arg), void *arg)
+{
+    return synth_add_file(&cgroup_fs, path, mode & 07777, show, NULL, arg);
+}
+
 int sysfs_symlink(const char *path, const char *target)
 {
     return synth_add_link(&sys_fs, path, target);
@@ -441,7 +446,4 @@ void procfs_init(void)
     root->iterate = root_iterate;
     root->children->readlink = self_text;
     root->children->next->readlink = thread_self_text;
-    if (synth_add_text(&cgroup_fs, "cgroup.controllers", "cpu memory pids\n") ||
-        synth_add_text(&cgroup_fs, "cgroup.type", "domain\n"))
-        panic("no memory for /sys/fs/cgroup");
 }

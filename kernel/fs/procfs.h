@@ -51,8 +51,11 @@ int sysfs_make(const char *options, struct super **out);
 int cgroup2_make(const char *options, struct super **out);
 void procfs_init(void);     /* boot: /proc/self, before anything is registered */
 void procfs_populate(void); /* boot: files that fs/ and the layers above it know (fs/procfs_files.c) */
+void sysfs_populate(void);  /* boot: likewise, /sys (fs/sysfs_files.c) */
 int sysfs_mkdir(const char *path);
 int sysfs_symlink(const char *path, const char *target);
+/* A file of the cgroup that the whole machine is. */
+int cgroup_register(const char *path, u32 mode, int (*show)(struct seq_buf *s, void *arg), void *arg);
 /* A folder, or a link with a fixed text, in /proc or /sys. */
 int proc_mkdir(const char *path, u32 mode);
 int proc_symlink(const char *path, const char *target);

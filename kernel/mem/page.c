@@ -29,6 +29,7 @@ struct mem_stats_counters mem_count;
 static struct zone {
     struct spinlock lock;
     struct list free[MEM_MAX_ORDER + 1];
+    u64 blocks[MEM_MAX_ORDER + 1]; /* on each list */
     u64 free_pages; /* in lists and raw ranges */
     u64 reserve;    /* pages only MEM_NOWAIT, and half of it MEM_WAIT, may use; constant */
     u32 raw_count;
@@ -57,6 +58,7 @@ static void insert_block(struct page *p, u32 order)
     p->refs.v = 0;
     p->order = order;
     list_add(&zone.free[order], &p->lru);
+    zone.blocks[order]++;
 }
 
 static struct page *carve_raw(void)
@@ -85,6 +87,7 @@ static struct page *take_block(u32 order)
     } else {
         p = list_first(&zone.free[o], struct page, lru);
         list_del(&p->lru);
+        zone.blocks[o]--;
     }
     while (o > order) {
         o--;
@@ -107,6 +110,7 @@ static void give_block(struct page *p, u32 order)
         if (!(b->flags & PAGE_BUDDY) || b->order != order)
             break;
         list_del(&b->lru);
+        zone.blocks[order]--;
         b->flags = 0;
         pfn &= ~(1ul << order);
     }
@@ -514,6 +518,16 @@ void mem_get_stats(struct mem_stats *s)
         .anon_pages = anon > 0 ? (u64)anon : 0,
         .shmem_pages = atomic_read(&mem_count.shmem),
     };
+}
+
+void mem_free_blocks(u64 count[MEM_MAX_ORDER + 1])
+{
+    u64 flags = spin_lock_irqsave(&zone.lock);
+    for (u32 order = 0; order <= MEM_MAX_ORDER; order++)
+        count[order] = zone.blocks[order];
+    for (u32 i = 0; i < zone.raw_count; i++)
+        count[MEM_MAX_ORDER] += (zone.raw[i].end - zone.raw[i].start) / GROUP_PAGES;
+    spin_unlock_irqrestore(&zone.lock, flags);
 }
 
 /* ---- boot ---------------------------------------------------------------------------------------------------- */

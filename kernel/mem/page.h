@@ -129,7 +129,8 @@ void mem_get_stats(struct mem_stats *s);
 void mem_count_anon(s64 n);
 u64 mem_total_pages(void); /* RAM that the allocator was given, and archives */
 u64 mem_free_pages(void);
-bool mem_plentiful(void); /* large pages are affordable */
+void mem_free_blocks(u64 count[MEM_MAX_ORDER + 1]); /* of each order, what the CPUs keep for themselves excepted */
+bool mem_plentiful(void);                           /* large pages are affordable */
 
 /* Reclaim: called in process context when memory is short; frees about `want` pages, returns how many it freed. */
 void mem_register_reclaim(u64 (*fn)(u64 want));

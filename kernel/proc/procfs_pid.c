@@ -87,9 +87,8 @@ static u32 task_next(u32 from)
     return pid;
 }
 
-static u32 task_next_thread(void *process, u32 from)
+u32 procfs_next_thread(struct process *p, u32 from)
 {
-    struct process *p = ((struct task *)process)->process;
     struct thread *t;
     u32 best = 0;
     u64 flags = spin_lock_irqsave(&p->siglock);
@@ -99,6 +98,11 @@ static u32 task_next_thread(void *process, u32 from)
     }
     spin_unlock_irqrestore(&p->siglock, flags);
     return best;
+}
+
+static u32 task_next_thread(void *process, u32 from)
+{
+    return procfs_next_thread(((struct task *)process)->process, from);
 }
 
 static bool task_alive(void *task)

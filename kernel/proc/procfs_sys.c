@@ -81,17 +81,6 @@ static int show_meminfo(struct seq_buf *s, void *arg)
     return 0;
 }
 
-static int show_vmstat(struct seq_buf *s, void *arg)
-{
-    struct mem_stats m;
-    (void)arg;
-    mem_get_stats(&m);
-    seq_printf(s, "nr_free_pages %lu\nnr_anon_pages %lu\nnr_file_pages %lu\nnr_shmem %lu\nnr_page_table_pages %lu\n",
-               m.free_pages, m.anon_pages, m.cache_pages, m.shmem_pages, m.pgtable_pages);
-    seq_puts(s, "pgpgin 0\npgpgout 0\npswpin 0\npswpout 0\npgfault 0\npgmajfault 0\noom_kill 0\n");
-    return 0;
-}
-
 /* ---- CPUs ---- */
 
 static void show_cpu(struct seq_buf *s, u32 id)
@@ -124,6 +113,24 @@ static int show_cpuinfo(struct seq_buf *s, void *arg)
     return 0;
 }
 
+/* All, then each source. */
+static void show_intr(struct seq_buf *s)
+{
+    u64 counts[MAX_CPUS], each[64], sum = 0;
+    u32 vector, n = 0;
+    const char *name;
+    for (; n < ARRAY_SIZE(each) && irq_describe(n, &vector, &name, counts) == 0; n++) {
+        each[n] = 0;
+        for (u32 i = 0; i < cpu_count; i++)
+            each[n] += counts[i];
+        sum += each[n];
+    }
+    seq_printf(s, "intr %lu", sum);
+    for (u32 i = 0; i < n; i++)
+        seq_printf(s, " %lu", each[i]);
+    seq_putc(s, '\n');
+}
+
 static int show_stat(struct seq_buf *s, void *arg)
 {
     ns_t user, sys, idle, sum[3] = {0};
@@ -138,8 +145,10 @@ static int show_stat(struct seq_buf *s, void *arg)
         seq_printf(s, "cpu%u %lu 0 %lu %lu 0 0 0 0 0 0\n", i, user / TICK_NS, sys / TICK_NS, idle / TICK_NS);
     }
     ns_t boot = clock_realtime() - clock_monotonic();
-    seq_printf(s, "intr 0\nctxt %lu\nbtime %lu\nprocesses %d\nprocs_running %u\nprocs_blocked 0\n",
-               sched_context_switches(), boot / NSEC_PER_SEC, pid_last(), sched_runnable_count());
+    show_intr(s);
+    seq_printf(s, "ctxt %lu\nbtime %lu\nprocesses %d\nprocs_running %u\nprocs_blocked 0\n", sched_context_switches(),
+               boot / NSEC_PER_SEC, pid_last(), sched_runnable_count());
+    seq_puts(s, "softirq 0 0 0 0 0 0 0 0 0 0 0\n");
     return 0;
 }
 
@@ -382,7 +391,6 @@ void procfs_sys_init(void)
         int (*show)(struct seq_buf *s, void *arg);
     } files[] = {
         {"meminfo", show_meminfo},
-        {"vmstat", show_vmstat},
         {"cpuinfo", show_cpuinfo},
         {"stat", show_stat},
         {"interrupts", show_interrupts},
@@ -399,6 +407,8 @@ void procfs_sys_init(void)
         proc_register(texts[i].path, 0444, show_text, NULL, (void *)(unsigned long)texts[i].text);
     proc_register("swaps", 0444, show_text, NULL, "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority");
     register_limits();
+    procfs_machine_init();
+    cgroup_init();
     shm_init();
     sem_init();
     msg_init();

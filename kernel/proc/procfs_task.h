@@ -11,8 +11,9 @@ struct task {
     struct process *process; /* counted */
     struct thread *thread;   /* counted; NULL: the process as a whole */
 };
-struct thread *task_thread(const struct task *k); /* it, or a living one of the process; reference or NULL */
-struct mm *task_mm(const struct task *k);         /* user reference or NULL */
+struct thread *task_thread(const struct task *k);    /* it, or a living one of the process; reference or NULL */
+u32 procfs_next_thread(struct process *p, u32 from); /* the first number at or after `from`; 0: none */
+struct mm *task_mm(const struct task *k);            /* user reference or NULL */
 
 int procfs_show_cmdline(struct seq_buf *s, void *task, u64 key);
 int procfs_show_environ(struct seq_buf *s, void *task, u64 key);
