@@ -4,6 +4,7 @@
 #include "abi/fcntl.h"
 #include "abi/stat.h"
 #include "fs/file.h"
+#include "fs/inotify.h"
 #include "fs/mount.h"
 
 #include <linux/capability.h>
@@ -36,24 +37,24 @@ static void kill_caps(struct inode *i)
         (void)i->ops->setxattr(i, "security.capability", NULL, 0, 0);
 }
 
-void inode_kill_suid(struct inode *i, const struct fs_cred *c)
+bool inode_kill_suid(struct inode *i, const struct fs_cred *c)
 {
     u32 kill = 0;
 
     kill_caps(i);
 
     if (likely(!(i->mode & (S_ISUID | S_ISGID))) || !S_ISREG(i->mode))
-        return;
+        return false;
     if (c && fs_capable(c, CAP_FSETID))
-        return;
+        return false;
     if (i->mode & S_ISUID)
         kill |= S_ISUID;
     if ((i->mode & S_ISGID) && ((i->mode & S_IXGRP) || (c && !cred_in_group(c, i->gid))))
         kill |= S_ISGID;
     if (!kill)
-        return;
+        return false;
     struct inode_attr a = {.valid = ATTR_MODE, .mode = i->mode & ~kill};
-    set_attr(i, &a);
+    return !set_attr(i, &a);
 }
 
 int path_chmod(const struct fs_view *v, const struct path *p, u32 mode)
@@ -75,6 +76,8 @@ int path_chmod(const struct fs_view *v, const struct path *p, u32 mode)
         err = set_attr(i, &a);
     }
     mutex_unlock(&i->lock);
+    if (!err)
+        inotify_dentry(p->dentry, IN_ATTRIB);
     return err;
 }
 
@@ -115,6 +118,8 @@ int path_chown(const struct fs_view *v, const struct path *p, u32 uid, u32 gid)
             i->ops->setxattr(i, "security.capability", NULL, 0, 0);
     }
     mutex_unlock(&i->lock);
+    if (!err && (a.valid & (ATTR_UID | ATTR_GID | ATTR_MODE)))
+        inotify_dentry(p->dentry, IN_ATTRIB);
     return err;
 }
 
@@ -125,6 +130,19 @@ static int may_set_times(struct inode *i, bool both_now, const struct fs_cred *c
     if (!both_now)
         return -EPERM;
     return inode_permission(i, MAY_WRITE, c);
+}
+
+/* One of the two times alone is what a read or a write would set. */
+static u32 times_event(u32 valid)
+{
+    switch (valid & (ATTR_ATIME | ATTR_MTIME)) {
+    case ATTR_ATIME:
+        return IN_ACCESS;
+    case ATTR_MTIME:
+        return IN_MODIFY;
+    default:
+        return IN_ATTRIB;
+    }
 }
 
 int path_utimes(const struct fs_view *v, const struct path *p, const struct timespec_k times[2])
@@ -152,11 +170,14 @@ int path_utimes(const struct fs_view *v, const struct path *p, const struct time
     if (!err)
         err = set_attr(i, &a);
     mutex_unlock(&i->lock);
+    if (!err)
+        inotify_dentry(p->dentry, times_event(a.valid));
     return err;
 }
 
-static int set_size(struct inode *i, s64 size, const struct fs_view *v)
+static int set_size(struct dentry *d, s64 size, const struct fs_view *v)
 {
+    struct inode *i = d->inode;
     struct inode_attr a = {.valid = ATTR_SIZE | ATTR_MTIME | ATTR_CTIME, .size = (u64)size};
 
     if (size < 0)
@@ -168,6 +189,8 @@ static int set_size(struct inode *i, s64 size, const struct fs_view *v)
     inode_kill_suid(i, v->cred);
     int err = set_attr(i, &a);
     mutex_unlock(&i->lock);
+    if (!err)
+        inotify_dentry(d, IN_MODIFY);
     return err;
 }
 
@@ -188,7 +211,7 @@ int path_truncate(const struct fs_view *v, const struct path *p, s64 size)
         err = inode_claim(i, 1);
     if (err)
         return err;
-    err = set_size(i, size, v);
+    err = set_size(p->dentry, size, v);
     __atomic_sub_fetch(&i->write_count, 1, __ATOMIC_SEQ_CST);
     return err;
 }
@@ -201,7 +224,7 @@ int file_truncate(const struct fs_view *v, struct file *f, s64 size)
         return -EBADF;
     if (!S_ISREG(f->inode->mode) || !(f->fmode & FMODE_WRITE))
         return -EINVAL;
-    return set_size(f->inode, size, v);
+    return set_size(f->path.dentry, size, v);
 }
 
 int path_access(const struct fs_view *v, const struct path *p, int mask)

@@ -9,6 +9,7 @@
 #include "fs/dcache.h"
 
 #include "abi/errno.h"
+#include "fs/inotify.h"
 #include "fs/mount.h"
 #include "lib/printf.h"
 #include "lib/string.h"
@@ -306,8 +307,10 @@ static void dentry_free(struct dentry *d)
 {
     for (;;) {
         struct dentry *parent = d->parent;
-        if (d->inode)
+        if (d->inode) {
+            inotify_unnamed(d->inode);
             inode_put(d->inode);
+        }
         drop_name(d, d->name);
         rcu_call(&d->rcu, dentry_free_rcu);
         if (parent == d || !ref_put(&parent->refs))
@@ -372,6 +375,7 @@ void dentry_unlink(struct dentry *d)
     if ((dentry_flags(d) & D_HASHED) && list_empty(&d->children) && freeze(d, 2)) {
         store_release(&d->inode, NULL);
         __atomic_store_n(&d->refs.v, 2, __ATOMIC_RELEASE);
+        inotify_unnamed(i);
         inode_put(i);
         return;
     }

@@ -10,7 +10,6 @@
 #include "abi/fcntl.h"
 #include "abi/poll.h"
 #include "fs/seq.h"
-#include "lib/printf.h"
 #include "mem/slab.h"
 
 struct eventfd {
@@ -99,11 +98,11 @@ static void eventfd_release(struct file *f)
     kfree(f->private);
 }
 
-static void eventfd_fdinfo(struct file *f, char *buf, size_t size)
+static void eventfd_fdinfo(struct file *f, struct seq_buf *s)
 {
     const struct eventfd *e = f->private;
-    snprintf(buf, size, "eventfd-count: %16llx\neventfd-id: %d\neventfd-semaphore: %d\n", (unsigned long long)e->count,
-             e->id, e->semaphore);
+    seq_printf(s, "eventfd-count: %16llx\neventfd-id: %d\neventfd-semaphore: %d\n", (unsigned long long)e->count, e->id,
+               e->semaphore);
 }
 
 static const struct file_ops eventfd_ops = {

@@ -12,6 +12,7 @@
 #include "abi/fcntl.h"
 #include "abi/stat.h"
 #include "fs/epoll.h"
+#include "fs/inotify.h"
 #include "fs/locks.h"
 #include "fs/mount.h"
 #include "mem/slab.h"
@@ -123,6 +124,8 @@ void file_free(struct file *f)
 
 static void file_release(struct file *f)
 {
+    if (f->fmode & FMODE_OPENED)
+        inotify_file(f, f->fmode & FMODE_WRITE ? IN_CLOSE_WRITE : IN_CLOSE_NOWRITE);
     if (!list_empty(&f->epoll_links))
         epoll_file_released(f);
     if (unlikely(f->owner))
@@ -210,7 +213,10 @@ static ssize_t read_at(struct file *f, struct uio *u, s64 *pos)
         return -EBADF;
     if (unlikely(!f->ops->read))
         return S_ISDIR(f->inode->mode) ? -EISDIR : -EINVAL;
-    return f->ops->read(f, u, pos);
+    ssize_t n = f->ops->read(f, u, pos);
+    if (n > 0)
+        inotify_file(f, IN_ACCESS);
+    return n;
 }
 
 static ssize_t write_at(struct file *f, struct uio *u, s64 *pos, u64 limit)
@@ -225,7 +231,10 @@ static ssize_t write_at(struct file *f, struct uio *u, s64 *pos, u64 limit)
             return -EFBIG;
         u->resid = MIN(u->resid, limit - at);
     }
-    return f->ops->write(f, u, pos);
+    ssize_t n = f->ops->write(f, u, pos);
+    if (n > 0)
+        inotify_file(f, IN_MODIFY);
+    return n;
 }
 
 ssize_t file_read(struct file *f, struct uio *u, s64 *pos)
@@ -355,8 +364,10 @@ int file_iterate(struct file *f, struct dir_context *ctx)
         f->pos = ctx->pos;
     }
     mutex_unlock(&i->lock);
-    if (!err)
+    if (!err) {
+        inotify_file(f, IN_ACCESS);
         file_accessed(f);
+    }
     if (lock)
         mutex_unlock(&f->pos_lock);
     return err;
@@ -405,6 +416,7 @@ int file_fallocate(const struct fs_view *v, struct file *f, int mode, s64 off, s
         mutex_lock(&f->inode->lock);
         inode_kill_suid(f->inode, v->cred);
         mutex_unlock(&f->inode->lock);
+        inotify_file(f, IN_MODIFY);
     }
     return err;
 }

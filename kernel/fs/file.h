@@ -14,6 +14,7 @@ extern bool (*file_max_exempt)(void);
 struct user_files {
     u64 epoll_watches; /* of all epolls the user made */
     u64 pipe_pages;    /* that the user's pipes may take */
+    u64 inotify_instances, inotify_watches;
 };
 extern struct user_files *(*user_files_get)(void); /* the caller's, with a reference; not set: nobody counts */
 extern void (*user_files_put)(struct user_files *u);

@@ -11,6 +11,7 @@
 #include "abi/errno.h"
 #include "abi/limits.h"
 #include "abi/stat.h"
+#include "fs/inotify.h"
 #include "fs/namei.h"
 #include "fs/types.h"
 #include "lib/string.h"
@@ -42,6 +43,7 @@ struct super *super_alloc(const char *type, u32 magic, const struct super_ops *o
     sb->type = type;
     sb->ops = ops;
     sb->max_size = (1ul << 63) - 1;
+    list_init(&sb->watches);
     mutex_init(&sb->rename_lock, LOCK_RENAME);
     spin_init(&sb->inode_lock, LOCK_INODE_CACHE);
     return sb;
@@ -51,6 +53,7 @@ void super_put(struct super *sb)
 {
     if (!ref_put(&sb->refs))
         return;
+    inotify_tell_unmounted(sb);
     if (sb->root) {
         dcache_wait_shrinker(sb);
         dcache_drop_super(sb);

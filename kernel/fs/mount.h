@@ -22,9 +22,10 @@ struct super_ops {
 };
 struct super {
     refcount_t refs;
-    u64 dev;          /* st_dev */
-    u32 magic;        /* *_SUPER_MAGIC */
-    const char *type; /* "tmpfs": a literal */
+    struct list watches; /* of inotify, on its inodes (inotify_watch_lock) */
+    u64 dev;             /* st_dev */
+    u32 magic;           /* *_SUPER_MAGIC */
+    const char *type;    /* "tmpfs": a literal */
     const struct super_ops *ops;
     struct dentry *root;        /* counted */
     struct mutex rename_lock;   /* LOCK_RENAME: renames between directories */

@@ -10,6 +10,7 @@
 #include "abi/errno.h"
 #include "abi/limits.h"
 #include "abi/stat.h"
+#include "fs/inotify.h"
 #include "fs/protected.h"
 #include "lib/string.h"
 #include "mem/slab.h"
@@ -78,6 +79,8 @@ static int begin_create(const struct fs_view *v, const struct path *base, const 
 
 static int end_create(struct parent_walk *pw, struct dentry *d, int err)
 {
+    if (!err)
+        inotify_name(pw->dir.dentry->inode, IN_CREATE, d->inode, d);
     mutex_unlock(&pw->dir.dentry->inode->lock);
     dentry_put(d);
     path_put(&pw->dir);
@@ -161,6 +164,8 @@ static int link_locked(struct inode *dir, struct dentry *d, struct inode *target
     if (!err)
         target->flags &= ~INODE_LINKABLE;
     mutex_unlock(&target->lock);
+    if (!err)
+        inotify_inode(target, IN_ATTRIB);
     return err;
 }
 
@@ -226,8 +231,12 @@ static int delete_locked(struct inode *dir, struct dentry *d, struct inode *i,
         i->flags |= INODE_DEAD;
         dentry_drop_children(d);
     }
-    if (!err)
+    if (!err) {
+        if (!S_ISDIR(i->mode))
+            inotify_inode(i, IN_ATTRIB);
         dentry_unlink(d);
+        inotify_name(dir, IN_DELETE, i, d);
+    }
     mutex_unlock(&i->lock);
     return err;
 }
@@ -387,6 +396,16 @@ static int check_rights(const struct rename *r)
     return err;
 }
 
+static void tell_renamed(const struct rename *r, struct inode *from, struct inode *to)
+{
+    struct inode *odir = r->from.dir.dentry->inode, *ndir = r->to.dir.dentry->inode;
+    bool exchange = r->flags & RENAME_EXCHANGE;
+
+    inotify_tell_moved(odir, r->from.last, r->from.len, ndir, r->to.last, r->to.len, from, exchange ? NULL : to);
+    if (exchange)
+        inotify_tell_moved(ndir, r->to.last, r->to.len, odir, r->from.last, r->from.len, to, NULL);
+}
+
 /* Nothing can fail after the file system has done it. */
 static int rename_act(struct rename *r)
 {
@@ -419,6 +438,8 @@ static int rename_act(struct rename *r)
     } else {
         dentry_move(r->od, r->nd, new_name);
     }
+    if (!err && inotify_any())
+        tell_renamed(r, from, to);
     unlock_inodes(from, to);
     return err;
 }

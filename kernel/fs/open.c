@@ -10,6 +10,7 @@
 #include "abi/stat.h"
 #include "fs/devfs.h"
 #include "fs/file.h"
+#include "fs/inotify.h"
 #include "fs/namei.h"
 #include "fs/pipe.h"
 #include "fs/protected.h"
@@ -119,6 +120,8 @@ static int truncate_opened(const struct opening *o, struct file *f)
         err = i->ops->setattr(i, &a);
     }
     mutex_unlock(&i->lock);
+    if (!err)
+        inotify_file(f, IN_MODIFY);
     if (!(f->fmode & FMODE_WRITER))
         __atomic_sub_fetch(&i->write_count, 1, __ATOMIC_SEQ_CST);
     return err;
@@ -151,8 +154,11 @@ static int open_path(const struct opening *o, const struct path *p, struct file 
     err = claim(o, f);
     if (!err && i->fops->open && (err = i->fops->open(i, f)))
         f->ops = &path_ops; /* it was not opened, so it is not released */
-    if (!err)
+    if (!err) {
+        f->fmode |= FMODE_OPENED;
+        inotify_file(f, IN_OPEN);
         err = truncate_opened(o, f);
+    }
     if (err) {
         file_put(f);
         return err;
@@ -174,8 +180,10 @@ static int create_locked(struct opening *o, const struct parent_walk *pw, struct
     if (!err)
         err =
             dir->ops->create ? dir->ops->create(dir, d, S_IFREG | (o->mode & ~o->v->ctx->umask), o->v->cred) : -EACCES;
-    if (!err)
+    if (!err) {
         o->created = true;
+        inotify_name(dir, IN_CREATE, d->inode, d);
+    }
     return err;
 }
 

@@ -19,7 +19,7 @@
 #include "abi/ioctl.h"
 #include "abi/poll.h"
 #include "arch/usercopy.h"
-#include "lib/printf.h"
+#include "fs/seq.h"
 #include "mem/slab.h"
 
 #define TFD_IOC_SET_TICKS _IOW('T', 0, u64)
@@ -270,7 +270,7 @@ static void timerfd_release(struct file *f)
     kfree(t);
 }
 
-static void timerfd_fdinfo(struct file *f, char *buf, size_t size)
+static void timerfd_fdinfo(struct file *f, struct seq_buf *s)
 {
     struct timerfd *t = f->private;
     struct timerfd_value v;
@@ -280,11 +280,10 @@ static void timerfd_fdinfo(struct file *f, char *buf, size_t size)
     v.value = t->armed && t->expires > now ? t->expires - now : 0; /* looking counts nothing */
     v.interval = t->interval;
     spin_unlock_irqrestore(&t->wait.lock, flags);
-    snprintf(buf, size,
-             "clockid: %d\nticks: %llu\nsettime flags: 0%o\nit_value: (%llu, %llu)\nit_interval: (%llu, %llu)\n",
-             t->clock, (unsigned long long)ticks, set, (unsigned long long)(v.value / NSEC_PER_SEC),
-             (unsigned long long)(v.value % NSEC_PER_SEC), (unsigned long long)(v.interval / NSEC_PER_SEC),
-             (unsigned long long)(v.interval % NSEC_PER_SEC));
+    seq_printf(s, "clockid: %d\nticks: %llu\nsettime flags: 0%o\nit_value: (%llu, %llu)\nit_interval: (%llu, %llu)\n",
+               t->clock, (unsigned long long)ticks, set, (unsigned long long)(v.value / NSEC_PER_SEC),
+               (unsigned long long)(v.value % NSEC_PER_SEC), (unsigned long long)(v.interval / NSEC_PER_SEC),
+               (unsigned long long)(v.interval % NSEC_PER_SEC));
 }
 
 static const struct file_ops timerfd_ops = {

@@ -27,6 +27,8 @@ struct file;
 struct poll_table;
 struct vm_map_args;
 struct dir_context;
+struct inotify_watch;
+struct seq_buf;
 
 struct timespec_k {
     s64 sec;
@@ -138,7 +140,7 @@ struct file_ops {
     int (*set_flags)(struct file *f, u32 flags); /* asked before fcntl(F_SETFL) changes them; optional */
     ssize_t (*splice_read)(struct file *f, s64 *pos, struct file *pipe, size_t n, u32 flags);
     ssize_t (*splice_write)(struct file *pipe, struct file *f, s64 *pos, size_t n, u32 flags);
-    void (*show_fdinfo)(struct file *f, char *buf, size_t size);
+    void (*show_fdinfo)(struct file *f, struct seq_buf *s);
     bool async; /* has O_ASYNC */
 };
 
@@ -158,12 +160,13 @@ struct inode {
     u64 rdev;   /* S_ISBLK/S_ISCHR */
     u64 blocks; /* 512-byte units in use, beyond what getattr computes */
     struct timespec_k atime, mtime, ctime, btime;
-    struct mutex lock;        /* LOCK_INODE_DIR / LOCK_INODE */
-    void *private;            /* the file system's */
-    s32 write_count;          /* atomic: > 0: open for writing; < 0: being executed (ETXTBSY) */
-    struct pipe *pipe;        /* FIFOs: fs/pipe.c */
-    struct file_locks *locks; /* flock/POSIX locks: fs/locks.c; made on demand, never removed before the inode */
-    struct inode *hash_next;  /* file systems that look inodes up by number (super.inode_lock) */
+    struct mutex lock;             /* LOCK_INODE_DIR / LOCK_INODE */
+    void *private;                 /* the file system's */
+    s32 write_count;               /* atomic: > 0: open for writing; < 0: being executed (ETXTBSY) */
+    struct pipe *pipe;             /* FIFOs: fs/pipe.c */
+    struct file_locks *locks;      /* flock/POSIX locks: fs/locks.c; made on demand, never removed before the inode */
+    struct inotify_watch *watches; /* fs/inotify.h; NULL: nobody wants to know */
+    struct inode *hash_next;       /* file systems that look inodes up by number (super.inode_lock) */
     struct rcu_head rcu;
 };
 #define INODE_DEAD 1u    /* a removed directory: nothing can be made in it (lock) */
@@ -200,6 +203,7 @@ struct file {
 #define FMODE_STREAM 64u     /* no position */
 #define FMODE_EXEC 128u      /* opened by exec */
 #define FMODE_WRITER 256u    /* counted in inode.write_count */
+#define FMODE_OPENED 1024u   /* by name: inotify hears of its end */
 #define FMODE_NOPOSLOCK 512u /* the position is not guarded (texts of /proc) */
 
 /* ---- paths (fs/path.c) ---- */
@@ -261,8 +265,9 @@ int path_utimes(const struct fs_view *v, const struct path *p, const struct time
 int path_truncate(const struct fs_view *v, const struct path *p, s64 size);
 int file_truncate(const struct fs_view *v, struct file *f, s64 size);
 int path_access(const struct fs_view *v, const struct path *p, int mask);
-void inode_kill_suid(struct inode *i, const struct fs_cred *c); /* a write by c (lock); c NULL: always */
-static inline u64 makedev_k(u32 major, u32 minor)               /* glibc's and new_encode_dev's common form */
+/* A write by c (lock); c NULL: always. true: the mode changed. */
+bool inode_kill_suid(struct inode *i, const struct fs_cred *c);
+static inline u64 makedev_k(u32 major, u32 minor) /* glibc's and new_encode_dev's common form */
 {
     return (minor & 0xff) | ((u64)(major & 0xfff) << 8) | ((u64)(minor & ~0xffu) << 12) |
            ((u64)(major & ~0xfffu) << 32);
@@ -397,7 +402,6 @@ void device_unregister(const char *name);
 void *device_private(const struct inode *i);
 
 /* ---- /proc and /sys entries of other layers (fs/synth.c): files whose text is made at open or read ---- */
-struct seq_buf; /* growing text buffer: fs/seq.h, seq_printf() */
 /* path like "meminfo" or "sys/kernel/ostype"; folders are made. write may be NULL. Processes: fs/procfs.h. */
 int proc_register(const char *path, u32 mode, int (*show)(struct seq_buf *s, void *arg),
                   ssize_t (*write)(const char *text, size_t n, void *arg), void *arg);

@@ -5,7 +5,7 @@
 #include "abi/errno.h"
 #include "abi/fcntl.h"
 #include "abi/poll.h"
-#include "lib/printf.h"
+#include "fs/seq.h"
 #include "proc/process.h"
 
 static const struct file_ops pidfd_ops;
@@ -31,10 +31,10 @@ static void pidfd_release(struct file *f)
     pid_put(f->private);
 }
 
-static void pidfd_show(struct file *f, char *buf, size_t size)
+static void pidfd_show(struct file *f, struct seq_buf *s)
 {
     struct pid *pid = f->private;
-    snprintf(buf, size, "Pid:\t%d\nNSpid:\t%d\n", pid->nr, pid->nr);
+    seq_printf(s, "Pid:\t%d\nNSpid:\t%d\n", pid->nr, pid->nr);
 }
 
 static const struct file_ops pidfd_ops = {

@@ -274,11 +274,8 @@ static int show_fdinfo(struct seq_buf *s, void *task, u64 key)
         return -ENOENT;
     seq_printf(s, "pos:\t%ld\nflags:\t0%o\nmnt_id:\t%d\nino:\t%lu\n", f->pos, f->flags | (cloexec ? (u32)O_CLOEXEC : 0),
                f->path.mnt ? f->path.mnt->id : 0, f->inode ? f->inode->ino : 0);
-    if (f->ops->show_fdinfo) {
-        char text[512] = "";
-        f->ops->show_fdinfo(f, text, sizeof(text));
-        seq_puts(s, text);
-    }
+    if (f->ops->show_fdinfo)
+        f->ops->show_fdinfo(f, s);
     file_put_later(f);
     return 0;
 }

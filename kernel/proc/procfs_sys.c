@@ -9,6 +9,7 @@
 #include "arch/irq.h"
 #include "drivers/random.h"
 #include "fs/epoll.h"
+#include "fs/inotify.h"
 #include "fs/file.h"
 #include "fs/pipe.h"
 #include "fs/procfs.h"
@@ -325,6 +326,7 @@ static int show_file_nr(struct seq_buf *s, void *arg)
     return 0;
 }
 
+#define LINUX_INOTIFY_WATCH 1312u /* and one of inotify, whose inodes it counts twice: one percent */
 #define LINUX_WATCH 184u /* bytes that Linux takes an epoll's watch to need: four percent of memory may be watches */
 
 static int show_u64(struct seq_buf *s, void *arg)
@@ -358,6 +360,9 @@ static void register_limits(void)
         {"sys/kernel/pid_max", {&pid_limit, PID_RESERVED + 1, PID_MAX}},
         {"sys/kernel/threads-max", {&threads_max, 20, PID_MAX}},
         {"sys/fs/file-max", {&file_max, 0, INT64_MAX}},
+        {"sys/fs/inotify/max_queued_events", {&inotify_max_events, 0, INT32_MAX}},
+        {"sys/fs/inotify/max_user_instances", {&inotify_max_instances, 0, INT32_MAX}},
+        {"sys/fs/inotify/max_user_watches", {&inotify_max_watches, 0, INT32_MAX}},
         {"sys/fs/epoll/max_user_watches", {&epoll_max_watches, 0, INT64_MAX}},
         {"sys/fs/pipe-user-pages-soft", {&pipe_pages_soft, 0, INT64_MAX}},
         {"sys/fs/pipe-user-pages-hard", {&pipe_pages_hard, 0, INT64_MAX}},
@@ -366,6 +371,7 @@ static void register_limits(void)
     };
     file_max = MAX(mem_total_pages() * (PAGE_SIZE / 1024) / 10, 8192ul);
     epoll_max_watches = mem_total_pages() / 25 * PAGE_SIZE / LINUX_WATCH;
+    inotify_max_watches = MIN(MAX(mem_total_pages() / 100 * PAGE_SIZE / LINUX_INOTIFY_WATCH, 8192ul), 1048576ul);
     proc_register("sys/fs/pipe-max-size", 0644, show_u64, write_pipe_max, &pipe_max_size);
     file_max_exempt = may_exceed_file_max;
     for (u32 i = 0; i < ARRAY_SIZE(limits); i++)

@@ -11,7 +11,7 @@
 #include "abi/errno.h"
 #include "abi/fcntl.h"
 #include "abi/poll.h"
-#include "lib/printf.h"
+#include "fs/seq.h"
 #include "lib/string.h"
 #include "mem/slab.h"
 #include "proc/process.h"
@@ -161,10 +161,10 @@ static void signalfd_release(struct file *f)
     kfree(f->private);
 }
 
-static void signalfd_fdinfo(struct file *f, char *buf, size_t size)
+static void signalfd_fdinfo(struct file *f, struct seq_buf *s)
 {
-    const struct signalfd *s = f->private;
-    snprintf(buf, size, "sigmask:\t%016llx\n", (unsigned long long)s->set);
+    const struct signalfd *g = f->private;
+    seq_printf(s, "sigmask:\t%016llx\n", (unsigned long long)g->set);
 }
 
 static const struct file_ops signalfd_ops = {

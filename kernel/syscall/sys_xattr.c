@@ -4,6 +4,7 @@
 #include <linux/xattr.h>
 
 #include "abi/stat.h"
+#include "fs/inotify.h"
 #include "fs/mount.h"
 #include "lib/string.h"
 #include "syscall/fd.h"
@@ -57,6 +58,8 @@ static int set_on(const struct fs_view *v, const struct path *p, const char *nam
     i->flags &= ~INODE_NO_CAPS;
     err = i->ops->setxattr(i, name, value, size, flags);
     mutex_unlock(&i->lock);
+    if (!err)
+        inotify_dentry(p->dentry, IN_ATTRIB);
     return err;
 }
 

@@ -6,6 +6,7 @@
 #include "abi/errno.h"
 #include "abi/fcntl.h"
 #include "abi/stat.h"
+#include "fs/inotify.h"
 #include "fs/mmap.h"
 #include "fs/tmpfs/tmpfs.h"
 #include "lib/string.h"
@@ -150,7 +151,8 @@ static ssize_t file_write_op(struct file *f, struct uio *u, s64 *pos)
     if (!n) {
         u->resid = MIN(u->resid, i->sb->max_size - at);
         tmpfs_dirty(i);
-        inode_kill_suid(i, u->writer);
+        if (inode_kill_suid(i, u->writer))
+            inotify_file(f, IN_ATTRIB);
         inode_touch(i, ATTR_MTIME | ATTR_CTIME);
         n = write_locked(ti, u, at);
     }
