@@ -301,7 +301,6 @@ static const struct {
     {"sys/net/core/wmem_default", "212992"},
     {"sys/net/core/wmem_max", "212992"},
     {"sys/net/unix/max_dgram_qlen", "10"},
-    {"sys/vm/max_map_count", "65530"},
     {"sys/vm/mmap_min_addr", "65536"},
     {"sys/vm/swappiness", "60"},
     {"sys/vm/dirty_ratio", "20"},
@@ -366,6 +365,7 @@ static void register_limits(void)
         {"sys/fs/epoll/max_user_watches", {&epoll_max_watches, 0, INT64_MAX}},
         {"sys/fs/pipe-user-pages-soft", {&pipe_pages_soft, 0, INT64_MAX}},
         {"sys/fs/pipe-user-pages-hard", {&pipe_pages_hard, 0, INT64_MAX}},
+        {"sys/vm/max_map_count", {&vm_max_areas, 0, INT32_MAX}},
         {"sys/vm/overcommit_memory", {&vm_overcommit, 0, 2}},
         {"sys/vm/overcommit_ratio", {&vm_overcommit_ratio, 0, INT32_MAX}},
     };

@@ -7,6 +7,7 @@
 #include "arch/usercopy.h"
 #include "lib/string.h"
 #include "proc/process.h"
+#include "syscall/prctl_mm.h"
 #include "syscall/sys.h"
 #include "vm/mm.h"
 
@@ -275,15 +276,6 @@ static long name_memory(u64 what, uaddr_t addr, size_t len, uaddr_t from)
     return vm_set_label(current_thread()->mm, addr, len, name);
 }
 
-static long set_mm(u64 what, uaddr_t addr, u64 a4, u64 a5)
-{
-    if (a5 || (a4 && what != PR_SET_MM_AUXV && what != PR_SET_MM_MAP && what != PR_SET_MM_MAP_SIZE))
-        return -EINVAL;
-    if (what == PR_SET_MM_MAP_SIZE)
-        return put_user_u32(addr, sizeof(struct prctl_mm_map));
-    return capable(CAP_SYS_RESOURCE) ? -EINVAL : -EPERM;
-}
-
 static long about_memory(int option, u64 a2, u64 a3, u64 a4, u64 a5)
 {
     bool rest = a3 || a4 || a5;
@@ -305,7 +297,7 @@ static long about_memory(int option, u64 a2, u64 a3, u64 a4, u64 a5)
     case PR_SET_VMA:
         return name_memory(a2, a3, a4, a5);
     case PR_SET_MM:
-        return set_mm(a2, a3, a4, a5);
+        return prctl_set_mm(a2, a3, a4, a5);
     default:
         return -EINVAL;
     }

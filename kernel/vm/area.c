@@ -210,7 +210,7 @@ static int split_at(struct mm *mm, uaddr_t addr)
     struct vm_area *a = area_at(mm, addr);
     if (!a || a->start == addr)
         return 0;
-    if (mm->area_count >= VM_MAX_AREAS)
+    if (mm->area_count >= READ_ONCE(vm_max_areas))
         return -ENOMEM;
     int err = huge_split_at(mm, addr);
     return err ? err : area_split(a, addr);

@@ -27,7 +27,6 @@
 /* struct page.private of a PAGE_ANON page: how many more forks shall copy it at once, because it was written soon after
  * an earlier fork, on one side or the other (fork.c). A hint: changed without a lock. */
 #define FORK_HOT 15u
-#define VM_MAX_AREAS 65530u /* max_map_count */
 #define VM_STACK_GUARD (256ul << PAGE_SHIFT)
 
 static inline bool pte_mapped(pte_t e)

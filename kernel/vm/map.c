@@ -9,6 +9,8 @@
 #include "lib/string.h"
 #include "vm/internal.h"
 
+u64 vm_max_areas = 65530;
+
 /* ---- taking out ---------------------------------------------------------------------------------------------- */
 
 static bool overlaps(struct mm *mm, uaddr_t start, uaddr_t end)
@@ -207,7 +209,7 @@ static int check_lock(struct mm *mm, const struct vm_map_args *args, u32 flags, 
 
 static int check_limits(struct mm *mm, const struct vm_map_args *args, u32 flags, uaddr_t at, u64 pages)
 {
-    if (mm->area_count >= VM_MAX_AREAS)
+    if (mm->area_count > READ_ONCE(vm_max_areas))
         return -ENOMEM;
     u64 replaced = args->flags & MAP_FIXED ? pages_within(mm, at, at + (pages << PAGE_SHIFT)) : 0;
     return account_fits(mm, flags, pages - MIN(pages, replaced)) ? 0 : -ENOMEM;
@@ -265,10 +267,22 @@ static int install(struct mm *mm, struct vm_area *a, struct vm_area **dead)
         return err;
     }
     area_insert(a);
-    if (a->ops && a->ops->open && !mapping_is_shm(a->mapping))
+    if (a->ops && a->ops->open)
         a->ops->open(a);
     account_pages(mm, a->flags, (s64)pages);
     return 0;
+}
+
+static int check_map(struct mm *mm, const struct vm_map_args *args, u32 flags, uaddr_t at, u64 pages)
+{
+    int err = check_lock(mm, args, flags, pages);
+    if (!err)
+        err = check_type(args);
+    if (err)
+        return err;
+    if (mm->options & MM_MDWE && (flags & (VM_WRITE | VM_EXEC)) == (VM_WRITE | VM_EXEC))
+        return -EACCES;
+    return check_limits(mm, args, flags, at, pages);
 }
 
 int map_locked(struct mm *mm, struct vm_map_args *args, uaddr_t *out, u32 *flags_out, struct vm_area **dead)
@@ -279,14 +293,7 @@ int map_locked(struct mm *mm, struct vm_map_args *args, uaddr_t *out, u32 *flags
     uaddr_t at = *out, end = at + ALIGN_UP(args->len, PAGE_SIZE);
     u32 flags = *flags_out = area_flags(mm, args);
     u64 pages = (end - at) >> PAGE_SHIFT;
-    err = check_lock(mm, args, flags, pages);
-    if (!err)
-        err = check_type(args);
-    if (err)
-        return err;
-    if (mm->options & MM_MDWE && (flags & (VM_WRITE | VM_EXEC)) == (VM_WRITE | VM_EXEC))
-        return -EACCES;
-    err = check_limits(mm, args, flags, at, pages);
+    err = check_map(mm, args, flags, at, pages);
     if (err)
         return err;
     bool anonymous = !args->mapping && !(flags & VM_SHARED);
@@ -302,23 +309,21 @@ int map_locked(struct mm *mm, struct vm_map_args *args, uaddr_t *out, u32 *flags
         if (a || err)
             return err;
     }
+    struct vm_area made = {0}; /* holds the object until the area does */
     if (!args->mapping && flags & VM_SHARED) {
         args->pgoff = 0;
         err = shm_create(pages, &args->mapping, &args->ops);
         if (err)
             return err;
+        made.mapping = args->mapping;
     }
     struct vm_area *a = new_area(mm, args, flags, at, end);
     err = a ? install(mm, a, dead) : -ENOMEM;
-    if (!err) {
+    if (made.mapping)
+        args->ops->close(&made);
+    if (!err)
         area_merge(a, dead);
-        return 0;
-    }
-    if (mapping_is_shm(args->mapping)) {
-        struct vm_area shm = {.mapping = args->mapping};
-        args->ops->close(&shm);
-    }
-    if (a)
+    else if (a)
         area_free(a);
     return err;
 }
@@ -397,7 +402,7 @@ static int grow_break(struct mm *mm, uaddr_t from, uaddr_t to, bool cap_lock, st
     struct vm_area *next = vm_find(mm, from);
     if (next && to + PAGE_SIZE > area_guarded_start(next))
         return -ENOMEM;
-    if (!account_fits(mm, flags, pages) || mm->area_count >= VM_MAX_AREAS ||
+    if (!account_fits(mm, flags, pages) || mm->area_count > READ_ONCE(vm_max_areas) ||
         (flags & VM_LOCKED && !account_lockable(mm, pages, cap_lock)))
         return -ENOMEM;
     int err = account_commit(pages);

@@ -115,6 +115,7 @@ void mm_put(struct mm *mm);
 void mm_activate(struct mm *mm);
 u64 mm_rss(const struct mm *mm); /* pages, all kinds */
 
+extern u64 vm_max_areas; /* /proc/sys/vm/max_map_count: of one mm; a mapping may be one more, as on Linux */
 /* Copies the address space of `parent` (locked inside). Copy-on-write; DONTFORK/WIPEONFORK honoured. -ENOMEM. */
 int mm_fork(struct mm *parent, struct mm **out);
 

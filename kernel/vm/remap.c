@@ -158,7 +158,7 @@ static void drop_prepared(struct remap *r)
 static int move(struct remap *r, struct vm_area *a)
 {
     struct mm *mm = r->mm;
-    if (mm->area_count >= VM_MAX_AREAS - 3)
+    if (mm->area_count + 3 >= READ_ONCE(vm_max_areas))
         return -ENOMEM;
     u64 pages = r->new_len >> PAGE_SHIFT;
     int err = a->flags & VM_ACCOUNT ? account_commit(pages) : 0;
@@ -211,7 +211,7 @@ static int remap_to(struct remap *r)
     err = source_area(r, &a);
     if (err)
         return err;
-    if (r->mm->area_count + 2 >= VM_MAX_AREAS - 3)
+    if (r->mm->area_count + 5 >= READ_ONCE(vm_max_areas))
         return -ENOMEM;
     struct vm_map_args place = {.addr = r->wanted, .len = r->new_len, .flags = MAP_PRIVATE};
     if (r->flags & MREMAP_FIXED) {
@@ -336,8 +336,6 @@ int vm_rearrange(struct mm *mm, uaddr_t addr, size_t len, u32 prot, u64 pgoff, u
             .file = a->file,
             .cap_lock = true, /* as much is locked as before */
         };
-        if (mapping_is_shm(a->mapping))
-            a->ops->open(a);
         err = map_locked(mm, &args, &addr, &got, &dead);
     }
     rwsem_write_unlock(&mm->lock);

@@ -363,6 +363,33 @@ static long rearrange(void *p, size_t len, int prot, size_t pgoff, int flags)
     return syscall(SYS_remap_file_pages, p, len, prot, pgoff, flags);
 }
 
+static long shared_kib(void)
+{
+    char line[128];
+    long kib = -1;
+    FILE *f = fopen("/proc/meminfo", "r");
+    REQ(f);
+    while (kib < 0 && fgets(line, sizeof line, f))
+        sscanf(line, "Shmem: %ld", &kib);
+    fclose(f);
+    return kib;
+}
+
+/* The object must not be held by a call that failed. */
+static void refused(void)
+{
+    const size_t len = 8 << 20;
+    long before = shared_kib();
+    CHECK_CHILD("remap_file_pages: more than RLIMIT_AS", {
+        char *p = mmap(NULL, len, RW, SHANON | MAP_POPULATE, -1, 0);
+        struct rlimit most = {1 << 20, 1 << 20};
+        REQ(p != MAP_FAILED && setrlimit(RLIMIT_AS, &most) == 0);
+        REQ(FAILS(rearrange(p, PAGE, 0, 1, 0), ENOMEM));
+        REQ(munmap(p, len) == 0);
+    });
+    CHECK_OWN(shared_kib() < before + 4096, "and what was mapped is given back");
+}
+
 static void rearranging(void)
 {
     char *p = mmap(NULL, 4 * PAGE, RW, MAP_SHARED, rw, 0), *priv = mmap(NULL, PAGE, RW, MAP_PRIVATE, rw, 0);
@@ -392,6 +419,7 @@ static void rearranging(void)
     munmap(r, PAGE);
     munmap(p, 4 * PAGE);
     munmap(s, 2 * PAGE);
+    refused();
 }
 
 int main(void)

@@ -261,6 +261,40 @@ static void too_many(void)
     });
 }
 
+static void set_most(int most)
+{
+    char text[16];
+    snprintf(text, sizeof text, "%d\n", most);
+    put_text("/proc/sys/vm/max_map_count", text);
+}
+
+/* How many more areas a process can have that are not alike. */
+static int count_areas(int tries)
+{
+    int n = 0;
+    while (n < tries && mmap(NULL, PAGE, n & 1 ? R : W, SHANON, -1, 0) != MAP_FAILED)
+        n++;
+    return n;
+}
+
+static void settable(void)
+{
+    CHECK(file_is("/proc/sys/vm/max_map_count", "65530\n") || !own_machine(), "max_map_count: what it is");
+    if (!own_machine()) {
+        SKIP("max_map_count: set", "a setting of the whole machine");
+        return;
+    }
+    set_most(100);
+    int status = CHILD({
+        int n = count_areas(200);
+        REQ(n > 20 && n < 100 && errno == ENOMEM);
+        set_most(150);
+        REQ(count_areas(200) == 50);
+    });
+    set_most(65530);
+    CHECK(status == 0, "max_map_count: set");
+}
+
 /* ---- mremap -------------------------------------------------------------------------------------------------- */
 
 #define MAY MREMAP_MAYMOVE
@@ -453,6 +487,7 @@ int main(void)
     maps();
     limits();
     too_many();
+    settable();
     remaps();
     protects();
     protect_files();
