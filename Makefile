@@ -11,7 +11,7 @@ MAKEFLAGS += -j$(or $(JOBS),$(shell nproc)) --no-builtin-rules
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-8s %s\n' $(1) $(2))
 
-.PHONY: help all build run test test-full test-quick test-unit test-abi test-images test-languages lint fuzz bench setup clean
+.PHONY: help all build run test test-full test-quick test-unit test-abi test-images test-languages lint soak fuzz bench setup clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -22,6 +22,7 @@ help:
 ##   make test          all tests: unit, ABI (both kernels, 1 and 2 CPUs), images, languages; under 30 minutes
 ##   make test-full     the same, with images and languages too on both kernels with 1 and 2 CPUs
 ##   make test-quick    unit tests, the ABI tests on one configuration, helloworld; under 90 seconds plus building
+##   make soak          stress-ng's stressors beside Linux, about an hour (STRESS="names" chooses)
 ##   make test-unit | test-abi | test-images | test-languages      one of the four (TEST=pattern chooses)
 ##   make build         build/imgtool, build/kernel.elf, build/kernel-debug.elf
 ##   make lint          clang-format, clang-tidy, cppcheck, shellcheck, a clang build, the layering of the kernel's folders
@@ -193,6 +194,9 @@ test-images: build
 	@$(RUN_TEST) images
 test-languages: build
 	@$(RUN_TEST) languages
+
+soak: build
+	@$(RUN_TEST) soak
 fuzz: $(FUZZ)
 	@tools/fuzz $(or $(FUZZ_SECONDS),60) $(FUZZ)
 bench: build $(BENCH)
