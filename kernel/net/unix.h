@@ -35,6 +35,7 @@ struct unix_msg {
     u32 off;      /* of them, read (streams) */
     u32 truesize; /* what it counts */
     u32 npages;   /* 0: the bytes follow the structure; else pages[] does */
+    bool peeked;  /* an empty datagram that MSG_PEEK has shown (lock) */
     union {
         u8 data[0];
         struct page *pages[0];

@@ -247,6 +247,12 @@ static ssize_t seqpacket_send(struct socket *s, struct sock_msg *m)
 
 /* ---- receiving ------------------------------------------------------------------------------------------------------- */
 
+/* A peek from an offset goes past b: it was shown wholly, or is empty and was shown. (lock) */
+static bool passed(const struct unix_sock *u, const struct unix_msg *b, u32 skip)
+{
+    return skip >= b->size && (skip || (b->peeked && READ_ONCE(u->sock.peek_off) >= 0));
+}
+
 /* The message that a read sees; with MSG_PEEK the one behind the peek offset, *skip being what is left of it. (io) */
 static struct unix_msg *find(struct unix_sock *u, u32 flags, u32 *skip, u32 *seen)
 {
@@ -254,7 +260,8 @@ static struct unix_msg *find(struct unix_sock *u, u32 flags, u32 *skip, u32 *see
 
     spin_lock(&u->lock);
     list_for_each (b, &u->queue, link) {
-        if (!(flags & MSG_PEEK) || *skip < b->size || (!*skip && !b->size)) {
+        if (!(flags & MSG_PEEK) || !passed(u, b, *skip)) {
+            b->peeked = !b->size;
             found = b;
             break;
         }

@@ -56,6 +56,7 @@ static struct unix_msg *alloc(size_t n)
     b->cred = (struct ucred){0}; /* of two without, a stream's reader finds that they are the same */
     b->size = (u32)n;
     b->off = 0;
+    b->peeked = false;
     b->truesize = (u32)ALIGN_UP(head, (size_t)COUNT_UNIT) + pages * (u32)PAGE_SIZE;
     return b;
 }

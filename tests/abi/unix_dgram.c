@@ -279,8 +279,38 @@ static void test_error_first(void)
     close(s[0]), close(s[1]);
 }
 
+/* What the next peek gives, and the offset then. */
+static int peeks(int fd, size_t room, int want, int offset)
+{
+    char buf[16];
+    return recv(fd, buf, room, MSG_PEEK | MSG_DONTWAIT) == want && intopt(fd, SO_PEEK_OFF) == offset;
+}
+
+static void test_peek_offset(int type, const char *names[4])
+{
+    int s[2], off = 0;
+    char buf[8];
+    REQ(socketpair(AF_UNIX, type, 0, s) == 0);
+    REQ(send(s[0], "", 0, 0) == 0 && send(s[0], "ab", 2, 0) == 2 && send(s[0], "", 0, 0) == 0);
+    CHECK(peeks(s[1], 8, 0, -1) && peeks(s[1], 8, 0, -1), names[0]);
+    REQ(setsockopt(s[1], SOL_SOCKET, SO_PEEK_OFF, &off, sizeof off) == 0);
+    CHECK(peeks(s[1], 1, 1, 1) && peeks(s[1], 8, 1, 2) && peeks(s[1], 8, 0, 2), names[1]);
+    CHECK(peeks(s[1], 8, -1, 2), names[2]);
+    CHECK(recv(s[1], buf, 8, 0) == 0 && intopt(s[1], SO_PEEK_OFF) == 2 && recv(s[1], buf, 1, 0) == 1 &&
+              intopt(s[1], SO_PEEK_OFF) == 0 && recv(s[1], buf, 8, 0) == 0,
+          names[3]);
+    close(s[0]), close(s[1]);
+}
+
 int main(void)
 {
+    test_peek_offset(SOCK_DGRAM, (const char *[]){"a peek shows an empty datagram again and again",
+                                                  "with an offset once, and then what is behind", "until all was shown",
+                                                  "a read moves the offset back by whole datagrams"});
+    test_peek_offset(SOCK_SEQPACKET,
+                     (const char *[]){"SOCK_SEQPACKET: a peek shows an empty one again and again",
+                                      "SOCK_SEQPACKET: with an offset once", "SOCK_SEQPACKET: until all was shown",
+                                      "SOCK_SEQPACKET: a read moves it back"});
     signal(SIGPIPE, SIG_DFL);
     test_crowd();
     test_error_first();
