@@ -237,10 +237,20 @@ static ssize_t write_at(struct file *f, struct uio *u, s64 *pos, u64 limit)
     return n;
 }
 
+/* /proc/PID/io of the caller: IO_READ_BYTES and IO_READS, or the same of writes. */
+static ssize_t count_io(enum io_kind bytes, ssize_t n)
+{
+    u64 *io = current_thread()->io;
+
+    io[bytes] += n > 0 ? (u64)n : 0;
+    io[bytes + IO_READS]++;
+    return n;
+}
+
 ssize_t file_read(struct file *f, struct uio *u, s64 *pos)
 {
     if (pos)
-        return read_at(f, u, pos);
+        return count_io(IO_READ_BYTES, read_at(f, u, pos));
     bool lock = needs_pos_lock(f);
     if (lock)
         mutex_lock(&f->pos_lock);
@@ -249,13 +259,13 @@ ssize_t file_read(struct file *f, struct uio *u, s64 *pos)
     f->pos = at;
     if (lock)
         mutex_unlock(&f->pos_lock);
-    return n;
+    return count_io(IO_READ_BYTES, n);
 }
 
 ssize_t file_write_limited(struct file *f, struct uio *u, s64 *pos, u64 limit)
 {
     if (pos)
-        return write_at(f, u, pos, limit);
+        return count_io(IO_WRITTEN_BYTES, write_at(f, u, pos, limit));
     bool lock = needs_pos_lock(f);
     if (lock)
         mutex_lock(&f->pos_lock);
@@ -264,7 +274,7 @@ ssize_t file_write_limited(struct file *f, struct uio *u, s64 *pos, u64 limit)
     f->pos = at;
     if (lock)
         mutex_unlock(&f->pos_lock);
-    return n;
+    return count_io(IO_WRITTEN_BYTES, n);
 }
 
 ssize_t file_write(struct file *f, struct uio *u, s64 *pos)

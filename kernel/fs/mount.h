@@ -99,7 +99,8 @@ int mount_may_write(const struct mount *m);
 int mount_by_type(const char *type, const char *source, u32 flags, const char *options, const struct path *on);
 /* All mounts, in order; the table is locked meanwhile. */
 void mount_for_each(void (*fn)(const struct mount *m, void *arg), void *arg);
-void mount_show(struct seq_buf *s, const struct fs_view *v);      /* /proc/mounts */
-void mount_show_info(struct seq_buf *s, const struct fs_view *v); /* /proc/pid/mountinfo */
+void mount_show(struct seq_buf *s, const struct fs_view *v);       /* /proc/mounts */
+void mount_show_stats(struct seq_buf *s, const struct fs_view *v); /* /proc/pid/mountstats */
+void mount_show_info(struct seq_buf *s, const struct fs_view *v);  /* /proc/pid/mountinfo */
 
 #endif

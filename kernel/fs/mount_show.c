@@ -112,6 +112,20 @@ void mount_show(struct seq_buf *s, const struct fs_view *v)
     for_each_shown(s, v, show_line);
 }
 
+static void show_stats_line(struct seq_buf *s, const struct mount *m, const char *path)
+{
+    seq_puts(s, "device ");
+    seq_escape(s, m->source, " \t\n\\");
+    seq_puts(s, " mounted on ");
+    seq_escape(s, path, " \t\n\\");
+    seq_printf(s, " with fstype %s\n", m->sb->type);
+}
+
+void mount_show_stats(struct seq_buf *s, const struct fs_view *v)
+{
+    for_each_shown(s, v, show_stats_line);
+}
+
 void mount_show_info(struct seq_buf *s, const struct fs_view *v)
 {
     for_each_shown(s, v, show_info_line);

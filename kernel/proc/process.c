@@ -206,6 +206,8 @@ void thread_cpu_use(const struct thread *t, struct cpu_use *u)
     u->maj_flt += READ_ONCE(t->maj_flt);
     u->nvcsw += READ_ONCE(t->switches_vol);
     u->nivcsw += READ_ONCE(t->switches_invol);
+    for (u32 i = 0; i < IO_KINDS; i++)
+        u->io[i] += READ_ONCE(t->io[i]);
 }
 
 /* The split of a thread that runs elsewhere is a guess until its next tick; what was told once stays true. */

@@ -37,6 +37,7 @@ struct rlimit_k {
 struct cpu_use { /* what getrusage(2) sums up */
     ns_t user, sys;
     u64 min_flt, maj_flt, nvcsw, nivcsw;
+    u64 io[IO_KINDS];
     u64 maxrss; /* pages */
 };
 

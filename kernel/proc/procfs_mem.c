@@ -55,7 +55,7 @@ int procfs_show_auxv(struct seq_buf *s, void *task, u64 key)
     return err;
 }
 
-static void show_area(struct seq_buf *s, struct vm_area *a, char *path)
+void procfs_show_area(struct seq_buf *s, struct vm_area *a, char *path)
 {
     u64 dev = 0, ino = 0;
     const char *name = vm_area_name(a);
@@ -86,7 +86,7 @@ int procfs_show_maps(struct seq_buf *s, void *task, u64 key)
     if (mm && path) {
         rwsem_read_lock(&mm->lock);
         for (struct vm_area *a = vm_find(mm, 0); a; a = vm_next(a))
-            show_area(s, a, path);
+            procfs_show_area(s, a, path);
         rwsem_read_unlock(&mm->lock);
     }
     kfree(path);

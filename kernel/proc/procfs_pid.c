@@ -280,12 +280,6 @@ static int show_fdinfo(struct seq_buf *s, void *task, u64 key)
     return 0;
 }
 
-static ssize_t read_ns(void *task, u64 key, char *buf, size_t size)
-{
-    (void)task, (void)key;
-    return snprintf(buf, size, "%s", "user:[4026531837]");
-}
-
 /* ---- mounts ---- */
 
 static int show_mount_table(struct seq_buf *s, void *task, void (*show)(struct seq_buf *s, const struct fs_view *v))
@@ -313,136 +307,13 @@ static int show_mountinfo(struct seq_buf *s, void *task, u64 key)
     return show_mount_table(s, task, mount_show_info);
 }
 
+static int show_mountstats(struct seq_buf *s, void *task, u64 key)
+{
+    (void)key;
+    return show_mount_table(s, task, mount_show_stats);
+}
+
 /* ---- small ones ---- */
-
-static int show_comm(struct seq_buf *s, void *task, u64 key)
-{
-    struct task *k = task;
-    (void)key;
-    seq_printf(s, "%s\n", k->thread ? k->thread->comm : k->process->comm);
-    return 0;
-}
-
-static ssize_t write_comm(void *task, u64 key, const char *text, size_t n)
-{
-    struct task *k = task;
-    struct thread *t = task_thread(k);
-    char name[sizeof(t->comm)];
-    (void)key;
-    if (!t)
-        return -ESRCH;
-    bool mine = t->process == current_process();
-    memset(name, 0, sizeof(name));
-    memcpy(name, text, MIN(n, sizeof(name) - 1));
-    char *newline = strchr(name, '\n');
-    if (newline)
-        *newline = 0;
-    if (mine) {
-        memcpy(t->comm, name, sizeof(name));
-        if (k->process->leader == t)
-            memcpy(k->process->comm, name, sizeof(name));
-    }
-    thread_put(t);
-    return mine ? (ssize_t)n : -EINVAL;
-}
-
-static const struct {
-    const char *name, *unit;
-} limit_names[RLIMIT_COUNT] = {
-    [RLIMIT_CPU] = {"Max cpu time", "seconds"},         [RLIMIT_FSIZE] = {"Max file size", "bytes"},
-    [RLIMIT_DATA] = {"Max data size", "bytes"},         [RLIMIT_STACK] = {"Max stack size", "bytes"},
-    [RLIMIT_CORE] = {"Max core file size", "bytes"},    [RLIMIT_RSS] = {"Max resident set", "bytes"},
-    [RLIMIT_NPROC] = {"Max processes", "processes"},    [RLIMIT_NOFILE] = {"Max open files", "files"},
-    [RLIMIT_MEMLOCK] = {"Max locked memory", "bytes"},  [RLIMIT_AS] = {"Max address space", "bytes"},
-    [RLIMIT_LOCKS] = {"Max file locks", "locks"},       [RLIMIT_SIGPENDING] = {"Max pending signals", "signals"},
-    [RLIMIT_MSGQUEUE] = {"Max msgqueue size", "bytes"}, [RLIMIT_NICE] = {"Max nice priority", ""},
-    [RLIMIT_RTPRIO] = {"Max realtime priority", ""},    [RLIMIT_RTTIME] = {"Max realtime timeout", "us"},
-};
-
-static void put_limit(struct seq_buf *s, u64 v)
-{
-    if (v == RLIM64_INFINITY)
-        seq_printf(s, "%-20s ", "unlimited");
-    else
-        seq_printf(s, "%-20lu ", v);
-}
-
-static int show_limits(struct seq_buf *s, void *task, u64 key)
-{
-    struct process *p = ((struct task *)task)->process;
-    (void)key;
-    seq_printf(s, "%-25s %-20s %-20s %-10s\n", "Limit", "Soft Limit", "Hard Limit", "Units");
-    for (u32 i = 0; i < RLIMIT_COUNT; i++) {
-        seq_printf(s, "%-25s ", limit_names[i].name);
-        put_limit(s, p->limits[i].soft);
-        put_limit(s, p->limits[i].hard);
-        seq_printf(s, "%-10s\n", limit_names[i].unit);
-    }
-    return 0;
-}
-
-static int show_oom_score_adj(struct seq_buf *s, void *task, u64 key)
-{
-    (void)key;
-    seq_printf(s, "%d\n", ((struct task *)task)->process->oom_score_adj);
-    return 0;
-}
-
-static ssize_t write_oom_score_adj(void *task, u64 key, const char *text, size_t n)
-{
-    struct process *p = ((struct task *)task)->process;
-    bool negative = n && text[0] == '-';
-    u64 v;
-    (void)key;
-    if (str_to_u64(text + negative, 10, &v, NULL) || v > 1000)
-        return -EINVAL;
-    s64 adj = negative ? -(s64)v : (s64)v;
-    if (adj < p->oom_score_adj && !capable(CAP_SYS_RESOURCE))
-        return -EACCES;
-    p->oom_score_adj = (s16)adj;
-    return (ssize_t)n;
-}
-
-static int show_oom_score(struct seq_buf *s, void *task, u64 key)
-{
-    struct mem_stats m;
-    struct task *k = task;
-    struct mm *mm = task_mm(k);
-    s64 score = 0;
-    (void)key;
-    mem_get_stats(&m);
-    if (mm) {
-        score = (s64)(mm_rss(mm) * 1000 / MAX(m.total_pages, 1ul)) + k->process->oom_score_adj;
-        mm_put_user(mm);
-    }
-    seq_printf(s, "%ld\n", MAX(score, 0L));
-    return 0;
-}
-
-static int show_io(struct seq_buf *s, void *task, u64 key)
-{
-    (void)task, (void)key;
-    seq_puts(s, "rchar: 0\nwchar: 0\nsyscr: 0\nsyscw: 0\nread_bytes: 0\nwrite_bytes: 0\ncancelled_write_bytes: 0\n");
-    return 0;
-}
-
-static int show_wchan(struct seq_buf *s, void *task, u64 key)
-{
-    struct thread *t = task_thread(task);
-    (void)key;
-    const char *w = t && t->state != THREAD_RUNNABLE ? t->wchan : NULL;
-    seq_puts(s, w ? w : "0");
-    if (t)
-        thread_put(t);
-    return 0;
-}
-
-static int show_personality(struct seq_buf *s, void *task, u64 key)
-{
-    (void)key;
-    seq_printf(s, "%08x\n", ((struct task *)task)->process->personality);
-    return 0;
-}
 
 static int show_schedstat(struct seq_buf *s, void *task, u64 key)
 {
@@ -490,7 +361,9 @@ FIXED(loginuid, "4294967295")
 FIXED(id_map, "         0          0 4294967295\n")
 FIXED(setgroups, "allow\n")
 FIXED(coredump_filter, "00000033\n")
-FIXED(syscall, "running\n")
+FIXED(cpuset, "/\n")
+FIXED(timers, "")
+FIXED(timens_offsets, "monotonic           0         0\nboottime            0         0\n")
 
 /* ---- the tables ---- */
 
@@ -506,37 +379,47 @@ FIXED(syscall, "running\n")
     {                                                   \
         .name = n, .mode = S_IFLNK | 0777, .follow = fn \
     }
-#define NS_(n)                                                 \
-    {                                                          \
-        .name = n, .mode = S_IFLNK | 0777, .readlink = read_ns \
-    }
-
 static const struct proc_entry fd_each = {.name = "", .mode = S_IFLNK | 0700, .follow = follow_fd, .mode_of = fd_mode};
 static const struct proc_entry fdinfo_each = {.name = "", .mode = S_IFREG | 0444, .show = show_fdinfo};
-static const struct proc_entry ns_entries[] = {NS_("cgroup"), NS_("ipc"),  NS_("mnt"), NS_("net"),
-                                               NS_("pid"),    NS_("user"), NS_("uts"), {0}};
-
 static const struct proc_entry net_entries[] = {FILE_("unix", 0444, unix_show), {0}};
 
 #define COMMON                                                                                                       \
     SECRET_("auxv", 0400, procfs_show_auxv), FILE_("cgroup", 0444, show_cgroup),                                     \
+        {.name = "clear_refs", .mode = S_IFREG | 0200, .write = procfs_write_clear_refs},                            \
+        FILE_("cpuset", 0444, show_cpuset), FILE_("mountstats", 0400, show_mountstats),                              \
+        SECRET_("numa_maps", 0444, procfs_show_numa_maps),                                                           \
+        {.name = "oom_adj", .mode = S_IFREG | 0644, .show = procfs_show_oom_adj, .write = procfs_write_oom_adj},     \
+        FILE_("projid_map", 0644, show_id_map), SECRET_("smaps", 0444, procfs_show_smaps),                           \
+        SECRET_("smaps_rollup", 0444, procfs_show_smaps_rollup), FILE_("timens_offsets", 0644, show_timens_offsets), \
+        FILE_("timers", 0444, show_timers),                                                                          \
+        {.name = "timerslack_ns",                                                                                    \
+         .mode = S_IFREG | 0666,                                                                                     \
+         .show = procfs_show_timerslack,                                                                             \
+         .write = procfs_write_timerslack},                                                                          \
+                                                                                                                     \
         FILE_("cmdline", 0444, procfs_show_cmdline),                                                                 \
-        {.name = "comm", .mode = S_IFREG | 0644, .show = show_comm, .write = write_comm}, LINK_("cwd", follow_cwd),  \
-        SECRET_("environ", 0400, procfs_show_environ), LINK_("exe", follow_exe),                                     \
+        {.name = "comm", .mode = S_IFREG | 0644, .show = procfs_show_comm, .write = procfs_write_comm},              \
+        LINK_("cwd", follow_cwd), SECRET_("environ", 0400, procfs_show_environ), LINK_("exe", follow_exe),           \
         {.name = "fd", .mode = S_IFDIR | 0500, .next = next_fd, .each = &fd_each, .permission = may_look},           \
         {.name = "fdinfo", .mode = S_IFDIR | 0555, .next = next_fd, .each = &fdinfo_each, .permission = may_look},   \
-        FILE_("gid_map", 0644, show_id_map), FILE_("io", 0400, show_io), FILE_("limits", 0444, show_limits),         \
-        FILE_("loginuid", 0644, show_loginuid), SECRET_("maps", 0444, procfs_show_maps),                             \
+        FILE_("gid_map", 0644, show_id_map), FILE_("io", 0400, procfs_show_io),                                      \
+        FILE_("limits", 0444, procfs_show_limits), FILE_("loginuid", 0644, show_loginuid),                           \
+        SECRET_("maps", 0444, procfs_show_maps),                                                                     \
         {.name = "mem", .mode = S_IFREG | 0600, .fops = &procfs_mem_fops, .permission = may_look},                   \
         FILE_("mountinfo", 0444, show_mountinfo), FILE_("mounts", 0444, show_mounts),                                \
         {.name = "net", .mode = S_IFDIR | 0555, .children = net_entries},                                            \
-        {.name = "ns", .mode = S_IFDIR | 0511, .children = ns_entries}, FILE_("oom_score", 0444, show_oom_score),    \
-        {.name = "oom_score_adj", .mode = S_IFREG | 0644, .show = show_oom_score_adj, .write = write_oom_score_adj}, \
-        FILE_("personality", 0400, show_personality), LINK_("root", follow_root),                                    \
+        {.name = "ns", .mode = S_IFDIR | 0511, .children = procfs_ns_entries},                                       \
+        FILE_("oom_score", 0444, procfs_show_oom_score),                                                             \
+        {.name = "oom_score_adj",                                                                                    \
+         .mode = S_IFREG | 0644,                                                                                     \
+         .show = procfs_show_oom_score_adj,                                                                          \
+         .write = procfs_write_oom_score_adj},                                                                       \
+        FILE_("personality", 0400, procfs_show_personality), LINK_("root", follow_root),                             \
         FILE_("schedstat", 0444, show_schedstat), FILE_("sessionid", 0444, show_loginuid),                           \
         FILE_("setgroups", 0644, show_setgroups), FILE_("stat", 0444, procfs_show_stat),                             \
         FILE_("statm", 0444, procfs_show_statm), FILE_("status", 0444, procfs_show_status),                          \
-        FILE_("syscall", 0400, show_syscall), FILE_("uid_map", 0644, show_id_map), FILE_("wchan", 0444, show_wchan)
+        FILE_("syscall", 0400, procfs_show_syscall), FILE_("uid_map", 0644, show_id_map),                            \
+        FILE_("wchan", 0444, procfs_show_wchan)
 
 static const struct proc_entry process_entries[] = {COMMON, FILE_("coredump_filter", 0644, show_coredump_filter), {0}};
 static const struct proc_entry thread_entries[] = {COMMON, FILE_("children", 0444, show_children), {0}};

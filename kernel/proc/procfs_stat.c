@@ -189,6 +189,21 @@ static const char *state_text(char state)
     }
 }
 
+/* A thread may have ids of its own; one that has ended has its process's. */
+static const struct cred *get_cred(const struct facts *f)
+{
+    const struct thread *t = f->task->thread;
+    const struct cred *c = NULL;
+    if (!t)
+        return process_cred_get(f->p);
+    u64 flags = spin_lock_irqsave(&f->p->siglock);
+    do { /* as in process_cred_get */
+        c = thread_cred(t);
+    } while (c && !ref_get_unless_zero(&((struct cred *)(unsigned long)c)->refs));
+    spin_unlock_irqrestore(&f->p->siglock, flags);
+    return c ? c : process_cred_get(f->p);
+}
+
 static void status_name(struct seq_buf *s, const struct facts *f)
 {
     struct fs_context *fs = f->t ? process_fs_get(f->t) : NULL;
@@ -213,7 +228,7 @@ static u32 table_size(struct thread *t)
 
 static void status_ids(struct seq_buf *s, const struct facts *f)
 {
-    const struct cred *c = process_cred_get(f->p);
+    const struct cred *c = get_cred(f);
     seq_printf(s, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", c->uid, c->euid, c->suid, c->fs.fsuid, c->gid,
                c->egid, c->sgid, c->fs.fsgid);
     seq_printf(s, "FDSize:\t%u\nGroups:\t", f->t ? table_size(f->t) : 0);
@@ -252,7 +267,7 @@ static void status_memory(struct seq_buf *s, const struct mm *m)
 
 static void status_signals(struct seq_buf *s, const struct facts *f)
 {
-    const struct cred *c = process_cred_get(f->p);
+    const struct cred *c = get_cred(f);
     seq_printf(s, "Threads:\t%u\nSigQ:\t%u/%lu\n", f->threads, atomic_read(&c->user->sigpending),
                f->p->limits[RLIMIT_SIGPENDING].soft);
     seq_printf(s, "SigPnd:\t%016lx\nShdPnd:\t%016lx\nSigBlk:\t%016lx\nSigIgn:\t%016lx\nSigCgt:\t%016lx\n", f->pending,

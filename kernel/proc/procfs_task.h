@@ -19,6 +19,27 @@ int procfs_show_cmdline(struct seq_buf *s, void *task, u64 key);
 int procfs_show_environ(struct seq_buf *s, void *task, u64 key);
 int procfs_show_auxv(struct seq_buf *s, void *task, u64 key);
 int procfs_show_maps(struct seq_buf *s, void *task, u64 key);
+struct vm_area;
+void procfs_show_area(struct seq_buf *s, struct vm_area *a, char *path); /* a line of maps; path: PATH_MAX bytes */
+int procfs_show_smaps(struct seq_buf *s, void *task, u64 key);
+int procfs_show_smaps_rollup(struct seq_buf *s, void *task, u64 key);
+int procfs_show_numa_maps(struct seq_buf *s, void *task, u64 key);
+ssize_t procfs_write_clear_refs(void *task, u64 key, const char *text, size_t n);
+int procfs_show_syscall(struct seq_buf *s, void *task, u64 key);
+int procfs_show_wchan(struct seq_buf *s, void *task, u64 key);
+int procfs_show_personality(struct seq_buf *s, void *task, u64 key);
+int procfs_show_io(struct seq_buf *s, void *task, u64 key);
+int procfs_show_comm(struct seq_buf *s, void *task, u64 key);
+ssize_t procfs_write_comm(void *task, u64 key, const char *text, size_t n);
+int procfs_show_limits(struct seq_buf *s, void *task, u64 key);
+int procfs_show_oom_score_adj(struct seq_buf *s, void *task, u64 key);
+ssize_t procfs_write_oom_score_adj(void *task, u64 key, const char *text, size_t n);
+int procfs_show_oom_adj(struct seq_buf *s, void *task, u64 key);
+ssize_t procfs_write_oom_adj(void *task, u64 key, const char *text, size_t n);
+int procfs_show_timerslack(struct seq_buf *s, void *task, u64 key);
+ssize_t procfs_write_timerslack(void *task, u64 key, const char *text, size_t n);
+int procfs_show_oom_score(struct seq_buf *s, void *task, u64 key);
+extern const struct proc_entry procfs_ns_entries[];
 extern const struct file_ops procfs_mem_fops; /* /proc/PID/mem */
 int procfs_show_stat(struct seq_buf *s, void *task, u64 key);
 int procfs_show_statm(struct seq_buf *s, void *task, u64 key);

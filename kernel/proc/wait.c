@@ -57,6 +57,8 @@ static void fill(struct wait_result *r, struct process *c)
     r->use.maj_flt += k->maj_flt;
     r->use.nvcsw += k->nvcsw;
     r->use.nivcsw += k->nivcsw;
+    for (u32 i = 0; i < IO_KINDS; i++)
+        r->use.io[i] += k->io[i];
     r->use.maxrss = MAX(r->use.maxrss, k->maxrss);
 }
 
@@ -69,6 +71,8 @@ static void add_children_use(struct process *p, const struct cpu_use *u)
     k->maj_flt += u->maj_flt;
     k->nvcsw += u->nvcsw;
     k->nivcsw += u->nivcsw;
+    for (u32 i = 0; i < IO_KINDS; i++)
+        k->io[i] += u->io[i];
     k->maxrss = MAX(k->maxrss, u->maxrss);
 }
 

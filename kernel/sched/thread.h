@@ -31,6 +31,7 @@ enum thread_state {
     THREAD_STOPPED,     /* T: job control or ptrace; only WAKE_STOPPED (SIGCONT, SIGKILL) */
     THREAD_DEAD,
 };
+enum io_kind { IO_READ_BYTES, IO_WRITTEN_BYTES, IO_READS, IO_WRITES, IO_KINDS };
 enum wake_kind { WAKE_NORMAL = 1, WAKE_INT = 2, WAKE_KILL = 4, WAKE_STOPPED = 8 };
 
 /* A callback after a grace period: sched/timer.h. */
@@ -82,7 +83,6 @@ struct thread {
     /* identity */
     s32 tid;
     char comm[16];
-    const char *wchan; /* what it sleeps on, a literal, for /proc */
 
     /* owned by the layers above */
     struct process *process;  /* thread group; NULL: kernel thread */
@@ -103,6 +103,7 @@ struct thread {
     u32 rseq_cpu;  /* the CPU that user mode was told */
     void *journal; /* proc/: vfork completion and the like */
     u64 min_flt, maj_flt;
+    u64 io[IO_KINDS];       /* /proc/PID/io */
     u32 pagefault_disabled; /* > 0: user copies fail instead of faulting */
     s32 exit_code;
     u64 timer_slack, timer_slack_default; /* ns; 0: 50 us (PR_SET_TIMERSLACK) */

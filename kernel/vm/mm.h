@@ -156,7 +156,14 @@ int vm_unlock(struct mm *mm, uaddr_t addr, size_t len);
 int vm_incore(struct mm *mm, uaddr_t addr, size_t len, uaddr_t vec);
 struct vm_area *vm_find(struct mm *mm, uaddr_t addr); /* first area with end > addr (mm.lock) */
 struct vm_area *vm_next(struct vm_area *a);
-const char *vm_area_name(const struct vm_area *a);  /* "[heap]", "[stack]", its name, or NULL (mm.lock) */
+const char *vm_area_name(const struct vm_area *a); /* "[heap]", "[stack]", its name, or NULL (mm.lock) */
+/* What its pages are, added to *s; bytes, those named pss in units of 2^-AREA_PSS_SHIFT bytes (smaps.c; mm.lock). */
+#define AREA_PSS_SHIFT 12
+struct area_stats {
+    u64 rss, shared_clean, shared_dirty, private_clean, private_dirty, referenced, anonymous, huge;
+    u64 pss, pss_dirty, pss_anon, pss_file, pss_shmem, locked;
+};
+void vm_area_stats(struct vm_area *a, struct area_stats *s);
 const char *vm_area_label(const struct vm_area *a); /* its own name of anonymous memory, or NULL (mm.lock) */
 /* Grows a GROWSDOWN area down to addr (exec's argument pages, faults). -ENOMEM (mm.lock for writing). */
 int vm_expand_stack(struct vm_area *a, uaddr_t addr);
