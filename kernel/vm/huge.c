@@ -111,7 +111,24 @@ static void copy_pages(struct page *run, const pte_t *table)
     }
 }
 
-/* The table gives way to a 2 MiB page. While it is copied the block has no translation, so nobody writes the old pages. */
+/* The small pages of a table that nobody reaches any more go, and the table. How many they were. */
+static u64 drop_pages(struct mm *mm, struct page *p)
+{
+    pte_t *table = page_addr(p);
+    u64 n = 0;
+    for (u32 i = 0; i < 512; i++) {
+        if (pte_mapped(table[i]) && !(table[i] & PTE_SPECIAL)) {
+            page_put(pte_page(table[i]));
+            n++;
+        }
+        table[i] = 0;
+    }
+    table_free(mm, p);
+    return n;
+}
+
+/* The table gives way to a 2 MiB page. From before it is copied until then the block has no translation, on no CPU, so
+ * nobody writes the old pages; who wants to waits for mm.lock. */
 static int collapse_table(struct vm_area *a, pte_t *pmd, uaddr_t block)
 {
     struct mm *mm = a->mm;
@@ -124,18 +141,13 @@ static int collapse_table(struct vm_area *a, pte_t *pmd, uaddr_t block)
     pte_set(pmd, 0);
     u64 cpus = atomic_read(&mm->cpumask);
     if (cpus)
-        tlb_flush_range(cpus, mm->pgd, block, block + HUGE_SIZE);
+        tlb_flush_tables(cpus, mm->pgd, block, block + HUGE_SIZE);
     copy_pages(run, pte_table(old));
-    pte_set(pmd, old);
-    struct gather g;
-    gather_init(&g, mm);
-    zap_range(&g, a, block, block + HUGE_SIZE, true);
-    zap_tables(&g, block, block + HUGE_SIZE, block, block + HUGE_SIZE);
-    gather_finish(&g);
+    s64 more = (1l << HUGE_ORDER) - (s64)drop_pages(mm, pte_page(old));
     a->has_anon = true;
     pte_set(pmd, page_phys(run) | area_pte_bits(a) | PTE_PS | (a->flags & VM_WRITE ? PTE_W | PTE_D : 0));
-    atomic_add(&mm->rss_anon, 1ul << HUGE_ORDER);
-    mem_count_anon(1 << HUGE_ORDER);
+    atomic_add(&mm->rss_anon, (u64)more);
+    mem_count_anon(more);
     return 0;
 }
 

@@ -254,6 +254,47 @@ static void forking(void)
     munmap(area, PAGE);
 }
 
+/* Writes numbers into some pages of a block, now and then: who is always at it waits whenever something happens. */
+static void *numberer(void *arg)
+{
+    static unsigned last[8];
+    volatile unsigned *block = arg;
+    unsigned n = 0, random = 1;
+    pin(1);
+    while (!stop) {
+        volatile unsigned *at = &block[(2 + n % 8 * 63) * 1024];
+        bad += *at != last[n % 8];
+        *at = last[n % 8] = n + 1;
+        n++;
+        random = random * 1103515245 + 12345;
+        for (volatile unsigned pause = random >> 17; pause; pause--)
+            ;
+    }
+    for (int i = 0; i < 8; i++)
+        bad += block[(2 + i * 63) * 1024] != last[i];
+    return NULL;
+}
+
+static void collapse_under_writes(void)
+{
+    const size_t size = 2 << 20;
+    char *all = mmap(NULL, 2 * size, RW, ANON, -1, 0);
+    REQ(all != MAP_FAILED);
+    char *block = (char *)(((uintptr_t)all + size - 1) & -size);
+    pthread_t t;
+    stop = bad = 0;
+    deadline = now_ns() + 500000000;
+    REQ(pthread_create(&t, NULL, numberer, block) == 0);
+    pin(0);
+    for (int i = 0; goes_on(i); i++) {
+        madvise(block, size, 25); /* MADV_COLLAPSE */
+        REQ(mprotect(block + PAGE, PAGE, PROT_READ) == 0 && mprotect(block + PAGE, PAGE, RW) == 0);
+    }
+    finish(t);
+    CHECK(!bad, "MADV_COLLAPSE loses nothing that is written meanwhile");
+    munmap(all, 2 * size);
+}
+
 int main(void)
 {
     struct sigaction sa = {.sa_handler = on_fault};
@@ -265,5 +306,6 @@ int main(void)
     touching();
     mapping();
     forking();
+    collapse_under_writes();
     return tap_end();
 }
