@@ -3,6 +3,7 @@
  * The kernel log: a ring of lines with a level and a time each; readers follow by sequence number. A registered console
  * gets what is at or above its level, synchronously. Taken anywhere, so the lock is the last in the order.
  */
+#include "abi/errno.h"
 #include "arch/clock.h"
 #include "arch/panic.h"
 #include "arch/spinlock.h"
@@ -15,6 +16,7 @@
 /* Bytes of lines one after the other, "<L>[sec.usec] text\n"; start and end count bytes since boot. */
 static char ring[RING_SIZE];
 static u64 ring_start, ring_end;
+static u64 first_nr, next_nr; /* numbers of the lines at both ends */
 static struct spinlock klog_lock = SPINLOCK_INIT(LOCK_KLOG);
 static void (*console)(const char *s, size_t n);
 static int console_level = LOG_WARN;
@@ -49,6 +51,7 @@ static void drop_first_line(void)
 {
     while (ring_start < ring_end && ring[ring_start++ % RING_SIZE] != '\n') {
     }
+    first_nr++;
 }
 
 static void ring_put(const char *line, size_t n)
@@ -58,6 +61,7 @@ static void ring_put(const char *line, size_t n)
     for (size_t i = 0; i < n; i++)
         ring[(ring_end + i) % RING_SIZE] = line[i];
     ring_end += n;
+    next_nr++;
 }
 
 void klog(enum log_level level, const char *fmt, ...)
@@ -98,4 +102,40 @@ size_t klog_read(u64 *seq, char *buf, size_t size)
     }
     spin_unlock_irqrestore(&klog_lock, flags);
     return n;
+}
+
+void klog_start(struct klog_cursor *c)
+{
+    u64 flags = spin_lock_irqsave(&klog_lock);
+    *c = (struct klog_cursor){ring_start, first_nr};
+    spin_unlock_irqrestore(&klog_lock, flags);
+}
+
+void klog_end(struct klog_cursor *c)
+{
+    u64 flags = spin_lock_irqsave(&klog_lock);
+    *c = (struct klog_cursor){ring_end, next_nr};
+    spin_unlock_irqrestore(&klog_lock, flags);
+}
+
+bool klog_has(const struct klog_cursor *c)
+{
+    return c->at < __atomic_load_n(&ring_end, __ATOMIC_RELAXED);
+}
+
+int klog_next(struct klog_cursor *c, char *buf, size_t size, size_t *n)
+{
+    u64 flags = spin_lock_irqsave(&klog_lock);
+    bool lost = c->at < ring_start;
+    *n = 0;
+    if (lost)
+        *c = (struct klog_cursor){ring_start, first_nr};
+    while (!lost && c->at < ring_end && *n < size) {
+        buf[*n] = ring[c->at++ % RING_SIZE];
+        if (buf[(*n)++] == '\n')
+            break;
+    }
+    c->nr += *n > 0;
+    spin_unlock_irqrestore(&klog_lock, flags);
+    return lost ? -EPIPE : 0;
 }

@@ -217,7 +217,7 @@ void devfs_populate(const struct path *dev)
     for (u32 i = 0; i < ARRAY_SIZE(dirs); i++)
         must(vfs_mkdir(&v, NULL, dirs[i], 0755), dirs[i]);
     for (const struct memdev *m = memdevs; m->name; m++)
-        must(device_register(m->name, S_IFCHR | 0666, 1, m->minor, m->ops, NULL), m->name);
+        must(device_register(m->name, S_IFCHR | m->mode, 1, m->minor, m->ops, NULL), m->name);
     while (take_nodeless(&d))
         must(make_node(d.name, d.mode, d.uid, d.gid, d.rdev), d.name);
 }

@@ -107,5 +107,12 @@ static const struct file_ops zero_ops = {.read = zero_read, .write = null_write,
 static const struct file_ops full_ops = {.read = zero_read, .write = full_write, .seek = null_seek};
 static const struct file_ops random_ops = {.read = random_read, .write = random_write, .seek = null_seek};
 
-const struct memdev memdevs[] = {{"null", 3, &null_ops},     {"zero", 5, &zero_ops},      {"full", 7, &full_ops},
-                                 {"random", 8, &random_ops}, {"urandom", 9, &random_ops}, {NULL, 0, NULL}};
+const struct memdev memdevs[] = {
+    {"null", 3, 0666, &null_ops},
+    {"zero", 5, 0666, &zero_ops},
+    {"full", 7, 0666, &full_ops},
+    {"random", 8, 0666, &random_ops},
+    {"urandom", 9, 0666, &random_ops},
+    {"kmsg", 11, 0644, &kmsg_ops},
+    {NULL, 0, 0, NULL},
+};

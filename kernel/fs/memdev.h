@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* /dev/null, zero, full, random, urandom: major 1. */
+/* /dev/null, zero, full, random, urandom, kmsg: major 1. */
 #ifndef FS_MEMDEV_H
 #define FS_MEMDEV_H
 
@@ -8,8 +8,10 @@
 struct memdev {
     const char *name; /* NULL ends the table */
     u32 minor;
+    u32 mode;
     const struct file_ops *ops;
 };
 extern const struct memdev memdevs[];
+extern const struct file_ops kmsg_ops; /* kmsg.c */
 
 #endif
