@@ -30,8 +30,8 @@ static struct zone {
     struct spinlock lock;
     struct list free[MEM_MAX_ORDER + 1];
     u64 blocks[MEM_MAX_ORDER + 1]; /* on each list */
-    u64 free_pages; /* in lists and raw ranges */
-    u64 reserve;    /* pages only MEM_NOWAIT, and half of it MEM_WAIT, may use; constant */
+    u64 free_pages;                /* in lists and raw ranges */
+    u64 reserve;                   /* pages only MEM_NOWAIT, and half of it MEM_WAIT, may use; constant */
     u32 raw_count;
     struct mem_range raw[MEM_MAX_RANGES]; /* of whole groups, never touched */
 } zone = {.lock = SPINLOCK_INIT(LOCK_BUDDY)};
