@@ -377,7 +377,7 @@ static s64 offset_of(enum clock_base base)
     s64 offset;
     do {
         s = seq_read_begin(seq);
-        offset = data.wall_offset + (base == CLOCK_BASE_TAI ? data.tai_offset * 1000000000l : 0);
+        offset = data.wall_offset + (base == CLOCK_BASE_TAI ? data.tai_offset * 1000000000L : 0);
     } while (seq_read_retry(seq, s));
     return offset;
 }

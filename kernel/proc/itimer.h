@@ -20,7 +20,7 @@ static inline struct itimer_value itimer_limited(const struct itimer_value *v)
 void itimer_init(struct process *p);
 void itimer_stop(struct process *p);                                   /* exit: nothing fires any more */
 void itimer_get(struct process *p, int which, struct itimer_value *v); /* which: ITIMER_* */
-void itimer_set(struct process *p, int which, const struct itimer_value *v, struct itimer_value *old);
+void itimer_set(struct process *p, int which, const struct itimer_value *new, struct itimer_value *old);
 void cpu_timer_limit_changed(struct process *p);
 void itimer_module_init(void);
 

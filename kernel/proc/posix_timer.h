@@ -9,7 +9,7 @@
 #include "proc/process.h"
 
 int posix_timer_create(int clock, const struct sigevent *ev); /* ev NULL: SIGALRM. The id, or -errno */
-int posix_timer_set(int id, bool absolute, const struct itimer_value *v, struct itimer_value *old);
+int posix_timer_set(int id, bool absolute, const struct itimer_value *new, struct itimer_value *old);
 int posix_timer_get(int id, struct itimer_value *v);
 int posix_timer_overrun(int id);
 int posix_timer_delete(int id);

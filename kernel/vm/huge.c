@@ -143,7 +143,7 @@ static int collapse_table(struct vm_area *a, pte_t *pmd, uaddr_t block)
     if (cpus)
         tlb_flush_tables(cpus, mm->pgd, block, block + HUGE_SIZE);
     copy_pages(run, pte_table(old));
-    s64 more = (1l << HUGE_ORDER) - (s64)drop_pages(mm, pte_page(old));
+    s64 more = (1L << HUGE_ORDER) - (s64)drop_pages(mm, pte_page(old));
     a->has_anon = true;
     pte_set(pmd, page_phys(run) | area_pte_bits(a) | PTE_PS | (a->flags & VM_WRITE ? PTE_W | PTE_D : 0));
     atomic_add(&mm->rss_anon, (u64)more);
