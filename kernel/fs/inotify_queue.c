@@ -227,4 +227,5 @@ const struct file_ops inotify_file_ops = {
     .poll = inotify_poll,
     .ioctl = inotify_ioctl,
     .show_fdinfo = inotify_show,
+    .async = true,
 };

@@ -28,7 +28,7 @@ static long bind(const struct fs_view *v, const char *source, const struct path 
     int err = path_lookup(v, NULL, source, LOOKUP_FOLLOW, &from);
     if (err)
         return err;
-    err = flags & MS_MOVE ? mount_move(&from, on) : mount_bind(&from, on, flags & MS_REC);
+    err = flags & MS_BIND ? mount_bind(&from, on, flags & MS_REC) : mount_move(&from, on);
     path_put(&from);
     return err;
 }
@@ -44,6 +44,14 @@ static long reconfigure(const struct path *on, u32 flags, uaddr_t udata)
     return err;
 }
 
+/* One kind, for a mount; nothing hears of it. */
+static long change_propagation(const struct path *on, u64 flags)
+{
+    u64 kind = flags & PROPAGATION;
+    bool known = !(flags & ~(u64)(PROPAGATION | MS_REC | MS_SILENT));
+    return known && !(kind & (kind - 1)) && on->dentry == on->mnt->root ? 0 : -EINVAL;
+}
+
 static long do_mount(const struct fs_view *v, const char *source, const struct path *on, uaddr_t utype, u64 flags,
                      uaddr_t udata)
 {
@@ -52,9 +60,11 @@ static long do_mount(const struct fs_view *v, const char *source, const struct p
         return mount_change_flags(on, (u32)flags & FLAGS_OF_MOUNT);
     if (flags & MS_REMOUNT)
         return reconfigure(on, (u32)flags & FLAGS_OF_MOUNT, udata);
+    if (flags & MS_BIND)
+        return bind(v, source, on, flags);
     if (flags & PROPAGATION)
-        return 0;
-    if (flags & (MS_BIND | MS_MOVE))
+        return change_propagation(on, flags);
+    if (flags & MS_MOVE)
         return bind(v, source, on, flags);
     int err = utype ? name_get(&type, utype) : -EINVAL;
     if (err)

@@ -61,6 +61,13 @@ static void waiting(void)
     CHECK(epoll_wait(ep, &ev, 1, 0) == 0, "once, edge-triggered");
     REQ(mkdir("w/a", 0700) == 0 && rmdir("w/a") == 0);
     CHECK(epoll_wait(ep, &ev, 1, 0) == 1, "and again");
+    sigset_t io;
+    sigemptyset(&io);
+    sigaddset(&io, SIGIO);
+    REQ(sigprocmask(SIG_BLOCK, &io, NULL) == 0 && fcntl(fd, F_SETOWN, getpid()) == 0);
+    CHECK(fcntl(fd, F_SETFL, O_ASYNC) == 0 && fcntl(fd, F_GETFL) == O_ASYNC, "O_ASYNC");
+    REQ(mkdir("w/a", 0700) == 0 && rmdir("w/a") == 0);
+    CHECK(sigtimedwait(&io, NULL, &(struct timespec){20, 0}) == SIGIO, "a signal tells of an event");
     close(ep);
     close(fd);
 }

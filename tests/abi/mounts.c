@@ -209,6 +209,21 @@ static void roots(void)
     CHECK_ERRNO(PIVOT("/", "/"), EBUSY, "to where we are");
 }
 
+/* Of several things that flags ask for, one is done. */
+static void which_first(void)
+{
+    REQ(new_tmpfs("one") && mkdir("one/in", 0755) == 0 && mkdir("two", 0755) == 0 && mkdir("three", 0755) == 0);
+    CHECK(mount("one", "two", NULL, MS_BIND | MS_PRIVATE, NULL) == 0 && exists("two/in"), "MS_BIND before MS_PRIVATE");
+    CHECK(mount("one", "three", NULL, MS_BIND | MS_MOVE, NULL) == 0 && exists("three/in") && exists("one/in"),
+          "and before MS_MOVE");
+    REQ(umount("two") == 0 && umount("three") == 0);
+    CHECK(mount(NULL, "one", NULL, MS_PRIVATE | MS_REC, NULL) == 0, "a kind of propagation");
+    CHECK_ERRNO(mount(NULL, "one", NULL, MS_PRIVATE | MS_SLAVE, NULL), EINVAL, "two kinds");
+    CHECK_ERRNO(mount(NULL, "one", NULL, MS_PRIVATE | MS_RDONLY, NULL), EINVAL, "with another flag");
+    CHECK_ERRNO(mount(NULL, "one/in", NULL, MS_PRIVATE, NULL), EINVAL, "of what is no mount");
+    REQ(umount("one") == 0 && rmdir("two") == 0 && rmdir("three") == 0);
+}
+
 /* A tree deeper than any path, which an umount must not take apart by recursion. */
 static void deep(void)
 {
@@ -276,6 +291,7 @@ int main(void)
     detaching();
     moving();
     roots();
+    which_first();
     deep();
     racing();
     return tap_end();
