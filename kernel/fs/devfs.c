@@ -136,6 +136,20 @@ int device_register_owned(const char *name, u32 mode, u32 uid, u32 gid, u32 majo
     return err;
 }
 
+void device_register_number(const char *name, u32 type, u64 rdev, const struct file_ops *ops)
+{
+    struct device *d = kzalloc(sizeof(*d), MEM_WAIT);
+
+    if (!d)
+        panic("no memory for the device %s", name);
+    *d = (struct device){.type = type, .rdev = rdev, .ops = ops, .has_node = true};
+    str_copy(d->name, name, sizeof(d->name));
+    spin_lock(&devices_lock);
+    d->next = devices;
+    devices = d;
+    spin_unlock(&devices_lock);
+}
+
 int device_register(const char *name, u32 mode, u32 major, u32 minor, const struct file_ops *ops, void *private)
 {
     return device_register_owned(name, mode, 0, 0, major, minor, ops, private);

@@ -26,8 +26,6 @@
 
 #include <linux/mount.h>
 
-#define DEVPTS_MAGIC 0x1cd1
-
 struct boot_record boot_record;
 static struct path root_path;
 static struct mutex mounts_lock = MUTEX_INIT(mounts_lock, LOCK_STANDARD_MOUNTS);
@@ -66,10 +64,11 @@ static void radix_free(void *node)
 
 /* ---- types ----------------------------------------------------------------------------------------------------------- */
 
+int (*devpts_fs_make)(const char *options, struct super **out);
+
 static int devpts_make(const char *options, struct super **out)
 {
-    (void)options;
-    return tmpfs_make_typed("devpts", DEVPTS_MAGIC, "mode=755", out);
+    return devpts_fs_make ? devpts_fs_make(options, out) : -ENODEV;
 }
 
 int (*mqueue_fs_make)(const char *options, struct super **out);
@@ -193,7 +192,7 @@ static void mount_the_rest(const struct fs_view *v)
     mount_on(v, "/proc", "proc", safe, NULL);
     mount_on(v, "/dev", "devtmpfs", MS_NOSUID, NULL);
     populate_dev(v);
-    mount_on(v, "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, NULL);
+    mount_on(v, "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, "gid=5,mode=620,ptmxmode=666");
     mount_on(v, "/sys", "sysfs", safe | MS_RDONLY, NULL);
     mount_on(v, "/sys/fs/cgroup", "cgroup2", safe | MS_RDONLY, NULL);
     mount_on(v, "/dev/mqueue", "mqueue", safe, NULL);

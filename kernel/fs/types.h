@@ -15,5 +15,7 @@ struct fs_type {
 extern const struct fs_type fs_types[];
 /* Of "mqueue", which proc/mqueue_fs.c fills in. */
 extern int (*mqueue_fs_make)(const char *options, struct super **out);
+/* Of "devpts", which tty/devpts.c fills in. */
+extern int (*devpts_fs_make)(const char *options, struct super **out);
 
 #endif

@@ -395,7 +395,8 @@ extern const struct fs_cred kernel_cred; /* root with every capability */
 /* ---- devices (fs/devfs.c): drivers and tty register these; nodes appear in devtmpfs ---- */
 /* name below /dev, e.g. "console" or "pts/0"; mode incl. S_IFCHR/S_IFBLK. ops->open gets the inode. */
 int device_register(const char *name, u32 mode, u32 major, u32 minor, const struct file_ops *ops, void *private);
-/* A major/minor without a node of its own (the tty side of ptys makes nodes later). */
+/* At boot: a number whose nodes others make. type: S_IFCHR, S_IFBLK. */
+void device_register_number(const char *name, u32 type, u64 rdev, const struct file_ops *ops);
 int device_register_owned(const char *name, u32 mode, u32 uid, u32 gid, u32 major, u32 minor,
                           const struct file_ops *ops, void *private);
 void device_unregister(const char *name);

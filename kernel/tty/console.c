@@ -67,7 +67,7 @@ static void input_thread(void *arg)
                 wait_event(&room_wait, !READ_ONCE(t->throttled));
         }
     }
-    tty_hangup(t);
+    tty_hangup(t, true);
     thread_exit();
 }
 

@@ -10,10 +10,12 @@
 
 static int wait_output(struct tty *t)
 {
+    if (!t->ops->drain)
+        return 0;
     if (mutex_lock_interruptible(&t->out_lock))
         return -ERESTARTSYS;
     mutex_unlock(&t->out_lock);
-    return t->ops->drain && t->ops->drain(t) ? -ERESTARTSYS : 0;
+    return t->ops->drain(t) ? -ERESTARTSYS : 0;
 }
 
 static long set_termios(struct tty *t, const struct termios2 *new, bool drain, bool flush)
@@ -32,7 +34,7 @@ static long set_termios(struct tty *t, const struct termios2 *new, bool drain, b
         waitq_wake_all(&t->write_wait);
     }
     if (t->ops->termios_changed)
-        t->ops->termios_changed(t);
+        t->ops->termios_changed(t, &old);
     mutex_unlock(&t->lock);
     return 0;
 }
@@ -228,8 +230,7 @@ static long termios_ioctl(struct tty *t, u32 cmd, u64 arg)
 
 long tty_ioctl(struct tty *t, struct file *f, u32 cmd, u64 arg)
 {
-    (void)f;
-    long r = tty_job_ioctl(t, cmd, arg);
+    long r = tty_job_ioctl(t, f->ops != &tty_file_ops, cmd, arg);
     if (r == -515)
         r = termios_ioctl(t, cmd, arg);
     if (r != -515)
@@ -265,6 +266,8 @@ long tty_ioctl(struct tty *t, struct file *f, u32 cmd, u64 arg)
         return set_exclusive(t, false);
     case TIOCGEXCL:
         return put_user_u32(arg, READ_ONCE(t->exclusive));
+    case TIOCGPTPEER:
+        return -EIO; /* this is no master */
     case TIOCGDEV:
         return put_user_u32(arg, (u32)t->dev);
     default:

@@ -123,11 +123,11 @@ static void disassociate(struct process *leader, bool exiting)
     tty_put(t);
 }
 
-static long get_pgrp(struct tty *t, u64 arg)
+static long get_pgrp(struct tty *t, bool master, u64 arg)
 {
     struct process *p = current_process();
     rwsem_read_lock(&tasklist_lock);
-    bool mine = p->session && p->session->ctty == t;
+    bool mine = master || (p->session && p->session->ctty == t);
     s32 nr = t->pgrp ? t->pgrp->nr : 0;
     rwsem_read_unlock(&tasklist_lock);
     return mine ? put_user_u32(arg, (u32)nr) : -ENOTTY;
@@ -160,11 +160,12 @@ static long set_pgrp(struct tty *t, u64 arg)
     return err;
 }
 
-static long get_sid(struct tty *t, u64 arg)
+static long get_sid(struct tty *t, bool master, u64 arg)
 {
     struct process *p = current_process();
     rwsem_read_lock(&tasklist_lock);
-    s32 nr = p->session && p->session->ctty == t && t->session ? t->session->nr : 0;
+    bool mine = master || (p->session && p->session->ctty == t);
+    s32 nr = mine && t->session ? t->session->nr : 0;
     rwsem_read_unlock(&tasklist_lock);
     return nr ? put_user_u32(arg, (u32)nr) : -ENOTTY;
 }
@@ -182,7 +183,7 @@ static long give_up(struct tty *t)
     return 0;
 }
 
-long tty_job_ioctl(struct tty *t, u32 cmd, u64 arg)
+long tty_job_ioctl(struct tty *t, bool master, u32 cmd, u64 arg)
 {
     switch (cmd) {
     case TIOCSCTTY:
@@ -190,24 +191,25 @@ long tty_job_ioctl(struct tty *t, u32 cmd, u64 arg)
     case TIOCNOTTY:
         return give_up(t);
     case TIOCGPGRP:
-        return get_pgrp(t, arg);
+        return get_pgrp(t, master, arg);
     case TIOCSPGRP:
         return set_pgrp(t, arg);
     case TIOCGSID:
-        return get_sid(t, arg);
+        return get_sid(t, master, arg);
     default:
         return -515;
     }
 }
 
-void tty_hangup(struct tty *t)
+void tty_hangup(struct tty *t, bool gone)
 {
     rwsem_write_lock(&tasklist_lock);
     s32 sid = t->session ? t->session->nr : 0, pgid = t->pgrp ? t->pgrp->nr : 0;
     struct tty *held = t->session ? detach(t->session) : NULL;
     rwsem_write_unlock(&tasklist_lock);
     mutex_lock(&t->lock);
-    WRITE_ONCE(t->hung_up, true);
+    WRITE_ONCE(t->hangups, t->hangups + 1);
+    WRITE_ONCE(t->gone, t->gone || gone);
     mutex_unlock(&t->lock);
     waitq_wake_all(&t->read_wait);
     waitq_wake_all(&t->write_wait);

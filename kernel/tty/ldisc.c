@@ -279,7 +279,7 @@ static int input_char(struct tty *t, u8 c)
 /* A full buffer takes nothing but what can empty it: in canonical mode without a complete line, editing characters. */
 static bool can_take(const struct tty *t)
 {
-    return room(t) > 0 || (L(t, ICANON) && t->canon_head == t->tail);
+    return room(t) > (L(t, ICANON) ? 1 : 0) || (L(t, ICANON) && t->canon_head == t->tail);
 }
 
 size_t tty_input(struct tty *t, const u8 *buf, size_t n)
@@ -342,9 +342,9 @@ u32 ldisc_input_ready(struct tty *t)
     return n;
 }
 
-static bool readable(struct tty *t)
+static bool readable(const struct tty_file *f)
 {
-    return READ_ONCE(t->tail) != READ_ONCE(t->canon_head) || READ_ONCE(t->hung_up);
+    return READ_ONCE(f->tty->tail) != READ_ONCE(f->tty->canon_head) || tty_file_dead(f);
 }
 
 static void unthrottle(struct tty *t)
@@ -379,13 +379,13 @@ void ldisc_termios_changed(struct tty *t, const struct termios2 *old)
 }
 
 /* Waits for input until the deadline. 0: something (or hang-up), -ETIMEDOUT, -EAGAIN, -ERESTARTSYS. */
-static int wait_input(struct tty *t, ns_t deadline, bool nonblock)
+static int wait_input(const struct tty_file *f, ns_t deadline, bool nonblock)
 {
-    if (readable(t))
+    if (readable(f))
         return 0;
     if (nonblock)
         return -EAGAIN;
-    int err = wait_event_deadline(&t->read_wait, readable(t), deadline);
+    int err = wait_event_deadline(&f->tty->read_wait, readable(f), deadline);
     return err == -EINTR ? -ERESTARTSYS : err;
 }
 
@@ -401,17 +401,17 @@ static ssize_t take_to(struct tty *t, struct uio *u, bool *end)
     return uio_copy_to(u, buf, n) == n ? (ssize_t)n : -EFAULT;
 }
 
-static ssize_t read_line(struct tty *t, struct uio *u, bool nonblock)
+static ssize_t read_line(const struct tty_file *f, struct uio *u, bool nonblock)
 {
     ssize_t done = 0;
     bool end = false;
     while (u->resid > 0 && !end) {
-        int err = wait_input(t, NS_FOREVER, nonblock || done);
+        int err = wait_input(f, NS_FOREVER, nonblock || done);
         if (err)
             return done ? done : err;
-        if (READ_ONCE(t->hung_up))
+        if (tty_file_dead(f))
             return done;
-        ssize_t n = take_to(t, u, &end);
+        ssize_t n = take_to(f->tty, u, &end);
         if (n < 0)
             return done ? done : n;
         done += n;
@@ -420,7 +420,7 @@ static ssize_t read_line(struct tty *t, struct uio *u, bool nonblock)
 }
 
 /* VMIN and VTIME: POSIX' four cases. */
-static ssize_t read_raw(struct tty *t, struct uio *u, bool nonblock, u32 vmin, u32 vtime)
+static ssize_t read_raw(const struct tty_file *f, struct uio *u, bool nonblock, u32 vmin, u32 vtime)
 {
     ssize_t done = 0;
     bool end;
@@ -431,28 +431,29 @@ static ssize_t read_raw(struct tty *t, struct uio *u, bool nonblock, u32 vmin, u
         if (vmin > 0 && vtime > 0 && done > 0)
             deadline = clock_monotonic() + tenths;
         bool enough = done > 0 && (u32)done >= vmin;
-        int err = wait_input(t, deadline, nonblock || enough || (vmin == 0 && vtime == 0));
+        int err = wait_input(f, deadline, nonblock || enough || (vmin == 0 && vtime == 0));
         if (err) {
             if (done || err == -ETIMEDOUT || (err == -EAGAIN && vmin == 0 && vtime == 0 && !nonblock))
                 return done;
             return err;
         }
-        if (READ_ONCE(t->hung_up))
+        if (tty_file_dead(f))
             return done;
-        ssize_t n = take_to(t, u, &end);
+        ssize_t n = take_to(f->tty, u, &end);
         if (n < 0)
             return done ? done : n;
         done += n;
-        if (u->resid == 0 || (vmin == 0 && done > 0 && !readable(t)))
+        if (u->resid == 0 || (vmin == 0 && done > 0 && !readable(f)))
             return done;
     }
 }
 
-ssize_t ldisc_read(struct tty *t, struct uio *u, bool nonblock)
+ssize_t ldisc_read(const struct tty_file *f, struct uio *u, bool nonblock)
 {
+    struct tty *t = f->tty;
     if (u->resid == 0)
         return 0;
     if (L(t, ICANON))
-        return read_line(t, u, nonblock);
-    return read_raw(t, u, nonblock, CC(t, VMIN), CC(t, VTIME));
+        return read_line(f, u, nonblock);
+    return read_raw(f, u, nonblock, CC(t, VMIN), CC(t, VTIME));
 }

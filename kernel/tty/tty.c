@@ -8,6 +8,7 @@
 #include "abi/stat.h"
 #include "lib/string.h"
 #include "mem/slab.h"
+#include "tty/pty.h"
 
 #define CTRL(c) ((c)&0x1f)
 #define TTY_MAJOR_AUX 5 /* /dev/tty, /dev/console */
@@ -74,20 +75,35 @@ int tty_set_winsize(struct tty *t, const struct winsize *w)
 
 static struct tty *tty_of(const struct file *f)
 {
-    return f->private;
+    return ((struct tty_file *)f->private)->tty;
+}
+
+static int count_open(struct tty *t, u32 *hangups)
+{
+    mutex_lock(&t->lock);
+    int err = t->gone ? -EIO : t->open_count && t->exclusive && !capable(CAP_SYS_ADMIN) ? -EBUSY : 0;
+    if (!err && t->ops->opened)
+        err = t->ops->opened(t);
+    if (!err)
+        t->open_count++;
+    *hangups = t->hangups;
+    mutex_unlock(&t->lock);
+    return err;
 }
 
 int tty_open_file(struct tty *t, struct file *f)
 {
-    mutex_lock(&t->lock);
-    int err = t->hung_up ? -EIO : t->exclusive && !capable(CAP_SYS_ADMIN) ? -EBUSY : 0;
-    if (!err)
-        t->open_count++;
-    mutex_unlock(&t->lock);
-    if (err)
+    struct tty_file *tf = kmalloc(sizeof(*tf), MEM_WAIT);
+    if (!tf)
+        return -ENOMEM;
+    int err = count_open(t, &tf->hangups);
+    if (err) {
+        kfree(tf);
         return err;
+    }
     tty_get(t);
-    f->private = t;
+    tf->tty = t;
+    f->private = tf;
     f->ops = &tty_file_ops;
     /* No position, so no lock of it: a reader who waits must not keep the writers of a shared file waiting. */
     f->fmode = (f->fmode & ~(FMODE_LSEEK | FMODE_PREAD | FMODE_PWRITE)) | FMODE_STREAM;
@@ -100,8 +116,10 @@ static void tty_release(struct file *f)
 {
     struct tty *t = tty_of(f);
     mutex_lock(&t->lock);
-    t->open_count--;
+    if (--t->open_count == 0 && t->ops->closed)
+        t->ops->closed(t);
     mutex_unlock(&t->lock);
+    kfree(f->private);
     tty_put(t);
 }
 
@@ -112,41 +130,41 @@ static bool nonblocking(const struct file *f)
 
 static ssize_t tty_read(struct file *f, struct uio *u, s64 *pos)
 {
-    struct tty *t = tty_of(f);
+    const struct tty_file *tf = f->private;
     (void)pos;
-    if (READ_ONCE(t->hung_up))
+    if (tty_file_dead(tf))
         return 0;
-    int err = tty_check_change(t, SIGTTIN);
-    return err ? err : ldisc_read(t, u, nonblocking(f));
+    int err = tty_check_change(tf->tty, SIGTTIN);
+    return err ? err : ldisc_read(tf, u, nonblocking(f));
 }
 
-static bool may_write(struct tty *t)
+static bool may_write(const struct tty_file *tf)
 {
-    return !READ_ONCE(t->stopped) || READ_ONCE(t->hung_up);
+    return !READ_ONCE(tf->tty->stopped) || tty_file_dead(tf);
 }
 
-static int wait_started(struct tty *t, bool nonblock)
+static int wait_started(const struct tty_file *tf, bool nonblock)
 {
-    if (may_write(t))
+    if (may_write(tf))
         return 0;
     if (nonblock)
         return -EAGAIN;
-    return wait_event_interruptible(&t->write_wait, may_write(t)) ? -ERESTARTSYS : 0;
+    return wait_event_interruptible(&tf->tty->write_wait, may_write(tf)) ? -ERESTARTSYS : 0;
 }
 
-static ssize_t write_piece(struct tty *t, struct uio *u, bool nonblock)
+static ssize_t write_piece(const struct tty_file *tf, struct uio *u, bool nonblock)
 {
     u8 buf[512];
     struct uio before = *u;
-    int err = wait_started(t, nonblock);
+    int err = wait_started(tf, nonblock);
     if (err)
         return err;
-    if (READ_ONCE(t->hung_up))
+    if (tty_file_dead(tf))
         return -EIO;
     size_t n = uio_copy_from(u, buf, MIN(u->resid, sizeof(buf)));
     if (n == 0)
         return -EFAULT;
-    ssize_t done = tty_output(t, buf, n, nonblock);
+    ssize_t done = tty_output(tf->tty, buf, n, nonblock);
     if (done < (ssize_t)n) {
         uio_revert(u, &before);
         if (done > 0)
@@ -157,14 +175,17 @@ static ssize_t write_piece(struct tty *t, struct uio *u, bool nonblock)
 
 static ssize_t tty_write(struct file *f, struct uio *u, s64 *pos)
 {
-    struct tty *t = tty_of(f);
+    const struct tty_file *tf = f->private;
+    struct tty *t = tf->tty;
     ssize_t done = 0;
     (void)pos;
+    if (tty_file_dead(tf))
+        return -EIO;
     int err = t->termios.c_lflag & TOSTOP ? tty_check_change(t, SIGTTOU) : 0;
     if (err)
         return err;
     while (u->resid > 0) {
-        ssize_t n = write_piece(t, u, nonblocking(f));
+        ssize_t n = write_piece(tf, u, nonblocking(f));
         if (n < 0)
             return done ? done : n;
         done += n;
@@ -178,16 +199,17 @@ static u32 tty_poll(struct file *f, struct poll_table *pt)
     poll_wait(pt, &t->read_wait);
     poll_wait(pt, &t->write_wait);
     u32 events = READ_ONCE(t->tail) != READ_ONCE(t->canon_head) ? EPOLLIN | EPOLLRDNORM : 0;
-    if (READ_ONCE(t->hung_up))
-        return events | EPOLLHUP | EPOLLERR | EPOLLIN | EPOLLOUT;
+    if (tty_file_dead(f->private))
+        return EPOLLHUP | EPOLLERR | EPOLLIN | EPOLLOUT | EPOLLRDNORM | EPOLLWRNORM;
     u32 out = t->ops->out_ready(t, pt);
     return events | (READ_ONCE(t->stopped) ? out & ~(u32)(EPOLLOUT | EPOLLWRNORM) : out);
 }
 
 static long tty_file_ioctl(struct file *f, u32 cmd, u64 arg)
 {
-    struct tty *t = tty_of(f);
-    return READ_ONCE(t->hung_up) ? -EIO : tty_ioctl(t, f, cmd, arg);
+    if (tty_file_dead(f->private))
+        return cmd == TIOCSPGRP ? -ENOTTY : -EIO;
+    return tty_ioctl(tty_of(f), f, cmd, arg);
 }
 
 const struct file_ops tty_file_ops = {
@@ -224,4 +246,5 @@ void tty_init(void)
     tty_jobctl_init();
     (void)device_register("tty", S_IFCHR | 0666, TTY_MAJOR_AUX, 0, &dev_tty_ops, NULL);
     tty_console_init();
+    pty_init();
 }

@@ -187,8 +187,6 @@ static int statfs(struct super *sb, struct kstatfs *st)
 
     st->bsize = PAGE_SIZE;
     st->namelen = 255;
-    if (!strcmp(sb->type, "devpts")) /* nothing is stored there: df leaves them out */
-        return 0;
     mem_get_stats(&m);
     if (ts->max_pages == NO_LIMIT) { /* what is in the archive, and what memory is left */
         st->blocks = m.total_pages;
@@ -206,10 +204,8 @@ static void show_options(struct super *sb, struct seq_buf *s)
 {
     struct tmpfs_super *ts = tmpfs_s(sb);
 
-    if (strcmp(sb->type, "tmpfs") != 0) { /* what borrows the implementation shows what its original would */
-        seq_puts(s, strcmp(sb->type, "devpts") ? "" : ",gid=5,mode=620,ptmxmode=666");
-        return;
-    }
+    if (strcmp(sb->type, "tmpfs") != 0)
+        return; /* what borrows the implementation shows what its original would */
     if (ts->max_pages != NO_LIMIT)
         seq_printf(s, ",size=%luk", ts->max_pages * (PAGE_SIZE / 1024));
     if (ts->mode != 01777)
