@@ -12,8 +12,8 @@ enum lock_class {
     LOCK_SIGIO = 90, /* S who tells owners of files what happened (proc/sigio.c); nothing is held */
     /* processes */
     LOCK_EXEC = 100,      /* S process.exec_lock: exec, ptrace access, /proc reads of mm */
+    LOCK_PTY_WRITE = 105, /* S pty.write_lock: writers of a master, whose input may be signals */
     LOCK_PID_NS = 110,    /* S all process tree changes: parents, groups, sessions (proc/process.c) */
-    LOCK_PTY_WRITE = 138, /* S pty.write_lock: writers of a master */
     LOCK_TTY = 140,       /* S tty: line discipline */
     LOCK_TTY_OUT = 145,   /* S tty: output side */
     /* files */

@@ -25,7 +25,7 @@ struct devpts;
  *   DEAD ──last reference──► freed; only now the number can be used again
  *
  * Locks: lock (LOCK_DEVICE) is taken last, under tty.lock and tty.out_lock by the slave, by none at all in the master.
- * write_lock orders the master's writers; tty.lock is taken under it. A master that waits for room waits for
+ * write_lock orders the master's writers; tasklist_lock and tty.lock are taken under it. A master that waits for room waits for
  * tty.throttled to go, which tty_input sets and the readers of the slave clear under tty.lock.
  */
 struct pty {
