@@ -344,7 +344,7 @@ static const struct {
     {"sys/kernel/printk_ratelimit_burst", "10\n"},
     {"sys/kernel/sched_autogroup_enabled", "0\n"},
     {"sys/kernel/sched_rt_period_us", "1000000\n"},
-    {"sys/kernel/sched_rt_runtime_us", "-1\n"},
+    {"sys/kernel/sched_rt_runtime_us", "950000\n"},
     {"sys/kernel/sysctl_writes_strict", "1\n"},
     {"sys/kernel/sysrq", "1\n"},
     {"sys/kernel/timer_migration", "1\n"},

@@ -13,6 +13,9 @@
 #include "sched/sched.h"
 
 #define RR_SLICE_NS 100000000ull
+/* Real-time threads leave the fair ones a twentieth of each second (/proc/sys/kernel/sched_rt_period_us, _runtime_us). */
+#define RT_PERIOD_NS 1000000000ull
+#define RT_RUNTIME_NS 950000000ull
 #define MOVING 2 /* on_rq: runnable, between two queues */
 
 struct runq {
@@ -25,6 +28,8 @@ struct runq {
     ns_t idle_ns, idle_since, user_ns, sys_ns;
     u64 switches;
     ns_t next_tick;
+    ns_t rt_since, rt_used; /* the period began then; real-time threads have had so much of it, boosted ones aside */
+    bool rt_over;           /* they have had their part: fair threads come first */
 } __cacheline;
 
 extern struct runq runqs[MAX_CPUS];

@@ -91,9 +91,9 @@ void runq_dequeue(struct runq *rq, struct thread *t)
 
 struct thread *runq_first(struct runq *rq)
 {
-    if (!list_empty(&rq->rt))
-        return list_first(&rq->rt, struct thread, rq_link);
     struct rb_node *n = rb_first(&rq->fair);
+    if (!list_empty(&rq->rt) && !(rq->rt_over && n))
+        return list_first(&rq->rt, struct thread, rq_link);
     return n ? rb_entry(n, struct thread, rq_node) : NULL;
 }
 
@@ -108,8 +108,10 @@ void runq_charge(struct runq *rq, struct thread *t, ns_t now)
     t->run_ns += delta;
     if (t->policy == SCHED_RR) /* elsewhere only a yield uses it up */
         t->slice_used += delta;
-    if (thread_is_rt(t))
+    if (thread_is_rt(t)) {
+        rq->rt_used += t->boost ? 0 : delta;
         return;
+    }
     t->vruntime += t->nice == 0 && t->policy != SCHED_IDLE ? delta : delta * 1024 / weight_of(t);
     struct thread *f = runq_first(rq);
     u64 least = f && !thread_is_rt(f) && (s64)(f->vruntime - t->vruntime) < 0 ? f->vruntime : t->vruntime;
@@ -123,9 +125,9 @@ bool runq_preempts(struct runq *rq, const struct thread *t)
     if (thread_is_idle(c))
         return true;
     if (thread_is_rt(t))
-        return t->level > c->level;
+        return t->level > c->level && (thread_is_rt(c) || !rq->rt_over);
     if (thread_is_rt(c))
-        return false;
+        return rq->rt_over;
     if (c->policy == SCHED_IDLE)
         return t->policy != SCHED_IDLE;
     if (t->policy == SCHED_BATCH || t->policy == SCHED_IDLE)

@@ -37,6 +37,16 @@ static void update_load(ns_t now)
     }
 }
 
+/* Once the real-time threads have had their part of the period, fair ones that wait come first until it ends. */
+static void bound_rt(struct runq *rq, ns_t now)
+{
+    if (now - rq->rt_since >= RT_PERIOD_NS) {
+        rq->rt_since = now;
+        rq->rt_used = 0;
+    }
+    rq->rt_over = rq->rt_used >= RT_RUNTIME_NS;
+}
+
 static void tick(struct runq *rq, ns_t now, bool from_user)
 {
     struct thread *t = rq->current;
@@ -54,10 +64,11 @@ static void tick(struct runq *rq, ns_t now, bool from_user)
         t->sys_ns = t->run_ns - t->user_ns;
         rq->sys_ns += SCHED_TICK_NS;
     }
+    bound_rt(rq, now);
     struct thread *other = runq_first(rq);
     bool turn_over =
         thread_is_rt(t) ? t->policy == SCHED_RR && t->slice_used >= RR_SLICE_NS : now - t->slice_start >= SLICE_NS;
-    if (other && (turn_over || (thread_is_rt(other) && !thread_is_rt(t))))
+    if (other && (turn_over || thread_is_rt(other) != thread_is_rt(t)))
         thread_set_work(t, WORK_RESCHED);
     kick_idle_cpu(rq);
     spin_unlock(&rq->lock);
