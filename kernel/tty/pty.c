@@ -248,7 +248,7 @@ static ssize_t take(struct pty *p, u8 *buf, size_t n, bool first, bool *more)
     } else if (p->head != p->tail) {
         u32 header = p->packet && first;
         buf[0] = TIOCPKT_DATA;
-        got = (ssize_t)(header + ring_get(p, buf + header, n - header));
+        got = (ssize_t)header + ring_get(p, buf + header, n - header);
         *more = true;
     } else if (p->left) {
         got = -EIO;
