@@ -368,7 +368,8 @@ static void print_limits(void)
 
 void options_help(const struct command *c)
 {
-    printf("Usage: imgtool %s [OPTIONS] %s\n%s\n\nOptions:\n", c->name, c->operands, c->summary);
+    printf("Usage: imgtool %s [OPTIONS]%s%s\n%s\n\nOptions:\n", c->name, *c->operands ? " " : "", c->operands,
+           c->summary);
     for (const struct option_row *const *t = c->tables; *t; t++)
         for (const struct option_row *row = *t; row->name; row++)
             print_option(row);

@@ -239,7 +239,7 @@ static int place(struct run *r, struct oci_error *err)
     if (low == r->memory)
         return oci_fail(err, "run", r->name,
                         "-m gives %" PRIu64 " MiB, but kernel and image alone take %" PRIu64
-                        " MiB; give more than -m %" PRIu64 "m",
+                        " MiB; give at least -m %" PRIu64 "m",
                         r->memory / MIB, whole / MIB, whole / MIB);
     return oci_fail(
         err, "run", r->name,
