@@ -228,11 +228,24 @@ static const char *behind(const char *text, const char *mark)
     return at ? at + strlen(mark) : NULL;
 }
 
-char *skopeo_unreachable(const char *cause)
+char *skopeo_in_words(const char *cause)
 {
     const char *host = behind(cause, "pinging container registry "), *reason = NULL;
     const char *end = host ? strstr(host, ": ") : NULL;
 
+    static const char *const words[][2] = {
+        {"server gave HTTP response to HTTPS client", "the registry speaks no TLS, which --tls-verify=false allows"},
+        {"manifest unknown", "there is no such image"},
+        {"name unknown", "there is no such image"},
+        {"identifier is not an image", "there is no such image"},
+        {"requested access to the resource is denied", "there is no such image, or it wants credentials"},
+        {"invalid tar header", "this is not a tar archive"},
+    };
+
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        if (strstr(cause, words[i][0]))
+            return oci_format("%s (%s)", words[i][1], cause);
+    }
     if (!end || !strstr(end, "dial tcp"))
         return NULL;
     for (const char *p = cause; (p = behind(p, ": "));)
@@ -259,7 +272,7 @@ static int run(struct run *r, char **cause, struct oci_error *err)
     *cause = WIFSIGNALED(status) ? oci_format("it was killed by signal %d", WTERMSIG(status))
                                  : skopeo_cause(r->errors.data ? r->errors.data : "");
     if (*cause) {
-        char *shorter = skopeo_unreachable(*cause);
+        char *shorter = skopeo_in_words(*cause);
         if (shorter) {
             free(*cause);
             *cause = shorter;

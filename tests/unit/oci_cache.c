@@ -243,7 +243,7 @@ static void test_errors(void **state)
     (void)state;
     write_good();
     stand_in("fatal 'manifest unknown: \\\\\"x\\\\\"'");
-    expect_error("x", "pull docker://docker.io/library/x:latest: manifest unknown: \"x\"");
+    expect_error("x", "pull docker://docker.io/library/x:latest: there is no such image (manifest unknown: \"x\")");
     stand_in("exit 3");
     expect_error("x", "skopeo failed without a message");
     stand_in("kill -9 $$");

@@ -194,9 +194,9 @@ static void check_cause(const char *output, const char *expected)
 }
 
 /* expected: the start; NULL: it is something else. */
-static void check_unreachable(const char *cause, const char *expected)
+static void check_words(const char *cause, const char *expected)
 {
-    char *text = skopeo_unreachable(cause);
+    char *text = skopeo_in_words(cause);
 
     assert_int_equal(text != NULL, expected != NULL);
     if (text && expected && strncmp(text, expected, strlen(expected)) != 0)
@@ -214,13 +214,16 @@ static void test_skopeo_cause(void **state)
         "x\ntime=\"2024\" level=warning msg=\"no\"\ntime=\"2024\" level=fatal msg=\"say \\\"no\\\"\\nplease\"\n",
         "say \"no\" please");
     check_cause("time=1 level=fatal msg=word\nmore\n", "word");
-    check_unreachable(
+    check_words(
         "pinging container registry r.io:5000: Get \"https://r.io:5000/v2/\": dial tcp: lookup r.io: no such host",
         "cannot reach r.io:5000: no such host (pinging");
-    check_unreachable("pinging container registry r.io: dial tcp 1.2.3.4:443: connect: connection refused",
-                      "cannot reach r.io: connection refused (pinging");
-    check_unreachable("pinging container registry r.io dial tcp", NULL);
-    check_unreachable("reading manifest x in y: manifest unknown", NULL);
+    check_words("pinging container registry r.io: dial tcp 1.2.3.4:443: connect: connection refused",
+                "cannot reach r.io: connection refused (pinging");
+    check_words("pinging container registry r.io dial tcp", NULL);
+    check_words("reading manifest x in y: manifest unknown", "there is no such image (reading");
+    check_words("http: server gave HTTP response to HTTPS client",
+                "the registry speaks no TLS, which --tls-verify=false");
+    check_words("something else: entirely", NULL);
 }
 
 int main(void)
