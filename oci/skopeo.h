@@ -19,7 +19,7 @@ int skopeo_inspect(const struct oci_options *opt, const char *source, char **out
 
 /* The message in skopeo's (logrus's) output: that of its last fatal line, else the last line. malloc'ed; for tests. */
 char *skopeo_cause(const char *output);
-/* In words of ours: "cannot reach HOST: reason (cause)", "there is no such image (cause)" and others; NULL: it has none.
+/* In words of ours: "cannot reach HOST: reason (cause)", "there is no such image (cause)" and others; NULL: none.
  * For tests. */
 char *skopeo_in_words(const char *cause);
 
