@@ -225,31 +225,39 @@ static void remember(const char *path, const char *key, bool answer)
     output_close(&out);
 }
 
-const char *accel_choose(const char *cache_dir, struct oci_error *err)
+/* Whether KVM runs a guest, from memory if it is there. sure: a no is not taken from there, the host was busy maybe. */
+static bool kvm_works(const char *cache_dir, bool sure)
 {
-    const char *wish = getenv("ACCEL");
-    AUTO_FREE char *path = NULL, *key = NULL;
+    AUTO_FREE char *path = oci_format("%s/accel", cache_dir), *key = question();
     bool answer = false;
     int boots;
 
-    if (wish && *wish) {
-        if (strcmp(wish, "tcg") != 0 && strncmp(wish, "tcg,", 4) != 0 && strcmp(wish, "kvm") != 0) {
-            oci_fail(err, "use ACCEL", wish, "it is neither tcg nor kvm");
-            return NULL;
-        }
-        return wish;
-    }
-    if (access("/dev/kvm", R_OK | W_OK) < 0)
-        return "tcg";
-    path = oci_format("%s/accel", cache_dir);
-    key = question();
     if (!path || !key)
-        return "tcg";
-    if (!remembered(path, key, &answer)) {
-        boots = accel_boots("kvm");
-        answer = boots == 1;
-        if (boots >= 0)
-            remember(path, key, answer);
-    }
-    return answer ? "kvm" : "tcg";
+        return false;
+    if (remembered(path, key, &answer) && (answer || !sure))
+        return answer;
+    boots = accel_boots("kvm");
+    if (boots >= 0)
+        remember(path, key, boots == 1);
+    return boots == 1;
+}
+
+const char *accel_choose(const char *cache_dir, struct oci_error *err)
+{
+    const char *wish = getenv("ACCEL");
+    bool can_open = access("/dev/kvm", R_OK | W_OK) == 0;
+
+    if (!wish || !*wish)
+        return can_open && kvm_works(cache_dir, false) ? "kvm" : "tcg";
+    if (strcmp(wish, "tcg") == 0 || strncmp(wish, "tcg,", 4) == 0)
+        return wish;
+    if (strcmp(wish, "kvm") != 0)
+        oci_fail(err, "use ACCEL", wish, "it is neither tcg nor kvm");
+    else if (!can_open)
+        oci_fail(err, "use ACCEL", wish, "/dev/kvm cannot be opened");
+    else if (!kvm_works(cache_dir, true))
+        oci_fail(err, "use ACCEL", wish, "KVM runs no 64-bit guest here; leave ACCEL out for QEMU's own translator");
+    else
+        return wish;
+    return NULL;
 }

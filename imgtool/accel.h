@@ -9,7 +9,7 @@
 #include "oci/oci.h"
 
 /* "kvm" or "tcg"; $ACCEL decides when it is set ("tcg,thread=single": with settings of QEMU's).
- * cache_dir: where the answer is remembered. NULL with err: bad $ACCEL. */
+ * cache_dir: where the answer is remembered. NULL with err: bad $ACCEL, or a kvm that runs no guest. */
 const char *accel_choose(const char *cache_dir, struct oci_error *err);
 /* Boots the tiny guest: 1 when it reached 64-bit mode and said so in time, 0 when not, -1 when QEMU cannot be run. */
 int accel_boots(const char *accel);

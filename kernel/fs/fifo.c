@@ -78,13 +78,7 @@ static int fifo_open(struct inode *i, struct file *f)
     err = fifo_open_ends(p, f, i->sb->magic != ANON_INODE_FS_MAGIC);
     if (!err)
         return 0;
-    mutex_lock(&i->lock);
-    bool last = --p->files == 0;
-    if (last)
-        i->pipe = NULL;
-    mutex_unlock(&i->lock);
-    if (last)
-        pipe_free(p);
+    pipe_put(p, i);
     return err;
 }
 

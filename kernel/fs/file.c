@@ -337,6 +337,11 @@ s64 generic_seek(struct file *f, s64 off, int whence, s64 size)
     return base;
 }
 
+s64 generic_folder_seek(struct file *f, s64 off, int whence)
+{
+    return whence == SEEK_SET || whence == SEEK_CUR ? generic_seek(f, off, whence, 0) : -EINVAL;
+}
+
 s64 file_seek(struct file *f, s64 off, int whence)
 {
     s64 r;

@@ -14,7 +14,7 @@ struct kstatfs {
 };
 struct seq_buf;
 struct super_ops {
-    int (*statfs)(struct super *sb, struct kstatfs *st);
+    int (*statfs)(struct super *sb, struct kstatfs *st); /* optional: sizes in pages, names of 255 bytes, no limits */
     void (*drop)(struct super *sb); /* optional; before the root goes: let go of the tree, without recursion */
     void (*put)(struct super *sb);  /* unmounted: free everything private */
     void (*show_options)(struct super *sb, struct seq_buf *s);

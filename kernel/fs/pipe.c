@@ -369,7 +369,7 @@ struct pipe *pipe_alloc(void)
     return p;
 }
 
-void pipe_free(struct pipe *p)
+static void pipe_free(struct pipe *p)
 {
     spin_lock(&pipes_lock);
     list_del(&p->link);
@@ -395,12 +395,8 @@ void pipe_close_ends(struct pipe *p, u32 fmode)
         waitq_wake(&p->write_wait, ~0u, EPOLLOUT | EPOLLWRNORM | EPOLLHUP | EPOLLERR);
 }
 
-static void pipe_release(struct file *f)
+void pipe_put(struct pipe *p, struct inode *i)
 {
-    struct pipe *p = f->private;
-    struct inode *i = f->inode;
-
-    pipe_close_ends(p, f->fmode);
     mutex_lock(&i->lock);
     bool last = --p->files == 0;
     if (last)
@@ -408,6 +404,14 @@ static void pipe_release(struct file *f)
     mutex_unlock(&i->lock);
     if (last)
         pipe_free(p);
+}
+
+static void pipe_release(struct file *f)
+{
+    struct pipe *p = f->private;
+
+    pipe_close_ends(p, f->fmode);
+    pipe_put(p, f->inode);
 }
 
 const struct file_ops pipe_file_ops = {

@@ -53,7 +53,7 @@ size_t pipe_packet_read(struct pipe *p, struct uio *u, int *err);
 void pipe_packet_drop(struct pipe *p, u32 n); /* the first n bytes of the first packet are gone */
 
 struct pipe *pipe_alloc(void);
-void pipe_free(struct pipe *p);
+void pipe_put(struct pipe *p, struct inode *i); /* an open file less; the last one frees it */
 void pipe_close_ends(struct pipe *p, u32 fmode);
 extern const struct file_ops pipe_file_ops;
 

@@ -305,11 +305,6 @@ static int folder_iterate(struct file *f, struct dir_context *ctx)
     return 0;
 }
 
-static s64 folder_seek(struct file *f, s64 off, int whence)
-{
-    return whence == SEEK_SET || whence == SEEK_CUR ? generic_seek(f, off, whence, 0) : -EINVAL;
-}
-
 /* fd and fdinfo: a process may look at its own, whoever the folder belongs to since it changed its IDs. */
 static int numbered_permission(struct inode *i, int mask, const struct fs_cred *c)
 {
@@ -320,7 +315,7 @@ static int numbered_permission(struct inode *i, int mask, const struct fs_cred *
 
 static const struct inode_ops folder_ops = {COMMON, .lookup = folder_lookup};
 static const struct inode_ops numbered_ops = {COMMON, .lookup = folder_lookup, .permission = numbered_permission};
-static const struct file_ops folder_file_ops = {.iterate = folder_iterate, .seek = folder_seek};
+static const struct file_ops folder_file_ops = {.iterate = folder_iterate, .seek = generic_folder_seek};
 
 void *proc_folder_task(const struct file *f)
 {

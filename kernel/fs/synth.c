@@ -371,15 +371,7 @@ static struct inode *inode_of_node(struct super *sb, const struct synth_node *n)
 
 /* ---- supers ---------------------------------------------------------------------------------------------------------- */
 
-static int statfs(struct super *sb, struct kstatfs *st)
-{
-    (void)sb;
-    st->bsize = PAGE_SIZE;
-    st->namelen = 255;
-    return 0;
-}
-
-static const struct super_ops synth_super_ops = {.statfs = statfs};
+static const struct super_ops synth_super_ops;
 
 int synth_make(struct synth_fs *fs, struct super **out)
 {

@@ -311,6 +311,7 @@ ssize_t file_read_kernel(struct file *f, void *buf, size_t n, s64 pos);
 ssize_t file_write_kernel(struct file *f, const void *buf, size_t n, s64 pos);
 s64 file_seek(struct file *f, s64 off, int whence);
 s64 generic_seek(struct file *f, s64 off, int whence, s64 size); /* SET, CUR, END against size; sets pos */
+s64 generic_folder_seek(struct file *f, s64 off, int whence);    /* SET and CUR */
 s64 no_seek(struct file *f, s64 off, int whence);
 int file_fallocate(const struct fs_view *v, struct file *f, int mode, s64 off, s64 len);
 int file_mmap(struct file *f, struct vm_map_args *args); /* checks fmode against prot/flags; -EACCES, -ENODEV */

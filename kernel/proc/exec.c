@@ -250,7 +250,7 @@ static void switch_mm(struct exec_image *x)
 
 /* ---- what else changes ---- */
 
-static int unshare_files(struct thread *t)
+int process_unshare_files(struct thread *t)
 {
     struct fdtable *old = t->files, *new;
     if (!fdtable_shared(old))
@@ -363,7 +363,7 @@ static int replace(struct exec_image *x)
     if (!err)
         err = process_kill_other_threads();
     if (!err)
-        err = unshare_files(t);
+        err = process_unshare_files(t);
     if (!err)
         err = unshare_sighand(t);
     if (err) {

@@ -249,23 +249,10 @@ static int folder_iterate(struct file *f, struct dir_context *ctx)
     return 0;
 }
 
-static s64 folder_seek(struct file *f, s64 off, int whence)
-{
-    return whence == SEEK_SET || whence == SEEK_CUR ? generic_seek(f, off, whence, 0) : -EINVAL;
-}
-
 static const struct inode_ops folder_ops = {.lookup = folder_lookup, .create = folder_create, .unlink = folder_unlink};
-static const struct file_ops folder_file_ops = {.iterate = folder_iterate, .seek = folder_seek};
+static const struct file_ops folder_file_ops = {.iterate = folder_iterate, .seek = generic_folder_seek};
 
-static int statfs(struct super *sb, struct kstatfs *st)
-{
-    (void)sb;
-    st->bsize = PAGE_SIZE;
-    st->namelen = NAME_MAX;
-    return 0;
-}
-
-static const struct super_ops super_ops = {.statfs = statfs};
+static const struct super_ops super_ops;
 
 /* ---- the instance ---- */
 

@@ -134,6 +134,7 @@ struct mm *process_mm_get(struct process *p);         /* user reference, or NULL
 /* After the calling thread let go of an mm, files or fs, before it drops its reference: look-ups that saw the old pointer
  * have taken theirs. */
 void process_mm_barrier(struct process *p);
+int process_unshare_files(struct thread *t);            /* the calling thread gets a table of its own; -ENOMEM */
 struct fdtable *process_files_get(struct thread *t);    /* reference, or NULL: it has let go of them */
 struct fs_context *process_fs_get(struct thread *t);    /* the same */
 const struct cred *process_cred_get(struct process *p); /* of the leader, ended or not; reference */

@@ -166,16 +166,7 @@ long sys_unshare(hex64_k flags)
         process_mm_barrier(t->process);
         fs_context_put(old);
     }
-    if ((flags & CLONE_FILES) && fdtable_shared(t->files)) {
-        struct fdtable *new, *old = t->files;
-        int err = fdtable_copy(old, ~0u, &new);
-        if (err)
-            return err;
-        t->files = new;
-        process_mm_barrier(t->process);
-        fdtable_put(old);
-    }
-    return 0;
+    return flags & CLONE_FILES ? process_unshare_files(t) : 0;
 }
 
 long sys_setns(fd_k fd, int type)

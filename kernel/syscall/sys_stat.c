@@ -153,7 +153,7 @@ static int put_statfs(uaddr_t to, const struct path *p)
 {
     struct super *sb = p->mnt->sb;
     struct kstatfs k = {.type = sb->magic, .bsize = PAGE_SIZE, .namelen = 255, .frsize = PAGE_SIZE};
-    int err = sb->ops && sb->ops->statfs ? sb->ops->statfs(sb, &k) : 0;
+    int err = sb->ops->statfs ? sb->ops->statfs(sb, &k) : 0;
     if (err)
         return err;
     struct statfs st = {

@@ -291,23 +291,10 @@ static int folder_iterate(struct file *f, struct dir_context *ctx)
     return 0;
 }
 
-static s64 folder_seek(struct file *f, s64 off, int whence)
-{
-    return whence == SEEK_SET || whence == SEEK_CUR ? generic_seek(f, off, whence, 0) : -EINVAL;
-}
-
 static const struct inode_ops folder_ops = {.lookup = folder_lookup, .release = release_inode};
-static const struct file_ops folder_file_ops = {.iterate = folder_iterate, .seek = folder_seek};
+static const struct file_ops folder_file_ops = {.iterate = folder_iterate, .seek = generic_folder_seek};
 
 /* ---- instances ---- */
-
-static int statfs(struct super *sb, struct kstatfs *st)
-{
-    (void)sb;
-    st->bsize = PAGE_SIZE;
-    st->namelen = NAME_MAX;
-    return 0;
-}
 
 static void show_options(struct super *sb, struct seq_buf *s)
 {
@@ -342,8 +329,7 @@ static void put_super(struct super *sb)
     devpts_put(d);
 }
 
-static const struct super_ops super_ops = {
-    .statfs = statfs, .put = put_super, .show_options = show_options, .remount = remount};
+static const struct super_ops super_ops = {.put = put_super, .show_options = show_options, .remount = remount};
 
 static struct inode *make_folder(struct super *sb)
 {

@@ -48,15 +48,6 @@ static void uncontended(void)
     word = 0;
 }
 
-static pid_t dead_tid(void)
-{
-    pid_t pid = tap_fork();
-    if (pid == 0)
-        _exit(0);
-    REQ(tap_wait(pid) == 0);
-    return pid;
-}
-
 static void refused(void)
 {
     char *odd = (char *)&word + 1;

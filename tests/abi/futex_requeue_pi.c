@@ -140,15 +140,6 @@ static void deadlock(void)
     CHECK(requeue(0, 1, 1) == -EDEADLK && !act_over(&d), "so it is when others wait for it");
 }
 
-static pid_t dead_tid(void)
-{
-    pid_t pid = tap_fork();
-    if (pid == 0)
-        _exit(0);
-    REQ(tap_wait(pid) == 0);
-    return pid;
-}
-
 static volatile sig_atomic_t ticks;
 
 static void on_tick(int sig)

@@ -2,37 +2,13 @@
 /*
  * mmap and munmap: flags, errors, addresses, holes cut into mappings, files, what /proc/self/maps says.
  */
-#include "tests/abi/util.h"
+#include "tests/abi/fault.h"
 
 #include <setjmp.h>
 #include <sys/mman.h>
 
 #define RW (PROT_READ | PROT_WRITE)
 #define ANON (MAP_PRIVATE | MAP_ANONYMOUS)
-
-static sigjmp_buf jump;
-
-static void on_fault(int sig)
-{
-    siglongjmp(jump, sig);
-}
-
-/* The signal that reading (or writing) this byte raises, or 0. */
-static int reads(volatile char *p)
-{
-    int sig = sigsetjmp(jump, 1);
-    if (!sig)
-        (void)*p;
-    return sig;
-}
-
-static int writes(volatile char *p)
-{
-    int sig = sigsetjmp(jump, 1);
-    if (!sig)
-        *p = 1;
-    return sig;
-}
 
 static char *anon(size_t len)
 {

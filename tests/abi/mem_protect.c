@@ -2,7 +2,7 @@
 /*
  * mprotect, mremap, brk, madvise, mincore, msync, mlock, the growing stack, and executing what was written.
  */
-#include "tests/abi/util.h"
+#include "tests/abi/fault.h"
 
 #include <setjmp.h>
 #include <sys/mman.h>
@@ -10,29 +10,6 @@
 
 #define RW (PROT_READ | PROT_WRITE)
 #define ANON (MAP_PRIVATE | MAP_ANONYMOUS)
-
-static sigjmp_buf jump;
-
-static void on_fault(int sig)
-{
-    siglongjmp(jump, sig);
-}
-
-static int reads(volatile char *p)
-{
-    int sig = sigsetjmp(jump, 1);
-    if (!sig)
-        (void)*p;
-    return sig;
-}
-
-static int writes(volatile char *p)
-{
-    int sig = sigsetjmp(jump, 1);
-    if (!sig)
-        *p = 1;
-    return sig;
-}
 
 static int runs(char *p)
 {

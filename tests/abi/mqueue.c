@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* POSIX message queues: names, permissions, attributes, order, limits, time-outs, notification, the mqueue files. */
 #define TAP_KEEP_CAPABILITIES /* to mount; what queues may have is told without CAP_SYS_RESOURCE */
-#include "tests/abi/util.h"
+#include "tests/abi/mqueue.h"
 
 #include <limits.h>
 #include <linux/mqueue.h>
@@ -13,12 +13,6 @@
 #include <sys/statfs.h>
 #include <sys/time.h>
 
-#define OPEN(name, flags, mode, attr) ((int)syscall(SYS_mq_open, name, flags, mode, attr))
-#define UNLINK(name) syscall(SYS_mq_unlink, name)
-#define SEND(q, p, n, prio) syscall(SYS_mq_timedsend, q, p, n, prio, NULL)
-#define RECEIVE(q, p, n, prio) syscall(SYS_mq_timedreceive, q, p, n, prio, NULL)
-#define NOTIFY(q, ev) syscall(SYS_mq_notify, q, ev)
-#define SETATTR(q, new, old) syscall(SYS_mq_getsetattr, q, new, old)
 #define MSG_COST 96 /* what a message costs besides its text */
 
 static char buf[20000], text[200];

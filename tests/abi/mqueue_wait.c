@@ -3,18 +3,11 @@
  * POSIX message queues: who waits and who is served; what fork, exec and close mean for a queue; many threads on two
  * CPUs that send, receive, ask to be told, and take names away.
  */
-#include "tests/abi/util.h"
+#include "tests/abi/mqueue.h"
 
 #include <linux/mqueue.h>
 #include <pthread.h>
 #include <sys/resource.h>
-
-#define OPEN(name, flags, mode, attr) ((int)syscall(SYS_mq_open, name, flags, mode, attr))
-#define UNLINK(name) syscall(SYS_mq_unlink, name)
-#define SEND(q, p, n, prio) syscall(SYS_mq_timedsend, q, p, n, prio, NULL)
-#define RECEIVE(q, p, n, prio) syscall(SYS_mq_timedreceive, q, p, n, prio, NULL)
-#define NOTIFY(q, ev) syscall(SYS_mq_notify, q, ev)
-#define SETATTR(q, new, old) syscall(SYS_mq_getsetattr, q, new, old)
 
 static char buf[100];
 

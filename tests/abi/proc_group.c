@@ -7,22 +7,6 @@
 #include <sys/ioctl.h>
 #include <termios.h>
 
-static pid_t sleeper(void)
-{
-    int p[2];
-    make_pipe(p);
-    pid_t pid = tap_fork();
-    if (pid == 0) {
-        token_send(p[1]);
-        for (;;)
-            pause();
-    }
-    token_wait(p[0]);
-    close(p[0]);
-    close(p[1]);
-    return pid;
-}
-
 static void end(pid_t pid)
 {
     kill(pid, SIGKILL);
@@ -31,7 +15,7 @@ static void end(pid_t pid)
 
 static void groups(void)
 {
-    pid_t a = sleeper(), b = sleeper();
+    pid_t a = child_pause(), b = child_pause();
     CHECK(getpgid(a) == getpgrp() && getpgid(0) == getpgrp(), "a child is in its parent's group");
     CHECK(setpgid(a, 0) == 0 && getpgid(a) == a, "setpgid makes a group");
     CHECK(setpgid(b, a) == 0 && getpgid(b) == a, "setpgid joins a group");
@@ -49,7 +33,7 @@ static void groups(void)
 
 static void group_outlives_leader(void)
 {
-    pid_t a = sleeper(), b = sleeper();
+    pid_t a = child_pause(), b = child_pause();
     REQ(setpgid(a, a) == 0 && setpgid(b, a) == 0);
     end(a);
     CHECK(getpgid(b) == a && kill(-a, 0) == 0, "a group outlives its leader");
@@ -90,7 +74,7 @@ static void sessions(void)
     CHECK_CHILD("nobody moves into a group of another session", {
         pid_t old = getpgrp();
         REQ(setsid() > 0);
-        pid_t c = sleeper();
+        pid_t c = child_pause();
         REQ(setpgid(c, old) == -1 && errno == EPERM);
         end(c);
     });
@@ -166,11 +150,11 @@ static void orphaned_groups(void)
 
 static void broadcast(void)
 {
-    pid_t a = sleeper();
+    pid_t a = child_pause();
     REQ(setpgid(a, a) == 0);
     CHECK_CHILD("kill(0) reaches one's own group and no other", {
         REQ(setpgid(0, 0) == 0);
-        pid_t b = sleeper();
+        pid_t b = child_pause();
         signal(SIGTERM, SIG_IGN);
         REQ(kill(0, SIGTERM) == 0);
         REQ(tap_killed(tap_wait(b), SIGTERM));

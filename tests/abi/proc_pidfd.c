@@ -6,22 +6,6 @@
 
 #include <linux/sched.h>
 
-static pid_t sleeper(void)
-{
-    int p[2];
-    make_pipe(p);
-    pid_t pid = tap_fork();
-    if (pid == 0) {
-        token_send(p[1]);
-        for (;;)
-            pause();
-    }
-    token_wait(p[0]);
-    close(p[0]);
-    close(p[1]);
-    return pid;
-}
-
 static int pidfd_open_(pid_t pid, unsigned flags)
 {
     return syscall(SYS_pidfd_open, pid, flags);
@@ -51,7 +35,7 @@ static void opening(void)
 
 static void life(void)
 {
-    pid_t pid = sleeper();
+    pid_t pid = child_pause();
     int fd = pidfd_open_(pid, 0);
     siginfo_t si;
     CHECK(!readable(fd, 0), "while the process lives its pidfd is not readable");
@@ -105,7 +89,7 @@ static void from_clone(void)
 static void folder(void)
 {
     char path[64];
-    pid_t pid = sleeper();
+    pid_t pid = child_pause();
     snprintf(path, sizeof path, "/proc/%d", pid);
     int fd = open(path, O_RDONLY | O_DIRECTORY), status;
     snprintf(path, sizeof path, "/proc/%d/task", pid);
@@ -128,7 +112,7 @@ static void folder(void)
 
 static void nonblocking(void)
 {
-    pid_t pid = sleeper();
+    pid_t pid = child_pause();
     int fd = pidfd_open_(pid, O_NONBLOCK);
     siginfo_t si;
     CHECK_ERRNO(waitid(P_PIDFD, fd, &si, WEXITED), EAGAIN, "waitid by a non-blocking one while the process lives");

@@ -14,23 +14,6 @@ static pid_t child_exit(int code)
     return pid;
 }
 
-/* A child that sleeps until a signal ends it. */
-static pid_t child_pause(void)
-{
-    int p[2];
-    make_pipe(p);
-    pid_t pid = tap_fork();
-    if (pid == 0) {
-        token_send(p[1]);
-        for (;;)
-            pause();
-    }
-    token_wait(p[0]);
-    close(p[0]);
-    close(p[1]);
-    return pid;
-}
-
 static void statuses(void)
 {
     int st;

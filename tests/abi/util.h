@@ -219,6 +219,33 @@ static inline void token_wait(int fd)
     REQ(r == 1 && read(fd, &c, 1) == 1);
 }
 
+/* A child that sleeps until a signal ends it. */
+static inline pid_t child_pause(void)
+{
+    int p[2];
+    make_pipe(p);
+    pid_t pid = tap_fork();
+    if (pid == 0) {
+        token_send(p[1]);
+        for (;;)
+            pause();
+    }
+    token_wait(p[0]);
+    close(p[0]);
+    close(p[1]);
+    return pid;
+}
+
+/* The number of a process that has ended. */
+static inline pid_t dead_tid(void)
+{
+    pid_t pid = tap_fork();
+    if (pid == 0)
+        _exit(0);
+    REQ(tap_wait(pid) == 0);
+    return pid;
+}
+
 /* Waits for threads that return NULL, or what went wrong. */
 static inline int all_well(pthread_t *t, int n)
 {

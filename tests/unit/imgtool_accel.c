@@ -60,8 +60,6 @@ static void the_caller_s_wish_decides(void **state)
 
     (void)state;
     fake_qemu("exit 1");
-    setenv("ACCEL", "kvm", 1);
-    assert_string_equal(accel_choose(dir, &err), "kvm");
     setenv("ACCEL", "tcg", 1);
     assert_string_equal(accel_choose(dir, &err), "tcg");
     setenv("ACCEL", "tcg,thread=single", 1);
@@ -69,6 +67,26 @@ static void the_caller_s_wish_decides(void **state)
     setenv("ACCEL", "hvf", 1);
     assert_null(accel_choose(dir, &err));
     assert_string_equal(err.msg, "use ACCEL hvf: it is neither tcg nor kvm");
+    unsetenv("ACCEL");
+}
+
+static void a_kvm_that_runs_nothing_is_said(void **state)
+{
+    struct oci_error err;
+    char cache[160];
+    bool can_open = access("/dev/kvm", R_OK | W_OK) == 0;
+
+    (void)state;
+    snprintf(cache, sizeof(cache), "%s/cache", dir); /* one where nothing is remembered */
+    assert_int_equal(mkdir(cache, 0700), 0);
+    fake_qemu("exit 1");
+    setenv("ACCEL", "kvm", 1);
+    assert_null(accel_choose(cache, &err));
+    assert_non_null(strstr(err.msg, can_open ? "KVM runs no 64-bit guest here" : "/dev/kvm cannot be opened"));
+    if (can_open) { /* once it works, a remembered no does not stand in the way */
+        fake_qemu("exit 99");
+        assert_string_equal(accel_choose(cache, &err), "kvm");
+    }
     unsetenv("ACCEL");
 }
 
@@ -101,9 +119,9 @@ static void the_guest_reaches_long_mode(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(answers_are_told_apart),      cmocka_unit_test(a_guest_that_hangs_is_a_no_in_time),
-        cmocka_unit_test(the_caller_s_wish_decides),   cmocka_unit_test(the_answer_is_remembered),
-        cmocka_unit_test(the_guest_reaches_long_mode),
+        cmocka_unit_test(answers_are_told_apart),          cmocka_unit_test(a_guest_that_hangs_is_a_no_in_time),
+        cmocka_unit_test(the_caller_s_wish_decides),       cmocka_unit_test(the_answer_is_remembered),
+        cmocka_unit_test(a_kvm_that_runs_nothing_is_said), cmocka_unit_test(the_guest_reaches_long_mode),
     };
     char command[128];
     int result;
