@@ -118,7 +118,11 @@ _Static_assert(sizeof(struct sockaddr_storage) == 128, "sockaddr_storage");
 _Static_assert(sizeof(struct linger) == 8 && sizeof(struct ucred) == 12, "linger, ucred");
 
 #ifndef SO_PEERPIDFD /* since 6.5 */
+#define SO_PASSPIDFD 76
 #define SO_PEERPIDFD 77
+#endif
+#ifndef SCM_PIDFD
+#define SCM_PIDFD 4
 #endif
 
 #endif

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Control messages: SCM_RIGHTS and SCM_CREDENTIALS, from and to user memory. A sender's area is copied in whole and then
+ * Control messages: SCM_RIGHTS, SCM_CREDENTIALS and SCM_PIDFD (received only), from and to user memory. A sender's area is copied in whole and then
  * read; what a receiver has no room for is dropped and MSG_CTRUNC said.
  */
 #include "abi/errno.h"
@@ -55,8 +55,9 @@ void control_drop(struct control *c)
 {
     if (unlikely(c->rights))
         rights_drop(c->rights);
-    c->rights = NULL;
-    c->cred.pid = 0;
+    if (unlikely(c->pid))
+        sock_caller->pid_put(c->pid);
+    *c = (struct control){0};
 }
 
 /* ---- sending --------------------------------------------------------------------------------------------------------- */
@@ -93,10 +94,15 @@ static int add_message(struct socket *s, struct control *c, const struct cmsghdr
         return add_rights(c, data, n / sizeof(int));
     if (h->cmsg_type != SCM_CREDENTIALS || n != sizeof(struct ucred))
         return -EINVAL;
-    int err = sock_caller->may_claim(data);
-    if (!err)
-        __builtin_memcpy(&c->cred, data, sizeof(c->cred));
-    return err;
+    struct pid *pid;
+    int err = sock_caller->may_claim(data, &pid);
+    if (err)
+        return err;
+    if (c->pid) /* said twice: the last one counts */
+        sock_caller->pid_put(c->pid);
+    c->pid = pid;
+    __builtin_memcpy(&c->cred, data, sizeof(c->cred));
+    return 0;
 }
 
 static int parse(struct socket *s, struct control *c, const char *area, size_t size)
@@ -203,19 +209,40 @@ static void put_rights(struct out *o, const struct rights *r)
         o->m->out |= MSG_CTRUNC;
 }
 
+/* Of a process that was waited for, and without room for a descriptor, the error's number goes in its place. */
+static void put_pidfd(struct out *o, struct pid *pid)
+{
+    uaddr_t slot = o->area + o->used + sizeof(struct cmsghdr);
+    struct file *f = NULL;
+
+    if (o->size - o->used < CMSG_LEN(sizeof(int))) {
+        o->m->out |= MSG_CTRUNC;
+        return;
+    }
+    int err = sock_caller->pidfd(pid, &f);
+    if (!err)
+        err = sock_install_file(f, slot, true);
+    if (f)
+        file_put(f);
+    if ((!err || !put_user_u32(slot, (u32)err)) && put_header(o, CMSG_LEN(sizeof(int)), SCM_PIDFD))
+        advance(o, sizeof(int));
+}
+
 size_t control_put(struct socket *s, struct sock_msg *m, uaddr_t area, size_t size)
 {
     struct out o = {.m = m, .area = area, .size = area ? size : 0};
     bool creds = sock_option(s, OPT_PASSCRED);
 
     if (!area) {
-        if (creds || m->control.rights)
+        if (creds || sock_option(s, OPT_PASSPIDFD) || m->control.rights)
             m->out |= MSG_CTRUNC;
     } else {
         if (creds)
             put_cred(&o, &m->control.cred);
         if (m->control.rights)
             put_rights(&o, m->control.rights);
+        if (m->control.pid && sock_option(s, OPT_PASSPIDFD))
+            put_pidfd(&o, m->control.pid);
     }
     control_drop(&m->control);
     return o.used;

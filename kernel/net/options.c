@@ -90,6 +90,7 @@ static const struct {
     {SO_NOFCS, 13, 0},
     {SO_SELECT_ERR_QUEUE, 14, 0},
     {SO_LOCK_FILTER, 15, 0},
+    {SO_PASSPIDFD, 30, 0},
     {SO_PASSCRED, 31, 0},
 };
 #define LINGER_BIT (1u << 16)

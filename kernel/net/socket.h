@@ -39,6 +39,7 @@ struct rights {
 struct control {
     struct rights *rights; /* owned; NULL: none */
     struct ucred cred;     /* pid 0: none */
+    struct pid *pid;       /* of cred.pid, for SCM_PIDFD; reference, or NULL */
 };
 
 struct sock_msg {
@@ -104,10 +105,11 @@ struct socket {
 /* What the layers above know of the calling thread; set once at boot. */
 struct sock_caller {
     void (*ids)(struct ucred *real, struct ucred *effective);
-    int (*may_claim)(const struct ucred *c); /* SCM_CREDENTIALS: 0, -EPERM, -ESRCH */
+    int (*may_claim)(const struct ucred *c, struct pid **pid); /* SCM_CREDENTIALS: 0 with a reference, -EPERM, -ESRCH */
     struct fs_view (*view)(void);
     u64 (*nofile)(void);      /* RLIMIT_NOFILE */
     struct pid *(*pid)(void); /* the caller's process, with a reference; NULL: none */
+    struct pid *(*pid_get)(struct pid *pid);
     void (*pid_put)(struct pid *pid);
     int (*pidfd)(struct pid *pid, struct file **out); /* -EINVAL: it was waited for */
 };
@@ -167,7 +169,10 @@ static inline size_t sock_target(const struct socket *s, bool all, size_t len)
 
 /* ---- options (net/options.c) ---- */
 #define OPT_OOBINLINE (1u << 5)
-#define OPT_PASSCRED (1u << 31) /* the other bits: options.c */
+#define OPT_PASSPIDFD (1u << 30) /* the other bits: options.c */
+#define OPT_PASSCRED (1u << 31)
+#define OPT_PASSSEC (1u << 8)
+#define OPT_PASS_SENDER (OPT_PASSCRED | OPT_PASSPIDFD) /* who sent it goes along */
 static inline bool sock_option(const struct socket *s, u32 bit)
 {
     return READ_ONCE(s->options) & bit;

@@ -30,6 +30,7 @@ struct unix_msg {
     struct unix_sock *sender;
     struct unix_addr *from; /* datagrams: the sender's name then; counted; NULL: none */
     struct rights *rights;
+    struct pid *pid; /* of cred.pid; reference, or NULL */
     struct ucred cred;
     u32 size;     /* bytes that came */
     u32 off;      /* of them, read (streams) */
@@ -121,7 +122,9 @@ int unix_msg_alloc(struct unix_sock *u, size_t n, ns_t deadline, struct unix_msg
 int unix_msg_fill(struct unix_msg *b, struct uio *u);                          /* 0, -EFAULT */
 int unix_msg_copy(const struct unix_msg *b, u32 off, struct uio *u, size_t n); /* the same */
 void unix_msg_free(struct unix_msg *b);
-void unix_msg_identify(struct unix_msg *b, const struct unix_sock *to, const struct control *c);
+void unix_msg_claim(struct unix_msg *b, const struct control *c);
+void unix_msg_identify(struct unix_msg *b, const struct unix_sock *to);
+void unix_msg_tell_sender(const struct unix_msg *b, struct sock_msg *m);
 
 /* unix_connect.c */
 int unix_listen(struct socket *s, u32 backlog);

@@ -118,7 +118,7 @@ int unix_connect(struct socket *s, struct sockaddr_storage *addr, u32 len, bool 
     struct sock_peer *me;
     int err = unix_addr_check(addr, len);
 
-    if (!err && sock_option(s, OPT_PASSCRED))
+    if (!err && sock_option(s, OPT_PASS_SENDER))
         err = unix_autobind(u);
     if (!err)
         err = unix_create(s->type, 0, &e);
@@ -170,8 +170,9 @@ int unix_accept(struct socket *s, bool nonblock, struct socket **out)
         }
     }
     waitq_wake_poll(&l->peer_wait, SOCK_OUT);
-    if (sock_option(s, OPT_PASSCRED))
-        __atomic_fetch_or(&e->sock.options, OPT_PASSCRED, __ATOMIC_RELAXED);
+    u32 passed_on = READ_ONCE(s->options) & (OPT_PASS_SENDER | OPT_PASSSEC);
+    if (passed_on)
+        __atomic_fetch_or(&e->sock.options, passed_on, __ATOMIC_RELAXED);
     *out = &e->sock;
     return 0;
 }

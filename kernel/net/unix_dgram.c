@@ -89,7 +89,7 @@ int unix_dgram_connect(struct socket *s, struct sockaddr_storage *addr, u32 len,
     if (addr->ss_family == AF_UNSPEC)
         return set_peer(u, NULL);
     err = unix_addr_check(addr, len);
-    if (!err && sock_option(s, OPT_PASSCRED))
+    if (!err && sock_option(s, OPT_PASS_SENDER))
         err = unix_autobind(u);
     do {
         if (!err)
@@ -164,7 +164,7 @@ static int deliver(struct unix_sock *u, struct unix_sock *to, struct unix_msg *b
 {
     int err;
 
-    unix_msg_identify(b, to, &(struct control){.cred = b->cred});
+    unix_msg_identify(b, to);
     while ((err = append(u, to, b)) == 1) {
         err = wait_for_room(to, deadline);
         if (err) {
@@ -181,7 +181,7 @@ static int deliver(struct unix_sock *u, struct unix_sock *to, struct unix_msg *b
 static int fill(struct unix_sock *u, struct unix_msg *b, struct sock_msg *m)
 {
     b->from = unix_addr_get(unix_addr(u));
-    b->cred = m->control.cred;
+    unix_msg_claim(b, &m->control);
     int err = unix_msg_fill(b, m->u);
     if (!err && m->control.rights) {
         err = unix_rights_attach(m->control.rights);
@@ -213,7 +213,7 @@ static ssize_t dgram_send(struct socket *s, struct sock_msg *m)
         err = unix_addr_check(m->name, m->name_len);
     else if (!err && !READ_ONCE(u->peer))
         err = -ENOTCONN;
-    if (!err && sock_option(s, OPT_PASSCRED))
+    if (!err && sock_option(s, OPT_PASS_SENDER))
         err = unix_autobind(u);
     if (!err && n > READ_ONCE(s->sndbuf) - 32)
         err = -EMSGSIZE;
@@ -315,8 +315,8 @@ static ssize_t copy_out(struct unix_sock *u, struct unix_msg *b, struct sock_msg
         m->out |= MSG_TRUNC;
     if (unix_msg_copy(b, skip, m->u, n))
         return -EFAULT;
-    if (sock_option(&u->sock, OPT_PASSCRED))
-        m->control.cred = b->cred;
+    if (sock_option(&u->sock, OPT_PASS_SENDER))
+        unix_msg_tell_sender(b, m);
     if (peek) {
         m->control.rights = unix_rights_peek(&b->rights);
         sock_peeked(&u->sock, (u32)n);

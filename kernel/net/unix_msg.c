@@ -53,6 +53,7 @@ static struct unix_msg *alloc(size_t n)
     }
     b->from = NULL;
     b->rights = NULL;
+    b->pid = NULL;
     b->cred = (struct ucred){0}; /* of two without, a stream's reader finds that they are the same */
     b->size = (u32)n;
     b->off = 0;
@@ -105,6 +106,8 @@ void unix_msg_free(struct unix_msg *b)
         rights_drop(b->rights);
     }
     unix_addr_put(b->from);
+    if (unlikely(b->pid))
+        sock_caller->pid_put(b->pid);
     unix_wmem_sub(b->sender, b->truesize);
     if (b->npages)
         page_put_bulk(b->pages, b->npages);
@@ -140,14 +143,32 @@ int unix_msg_copy(const struct unix_msg *b, u32 off, struct uio *u, size_t n)
     return 0;
 }
 
-/* The credentials that go along: those given, or the sender's own when one of the two wants them, or may come to. */
-void unix_msg_identify(struct unix_msg *b, const struct unix_sock *to, const struct control *c)
+/* ---- the sender ------------------------------------------------------------------------------------------------------ */
+
+/* What the sender said of himself. */
+void unix_msg_claim(struct unix_msg *b, const struct control *c)
+{
+    if (likely(!c->cred.pid))
+        return;
+    b->cred = c->cred;
+    b->pid = sock_caller->pid_get(c->pid);
+}
+
+/* If he said nothing: his own credentials, when one of the two wants them, or may come to. */
+void unix_msg_identify(struct unix_msg *b, const struct unix_sock *to)
 {
     struct ucred effective;
 
-    if (unlikely(c->cred.pid))
-        b->cred = c->cred;
-    else if (unlikely(sock_option(&b->sender->sock, OPT_PASSCRED) || sock_option(&to->sock, OPT_PASSCRED) ||
-                      !READ_ONCE(to->sock.file)))
-        sock_caller->ids(&b->cred, &effective);
+    if (b->cred.pid || likely(!sock_option(&b->sender->sock, OPT_PASS_SENDER) &&
+                              !sock_option(&to->sock, OPT_PASS_SENDER) && READ_ONCE(to->sock.file)))
+        return;
+    sock_caller->ids(&b->cred, &effective);
+    b->pid = sock_caller->pid();
+}
+
+void unix_msg_tell_sender(const struct unix_msg *b, struct sock_msg *m)
+{
+    m->control.cred = b->cred;
+    if (b->pid && !m->control.pid)
+        m->control.pid = sock_caller->pid_get(b->pid);
 }

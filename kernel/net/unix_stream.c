@@ -41,7 +41,8 @@ static int send_piece(struct unix_sock *u, struct unix_sock *to, struct sock_msg
 
     if (err)
         return err;
-    unix_msg_identify(b, to, &m->control);
+    unix_msg_claim(b, &m->control);
+    unix_msg_identify(b, to);
     err = unix_msg_fill(b, m->u);
     if (!err && unlikely(m->control.rights)) {
         err = unix_rights_attach(m->control.rights);
@@ -201,9 +202,9 @@ static void consume(struct unix_sock *u, struct unix_msg *b, u32 n)
         unix_msg_free(b);
 }
 
-static bool same_cred(const struct ucred *a, const struct ucred *b)
+static bool same_sender(const struct control *c, const struct unix_msg *b)
 {
-    return a->pid == b->pid && a->uid == b->uid && a->gid == b->gid;
+    return c->pid == b->pid && c->cred.pid == b->cred.pid && c->cred.uid == b->cred.uid && c->cred.gid == b->cred.gid;
 }
 
 /* One message's part. 0; -EFAULT. r->stop: nothing behind it belongs to this call. */
@@ -212,12 +213,12 @@ static int read_message(struct reading *r, struct unix_msg *b, u32 off)
     struct sock_msg *m = r->m;
     size_t n = MIN((size_t)(b->size - off), m->u->resid);
 
-    if (sock_option(&r->u->sock, OPT_PASSCRED)) {
-        if (!r->first && !same_cred(&m->control.cred, &b->cred)) {
+    if (sock_option(&r->u->sock, OPT_PASS_SENDER)) {
+        if (!r->first && !same_sender(&m->control, b)) {
             r->stop = true;
             return 0;
         }
-        m->control.cred = b->cred;
+        unix_msg_tell_sender(b, m);
     }
     if (r->first && m->name && unix_addr(b->sender))
         m->name_len = unix_addr_copy(unix_addr(b->sender), m->name);

@@ -14,8 +14,20 @@ static void ids(struct ucred *real, struct ucred *effective)
     *effective = (struct ucred){pid, c->euid, c->egid};
 }
 
+static struct pid *get_pid(struct pid *pid)
+{
+    pid_get(pid);
+    return pid;
+}
+
+static struct pid *caller_pid(void)
+{
+    const struct process *p = current_process();
+    return p ? get_pid(p->pid_obj) : NULL;
+}
+
 /* A process may say who it is; with capabilities, that it is somebody else. */
-static int may_claim(const struct ucred *u)
+static int may_claim(const struct ucred *u, struct pid **pid)
 {
     const struct cred *c = current_cred();
     bool own = u->pid == (u32)current_process()->pid;
@@ -28,13 +40,8 @@ static int may_claim(const struct ucred *u)
         return -EPERM;
     if (u->gid != c->gid && u->gid != c->egid && u->gid != c->sgid && !cred_capable(c, CAP_SETGID))
         return -EPERM;
-    if (own)
-        return 0;
-    struct process *p = process_find((s32)u->pid);
-    if (!p)
-        return -ESRCH;
-    process_put(p);
-    return 0;
+    *pid = own ? caller_pid() : pid_find_get((s32)u->pid);
+    return *pid ? 0 : -ESRCH;
 }
 
 static struct fs_view view(void)
@@ -50,12 +57,6 @@ static u64 nofile(void)
     return rlimit(RLIMIT_NOFILE);
 }
 
-static struct pid *caller_pid(void)
-{
-    const struct process *p = current_process();
-    return p ? pid_find_get(p->pid) : NULL;
-}
-
 static int pidfd(struct pid *pid, struct file **out)
 {
     return READ_ONCE(pid->process) ? pidfd_file(pid, 0, out) : -EINVAL;
@@ -66,5 +67,6 @@ const struct sock_caller net_caller = {.ids = ids,
                                        .view = view,
                                        .nofile = nofile,
                                        .pid = caller_pid,
+                                       .pid_get = get_pid,
                                        .pid_put = pid_put,
                                        .pidfd = pidfd};

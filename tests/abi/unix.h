@@ -49,4 +49,18 @@ static inline int intopt(int fd, int name)
     return getsockopt(fd, SOL_SOCKET, name, &v, &len) == 0 ? v : -errno;
 }
 
+/* Sends `text` with n descriptors. */
+static inline ssize_t send_fds(int to, const char *text, const int *fds, size_t n)
+{
+    _Alignas(8) char area[CMSG_SPACE(300 * sizeof(int))];
+    struct iovec v = {(void *)text, strlen(text)};
+    struct msghdr m = {
+        .msg_iov = &v, .msg_iovlen = 1, .msg_control = area, .msg_controllen = CMSG_SPACE(n * sizeof(int))};
+    memset(area, 0, sizeof area);
+    struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+    *c = (struct cmsghdr){.cmsg_len = CMSG_LEN(n * sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+    memcpy(CMSG_DATA(c), fds, n * sizeof(int));
+    return sendmsg(to, &m, 0);
+}
+
 #endif

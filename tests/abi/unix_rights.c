@@ -3,20 +3,6 @@
 #include "tests/abi/tap.h"
 #include "tests/abi/unix.h"
 
-/* Sends `text` with n descriptors. */
-static ssize_t send_fds(int to, const char *text, const int *fds, size_t n)
-{
-    _Alignas(8) char area[CMSG_SPACE(300 * sizeof(int))];
-    struct iovec v = {(void *)text, strlen(text)};
-    struct msghdr m = {
-        .msg_iov = &v, .msg_iovlen = 1, .msg_control = area, .msg_controllen = CMSG_SPACE(n * sizeof(int))};
-    memset(area, 0, sizeof area);
-    struct cmsghdr *c = CMSG_FIRSTHDR(&m);
-    *c = (struct cmsghdr){.cmsg_len = CMSG_LEN(n * sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
-    memcpy(CMSG_DATA(c), fds, n * sizeof(int));
-    return sendmsg(to, &m, 0);
-}
-
 /* Receives up to `room` descriptors; how many came. *flags: msg_flags. -1: recvmsg failed. */
 static int recv_fds(int from, int *fds, size_t room, int flags, int *out)
 {
