@@ -15,6 +15,7 @@
 #include "fs/boot_record.h"
 #include "fs/devfs.h"
 #include "fs/namei.h"
+#include "fs/nsfs.h"
 #include "fs/pipe.h"
 #include "fs/procfs.h"
 #include "fs/tmpfs/tmpfs.h"
@@ -249,6 +250,7 @@ void vfs_init(void)
     radix_set_allocator(radix_alloc, radix_free); /* before the first page cache */
     dcache_init();
     anon_init();
+    nsfs_init();
     u32 n = find_archives(a); /* also the boot record */
     mount_the_root(a, n);
     lay_over(a, n);

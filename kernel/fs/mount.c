@@ -2,69 +2,35 @@
 /*
  * The mount table.
  *
- * mount_lock covers the list, the hash and all links between mounts; every change of them is a write section of
+ * Every mount that is attached belongs to one namespace (mount_ns.c), on whose list it stands. One hash leads from what is
+ * covered to what covers it, for all of them: a walk never looks at a namespace, it starts at a root that is in one.
+ *
+ * mount_lock covers the lists, the hash and all links between mounts; every change of them is a write section of
  * walk_seq as well, so that a walk which used a stale link starts again. A mount in the table has one reference for that,
- * one a child, one an open file or working directory below it; without others it can be unmounted.
+ * one a child, one an open file or working directory below it; without others it can be unmounted. The mount that the
+ * machine began with is not counted, as every walk passes it: it is never freed, and counts as busy.
  */
-#include "fs/mount.h"
+#include "fs/mount_internal.h"
 
 #include "abi/errno.h"
 #include "abi/limits.h"
+#include "abi/sched.h"
 #include "abi/stat.h"
-#include "fs/inotify.h"
 #include "fs/namei.h"
+#include "fs/nsfs.h"
 #include "fs/types.h"
 #include "lib/string.h"
 #include "mem/slab.h"
 
 #include <linux/mount.h>
 
-#define BUCKETS 32u
-#define MS_KEPT (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | MS_NODIRATIME | MS_STRICTATIME)
+#define BUCKETS 256u
 
 struct mount *mount_root;
-static struct mutex mount_lock = MUTEX_INIT(mount_lock, LOCK_MOUNT);
-static struct list mounts = LIST_INIT(mounts); /* (mount_lock) */
-static struct mount *buckets[BUCKETS];         /* by mountpoint (mount_lock; RCU) */
-static s32 next_id = 20;                       /* (mount_lock) */
-static atomic_t next_dev = ATOMIC_INIT(0);
-
-/* ---- supers ---------------------------------------------------------------------------------------------------------- */
-
-struct super *super_alloc(const char *type, u32 magic, const struct super_ops *ops)
-{
-    struct super *sb = kzalloc(sizeof(*sb), MEM_WAIT);
-
-    if (!sb)
-        return NULL;
-    ref_init(&sb->refs);
-    sb->dev = makedev_k(0, atomic_add(&next_dev, 1) + 16);
-    sb->magic = magic;
-    sb->type = type;
-    sb->ops = ops;
-    sb->max_size = (1ul << 63) - 1;
-    list_init(&sb->watches);
-    mutex_init(&sb->rename_lock, LOCK_RENAME);
-    spin_init(&sb->inode_lock, LOCK_INODE_CACHE);
-    return sb;
-}
-
-void super_put(struct super *sb)
-{
-    if (!ref_put(&sb->refs))
-        return;
-    inotify_tell_unmounted(sb);
-    if (sb->root) {
-        dcache_wait_shrinker(sb);
-        dcache_drop_super(sb);
-        if (sb->ops->drop)
-            sb->ops->drop(sb);
-        dentry_put(sb->root);
-    }
-    if (sb->ops->put)
-        sb->ops->put(sb);
-    kfree(sb);
-}
+struct mutex mount_lock = MUTEX_INIT(mount_lock, LOCK_MOUNT);
+u64 mount_max = 100000;
+static struct mount *buckets[BUCKETS]; /* by mountpoint (mount_lock; RCU) */
+static s32 next_id = 20;               /* (mount_lock) */
 
 /* ---- look-up --------------------------------------------------------------------------------------------------------- */
 
@@ -104,24 +70,22 @@ void mount_free(struct mount *m)
     rcu_call(&m->rcu, free_rcu);
 }
 
-static void link_mount(struct mount *m, const struct path *on) /* in a write section; takes over on's references */
+void mount_link(struct mount *m, const struct path *on)
 {
     m->parent = on->mnt;
     m->mountpoint = on->dentry;
     m->hash_next = *bucket(on->dentry);
     store_release(bucket(on->dentry), m);
     __atomic_fetch_or(&on->dentry->flags, D_MOUNTED, __ATOMIC_RELAXED);
-    m->attached = true;
 }
 
-static void unlink_mount(struct mount *m) /* in a write section; the references stay with the caller */
+void mount_unlink(struct mount *m)
 {
     struct mount **p = bucket(m->mountpoint), *other;
 
     while (*p != m)
         p = &(*p)->hash_next;
     store_release(p, m->hash_next);
-    m->attached = false;
     for (other = *bucket(m->mountpoint); other && other->mountpoint != m->mountpoint;)
         other = other->hash_next;
     if (!other)
@@ -149,7 +113,7 @@ static struct mount *mount_new(struct super *sb, struct dentry *root, const char
  * Where a mount on `on` goes: on top of what is mounted there. The place's inode is locked, so that it is not removed
  * meanwhile (rmdir and unlink look for D_MOUNTED under that lock), and mount_lock behind it.
  */
-static int lock_mountpoint(const struct path *on, struct path *at)
+int mount_lock_point(const struct path *on, struct path *at)
 {
     *at = *on;
     path_get(at);
@@ -162,12 +126,12 @@ static int lock_mountpoint(const struct path *on, struct path *at)
         mutex_unlock(&mount_lock);
         mutex_unlock(&at->dentry->inode->lock);
     }
-    if (!at->mnt->attached)
+    if (!at->mnt->ns)
         return -EINVAL;
     return path_is_deleted(at) || (at->dentry->inode->flags & INODE_DEAD) ? -ENOENT : 0;
 }
 
-static void unlock_mountpoint(struct path *at)
+void mount_unlock_point(struct path *at)
 {
     mutex_unlock(&mount_lock);
     mutex_unlock(&at->dentry->inode->lock);
@@ -179,42 +143,47 @@ static bool same_shape(const struct mount *m, const struct path *at)
     return S_ISDIR(m->root->inode->mode) == S_ISDIR(at->dentry->inode->mode);
 }
 
-static void into_table(struct mount *m) /* (mount_lock) */
+void mount_into_table(struct mount *m, struct mount_ns *ns)
 {
     m->id = ++next_id;
-    list_add_tail(&mounts, &m->link);
+    WRITE_ONCE(m->ns, ns);
+    ns->count++;
+    list_add_tail(&ns->mounts, &m->link);
 }
 
-/* Attaches m to `at`, which it counts for itself (mount_lock). */
-static void attach_locked(struct mount *m, const struct path *at)
+/* Attaches m to `at`, which it counts for itself (mount_lock). -ENOSPC: there are too many. */
+static int attach_locked(struct mount *m, const struct path *at)
 {
+    if (at->mnt->ns->count >= READ_ONCE(mount_max))
+        return -ENOSPC;
     path_get(at);
     walk_seq_write_begin();
-    link_mount(m, at);
+    mount_link(m, at);
     walk_seq_write_end();
-    into_table(m);
+    mount_into_table(m, at->mnt->ns);
+    return 0;
 }
 
 static int add_mount(struct mount *m, const struct path *on)
 {
     struct path at;
-    int err = lock_mountpoint(on, &at);
+    int err = mount_lock_point(on, &at);
 
     if (!err && !same_shape(m, &at))
         err = -ENOTDIR;
     if (!err)
-        attach_locked(m, &at);
-    unlock_mountpoint(&at);
+        err = attach_locked(m, &at);
+    mount_unlock_point(&at);
     return err;
 }
 
 static void add_first(struct mount *m)
 {
     mutex_lock(&mount_lock);
-    m->attached = true;
-    into_table(m);
+    m->mountpoint = m->root;
+    mount_into_table(m, &mount_ns_first);
     mutex_unlock(&mount_lock);
-    mount_root = m;
+    mount_root = mount_ns_first.root = m;
 }
 
 int mount_attach(struct super *sb, const char *source, u32 flags, const struct path *on, struct mount **out)
@@ -239,7 +208,7 @@ int mount_attach(struct super *sb, const char *source, u32 flags, const struct p
     return 0;
 }
 
-static bool is_below(const struct mount *m, const struct mount *top)
+bool mount_is_below(const struct mount *m, const struct mount *top)
 {
     for (; m != top; m = m->parent)
         if (m->parent == m)
@@ -247,7 +216,7 @@ static bool is_below(const struct mount *m, const struct mount *top)
     return true;
 }
 
-static struct mount *mount_copy(const struct mount *of, struct dentry *root)
+struct mount *mount_copy(const struct mount *of, struct dentry *root)
 {
     struct mount *m = mount_new(of->sb, root, of->source, of->flags);
 
@@ -267,32 +236,65 @@ static bool belongs_to_bind(const struct mount *c, const struct path *from, s32 
     return yes;
 }
 
-/* MS_REC: the mounts below `from` are copied to below m, its copy (mount_lock). */
-static int copy_below(struct mount *m, const struct path *from)
+/* A namespace that had a mount of another one's file, and that one a mount of its file, would live for ever. */
+static bool is_copied(const struct mount *c, enum mount_copy_how how)
 {
-    struct mount *c, *n;
+    const struct ns *ns = nsfs_ns(c->root->inode);
+
+    return how == COPY_FOR_BIND ? !(c->flags & MS_UNBINDABLE) : !ns || ns->kind != CLONE_NEWNS;
+}
+
+static int copy_one(struct mount *c)
+{
+    struct mount *n = mount_copy(c, c->root);
+
+    if (!n)
+        return -ENOMEM;
+    int err = attach_locked(n, &(struct path){c->parent->copy, c->mountpoint});
+    if (err)
+        mount_free(n);
+    else
+        c->copy = n;
+    return err;
+}
+
+int mount_copy_below(struct mount *m, const struct path *from, enum mount_copy_how how)
+{
+    struct mount *c;
     bool more = true;
     int err = 0;
 
     from->mnt->copy = m;
     while (more && !err) { /* parents before children, in whatever order they stand */
         more = false;
-        list_for_each (c, &mounts, link) {
-            if (!belongs_to_bind(c, from, m->id))
+        list_for_each (c, &from->mnt->ns->mounts, link) {
+            if (!belongs_to_bind(c, from, m->id) || !is_copied(c, how))
                 continue;
-            n = mount_copy(c, c->root);
-            if (!n) {
-                err = -ENOMEM;
+            err = copy_one(c);
+            if (err)
                 break;
-            }
-            attach_locked(n, &(struct path){c->parent->copy, c->mountpoint});
-            c->copy = n;
             more = true;
         }
     }
-    list_for_each (c, &mounts, link)
-        c->copy = NULL;
     return err;
+}
+
+void mount_forget_copies(struct mount_ns *ns)
+{
+    struct mount *c;
+
+    list_for_each (c, &ns->mounts, link)
+        c->copy = NULL;
+}
+
+/* A file of a namespace may be bound from nowhere, and not into a namespace that is as old or older. */
+static int may_bind(const struct path *from, const struct path *at)
+{
+    const struct ns *ns = nsfs_ns(from->dentry->inode);
+
+    if (ns && ns->kind == CLONE_NEWNS)
+        return container_of(ns, const struct mount_ns, ns)->seq > at->mnt->ns->seq ? 0 : -EINVAL;
+    return (ns || from->mnt->ns) && !(from->mnt->flags & MS_UNBINDABLE) ? 0 : -EINVAL;
 }
 
 int mount_bind(const struct path *from, const struct path *on, bool recursive)
@@ -302,19 +304,21 @@ int mount_bind(const struct path *from, const struct path *on, bool recursive)
 
     if (!m)
         return -ENOMEM;
-    int err = lock_mountpoint(on, &at);
-    if (!err && !from->mnt->attached)
-        err = -EINVAL;
+    int err = mount_lock_point(on, &at);
+    if (!err)
+        err = may_bind(from, &at);
     if (!err && !same_shape(m, &at))
         err = -ENOTDIR;
+    if (!err)
+        err = attach_locked(m, &at);
     bool attached = !err;
-    if (attached)
-        attach_locked(m, &at);
-    if (attached && recursive)
-        err = copy_below(m, from);
+    if (attached && recursive && from->mnt->ns) {
+        err = mount_copy_below(m, from, COPY_FOR_BIND);
+        mount_forget_copies(from->mnt->ns);
+    }
     if (attached)
         mount_get(m);
-    unlock_mountpoint(&at);
+    mount_unlock_point(&at);
     if (attached && err)
         (void)mount_detach(&(struct path){m, m->root}, MOUNT_LAZY);
     mount_put(m);
@@ -325,23 +329,23 @@ int mount_move(const struct path *from, const struct path *on)
 {
     struct mount *m = from->mnt;
     struct path at, old = {NULL, NULL};
-    int err = lock_mountpoint(on, &at);
+    int err = mount_lock_point(on, &at);
 
     if (err)
         ;
-    else if (from->dentry != m->root || m == mount_root || !m->attached || !same_shape(m, &at))
+    else if (from->dentry != m->root || m->parent == m || m->ns != at.mnt->ns || !same_shape(m, &at))
         err = -EINVAL;
-    else if (is_below(at.mnt, m))
+    else if (mount_is_below(at.mnt, m))
         err = -ELOOP;
     if (!err) {
         old = (struct path){m->parent, m->mountpoint};
         path_get(&at);
         walk_seq_write_begin();
-        unlink_mount(m);
-        link_mount(m, &at);
+        mount_unlink(m);
+        mount_link(m, &at);
         walk_seq_write_end();
     }
-    unlock_mountpoint(&at);
+    mount_unlock_point(&at);
     if (!err) {
         rcu_synchronize(); /* walkers that still stand in `old` without counting */
         path_put(&old);
@@ -356,11 +360,11 @@ static int may_detach(const struct path *p, enum mount_detach_how how)
 {
     struct mount *m = p->mnt;
 
-    if (p->dentry != m->root || !m->attached)
+    if (p->dentry != m->root || !m->ns)
         return -EINVAL;
-    if (m == mount_root)
-        return -EBUSY;
-    if (how != MOUNT_LAZY && ref_read(&m->refs) > 2)
+    if (m == m->ns->root)
+        return how == MOUNT_LAZY ? -EINVAL : -EBUSY;
+    if (how != MOUNT_LAZY && (m == mount_root || ref_read(&m->refs) > 2))
         return -EBUSY;
     if (how == MOUNT_EXPIRE && !m->expired) {
         m->expired = true;
@@ -369,77 +373,90 @@ static int may_detach(const struct path *p, enum mount_detach_how how)
     return 0;
 }
 
-/* Takes m and all mounts below it out of the table, each for itself: a lazy umount leaves no mount on another. */
-static void detach_locked(struct mount *m, struct list *gone)
+/* On the way out of the table, each for itself: a lazy umount leaves no mount on another. */
+static void take_out(struct list *gone)
+{
+    struct mount *c;
+
+    walk_seq_write_begin();
+    list_for_each (c, gone, link)
+        if (c->parent != c)
+            mount_unlink(c);
+    list_for_each (c, gone, link) {
+        c->covered = c->parent == c ? (struct path){NULL, NULL} : (struct path){c->parent, c->mountpoint};
+        WRITE_ONCE(c->parent, c); /* who still stands in it must not climb out into what may be gone */
+        WRITE_ONCE(c->mountpoint, c->root);
+        c->ns->count--;
+        WRITE_ONCE(c->ns, NULL);
+    }
+    walk_seq_write_end();
+}
+
+static void detach_below(struct mount *m, struct list *gone)
 {
     struct mount *c, *next;
+    struct list found = LIST_INIT(found);
 
-    list_for_each_safe (c, next, &mounts, link) {
-        if (!is_below(c, m))
+    list_for_each_safe (c, next, &m->ns->mounts, link) {
+        if (!mount_is_below(c, m))
             continue;
+        list_del(&c->link);
+        list_add_tail(&found, &c->link);
+    }
+    take_out(&found);
+    list_for_each_safe (c, next, &found, link) {
         list_del(&c->link);
         list_add_tail(gone, &c->link);
     }
-    walk_seq_write_begin();
-    list_for_each (c, gone, link)
-        unlink_mount(c);
-    list_for_each (c, gone, link) {
-        c->covered = (struct path){c->parent, c->mountpoint};
-        WRITE_ONCE(c->parent, c); /* who still stands in it must not climb out into what may be gone */
-        WRITE_ONCE(c->mountpoint, c->root);
+}
+
+void mount_detach_all(struct mount_ns *ns, struct list *gone)
+{
+    if (ns->root)
+        detach_below(ns->root, gone);
+}
+
+void mount_detach_on(const struct dentry *d, struct list *gone)
+{
+    for (;;) {
+        struct mount *m = *bucket(d);
+        while (m && m->mountpoint != d)
+            m = m->hash_next;
+        if (!m)
+            return;
+        detach_below(m, gone);
     }
-    walk_seq_write_end();
+}
+
+void mount_put_gone(struct list *gone)
+{
+    struct mount *c, *next;
+
+    if (list_empty(gone))
+        return;
+    rcu_synchronize(); /* walkers that still stand in what was covered without counting */
+    list_for_each_safe (c, next, gone, link) {
+        list_del(&c->link);
+        if (c->covered.mnt)
+            path_put(&c->covered);
+        mount_put(c);
+    }
 }
 
 int mount_detach(const struct path *p, enum mount_detach_how how)
 {
     struct list gone = LIST_INIT(gone);
-    struct mount *c, *next;
 
     mutex_lock(&mount_lock);
     int err = may_detach(p, how);
     if (!err)
-        detach_locked(p->mnt, &gone);
+        detach_below(p->mnt, &gone);
     mutex_unlock(&mount_lock);
-    if (err)
-        return err;
-    rcu_synchronize(); /* walkers that still stand in what was covered without counting */
-    list_for_each_safe (c, next, &gone, link) {
-        list_del(&c->link);
-        path_put(&c->covered);
-        mount_put(c);
-    }
-    return 0;
-}
-
-/* ---- options --------------------------------------------------------------------------------------------------------- */
-
-/* As Linux: without a word about access times, these stay as they are. */
-int mount_change_flags(const struct path *p, u32 flags)
-{
-    const u32 atime = MS_NOATIME | MS_NODIRATIME | MS_STRICTATIME;
-    struct mount *m = p->mnt;
-
-    if (p->dentry != m->root)
-        return -EINVAL;
-    mutex_lock(&mount_lock);
-    u32 kept = flags & (atime | MS_RELATIME) ? 0 : m->flags & atime;
-    int err = m->attached ? 0 : -EINVAL;
-    if (!err)
-        WRITE_ONCE(m->flags, (flags & MS_KEPT) | kept);
-    mutex_unlock(&mount_lock);
+    mount_put_gone(&gone);
     return err;
 }
 
-int mount_reconfigure(const struct path *p, u32 flags, const char *options)
-{
-    struct super *sb = p->mnt->sb;
-
-    if (p->dentry != p->mnt->root)
-        return -EINVAL;
-    int err = *options && sb->ops->remount ? sb->ops->remount(sb, options) : 0;
-    return err ? err : mount_change_flags(p, flags);
-}
+/* ---- by name, in order -------------------------------------------------------------------------------------------------- */
 
 int mount_by_type(const char *type, const char *source, u32 flags, const char *options, const struct path *on)
 {
@@ -453,12 +470,12 @@ int mount_by_type(const char *type, const char *source, u32 flags, const char *o
     return -ENODEV;
 }
 
-void mount_for_each(void (*fn)(const struct mount *m, void *arg), void *arg)
+void mount_for_each(struct mount_ns *ns, void (*fn)(const struct mount *m, void *arg), void *arg)
 {
     const struct mount *m;
 
     mutex_lock(&mount_lock);
-    list_for_each (m, &mounts, link)
+    list_for_each (m, &ns->mounts, link)
         fn(m, arg);
     mutex_unlock(&mount_lock);
 }

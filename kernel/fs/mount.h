@@ -7,6 +7,7 @@
 #define FS_MOUNT_H
 
 #include "fs/dcache.h"
+#include "fs/nsfs.h"
 
 struct kstatfs {
     u64 type, bsize, blocks, bfree, bavail, files, ffree, fsid;
@@ -39,7 +40,7 @@ struct super {
 
 struct mount {
     refcount_t refs;
-    u32 flags; /* MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_NOATIME, MS_STRICTATIME … (mount_lock; read freely) */
+    u32 flags; /* MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_NOATIME, MS_UNBINDABLE … (mount_lock; read freely) */
     struct super *sb;
     struct dentry *root;
     struct mount *parent; /* itself: the first. (mount_lock; walk_seq) */
@@ -49,11 +50,40 @@ struct mount {
     struct mount *copy;  /* while a recursive bind is under way: its copy there (mount_lock) */
     struct path covered; /* detached: what it was on */
     s32 id;
-    bool attached; /* (mount_lock) */
-    bool expired;  /* MNT_EXPIRE has found it unused once (mount_lock) */
+    struct mount_ns *ns; /* it is attached in; NULL: detached (mount_lock) */
+    bool expired;        /* MNT_EXPIRE has found it unused once (mount_lock) */
     char *source;
     struct rcu_head rcu;
 };
+
+/* Who sees the same mounts: a context (CLONE_FS) is in one. */
+struct mount_ns {
+    struct ns ns;
+    u64 seq;            /* younger ones have greater numbers */
+    struct mount *root; /* (mount_lock) */
+    struct list mounts; /* in order of mounting (mount_lock) */
+    u64 count;          /* of them (mount_lock) */
+    struct mount_ns *next_dead;
+};
+extern struct mount_ns mount_ns_first;
+extern u64 mount_max; /* /proc/sys/fs/mount-max: of one namespace */
+static inline void mount_ns_get(struct mount_ns *n)
+{
+    ns_get(&n->ns);
+}
+static inline void mount_ns_put(struct mount_ns *n)
+{
+    ns_put(&n->ns);
+}
+/* c, which nobody else has: gets a namespace of its own, a copy of the one it is in; its root and directory move along. */
+int mount_ns_unshare(struct fs_context *c);
+struct fs_context *mount_ns_enter(struct mount_ns *n, u32 umask); /* at its root; NULL: no memory */
+/* pivot_root(2), without what the processes have: root becomes what new is, and is found on put_old. */
+int mount_pivot(const struct fs_view *v, const struct path *root, const struct path *new, const struct path *put_old);
+bool mount_is_local(const struct mount *m, const struct fs_view *v); /* attached where the caller is */
+/* Does a mount of the caller's namespace cover d? */
+bool mount_covers(const struct fs_view *v, const struct dentry *d);
+void mount_name_gone(const struct dentry *d); /* and what covers it elsewhere goes too (d's inode.lock) */
 
 struct super *super_alloc(const char *type, u32 magic,
                           const struct super_ops *ops); /* refs 1, no root; NULL: no memory */
@@ -91,14 +121,15 @@ enum mount_detach_how { MOUNT_UNUSED, MOUNT_LAZY, MOUNT_EXPIRE };
 int mount_detach(const struct path *p, enum mount_detach_how how); /* p: root of a mount. -EBUSY, -EINVAL, -EAGAIN */
 int mount_change_flags(const struct path *p, u32 flags);           /* this mount alone */
 int mount_reconfigure(const struct path *p, u32 flags, const char *options); /* its file system too */
+void mount_set_bindable(struct mount *m, bool yes, bool recursive);
 /* The mount that covers (m, d), topmost not included: one step. NULL: none. No reference (RCU). */
 struct mount *mount_lookup(const struct mount *m, const struct dentry *d);
 /* -EROFS: nothing may be written through this mount. */
 int mount_may_write(const struct mount *m);
 /* mount(2) by type name, for tmpfs, proc, sysfs, devtmpfs, devpts, mqueue, cgroup2. -ENODEV. */
 int mount_by_type(const char *type, const char *source, u32 flags, const char *options, const struct path *on);
-/* All mounts, in order; the table is locked meanwhile. */
-void mount_for_each(void (*fn)(const struct mount *m, void *arg), void *arg);
+/* All mounts of one, in order; the table is locked meanwhile. */
+void mount_for_each(struct mount_ns *ns, void (*fn)(const struct mount *m, void *arg), void *arg);
 void mount_show(struct seq_buf *s, const struct fs_view *v);       /* /proc/mounts */
 void mount_show_stats(struct seq_buf *s, const struct fs_view *v); /* /proc/pid/mountstats */
 void mount_show_info(struct seq_buf *s, const struct fs_view *v);  /* /proc/pid/mountinfo */

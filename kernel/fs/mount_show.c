@@ -27,6 +27,8 @@ static void show_flags(struct seq_buf *s, u32 flags)
             seq_puts(s, names[i].text);
     if (!(flags & (MS_NOATIME | MS_STRICTATIME)))
         seq_puts(s, ",relatime");
+    if (flags & MS_NOSYMFOLLOW)
+        seq_puts(s, ",nosymfollow");
 }
 
 struct showing {
@@ -53,7 +55,7 @@ static void for_each_shown(struct seq_buf *s, const struct fs_view *v,
 
     if (!w.buf)
         return;
-    mount_for_each(show_one, &w);
+    mount_for_each(v->ctx->mounts, show_one, &w);
     kfree(w.buf);
 }
 
@@ -82,6 +84,11 @@ static void show_root_of_bind(struct seq_buf *s, const struct mount *m)
         return;
     char *at = buf + PATH_MAX - 1;
     *at = 0;
+    if (nsfs_ns(m->root->inode)) {
+        seq_printf(s, "%s:[%lu]", m->root->name->s, m->root->inode->ino);
+        kfree(buf);
+        return;
+    }
     for (const struct dentry *d = m->root; d->parent != d && at - buf > d->name->len; d = d->parent) {
         at -= d->name->len;
         memcpy(at, d->name->s, d->name->len);
@@ -100,7 +107,7 @@ static void show_info_line(struct seq_buf *s, const struct mount *m, const char 
     seq_escape(s, path, " \t\n\\");
     seq_putc(s, ' ');
     show_flags(s, m->flags);
-    seq_printf(s, " - %s ", m->sb->type);
+    seq_printf(s, "%s - %s ", m->flags & MS_UNBINDABLE ? " unbindable" : "", m->sb->type);
     seq_escape(s, m->source, " \t\n\\");
     seq_puts(s, m->flags & MS_RDONLY ? " ro" : " rw");
     show_super_options(s, m);

@@ -27,8 +27,9 @@ int may_create(struct inode *dir, const struct fs_cred *c)
     return inode_permission(dir, MAY_WRITE | MAY_EXEC, c);
 }
 
-static int may_delete(struct inode *dir, struct dentry *d, bool want_dir, const struct fs_cred *c)
+static int may_delete(struct inode *dir, struct dentry *d, bool want_dir, const struct fs_view *v)
 {
+    const struct fs_cred *c = v->cred;
     struct inode *i = d->inode;
     int err = inode_permission(dir, MAY_WRITE | MAY_EXEC, c);
 
@@ -44,7 +45,7 @@ static int may_delete(struct inode *dir, struct dentry *d, bool want_dir, const 
         return -EISDIR;
     if (dir->flags & INODE_DEAD)
         return -ENOENT;
-    return dentry_flags(d) & D_MOUNTED ? -EBUSY : 0;
+    return mount_covers(v, d) ? -EBUSY : 0;
 }
 
 /* ---- making ---------------------------------------------------------------------------------------------------------- */
@@ -220,13 +221,13 @@ static int begin_delete(const struct fs_view *v, const struct path *base, const 
  * The name goes while its inode is locked: what is mounted on it, or on what it was, is decided by that lock
  * (fs/mount.c). i: what d names, counted by the caller.
  */
-static int delete_locked(struct inode *dir, struct dentry *d, struct inode *i,
+static int delete_locked(const struct fs_view *v, struct inode *dir, struct dentry *d, struct inode *i,
                          int (*act)(struct inode *dir, struct dentry *d))
 {
     if (!act)
         return -EPERM;
     mutex_lock_nested(&i->lock);
-    int err = dentry_flags(d) & D_MOUNTED ? -EBUSY : act(dir, d);
+    int err = mount_covers(v, d) ? -EBUSY : act(dir, d);
     if (!err && S_ISDIR(i->mode)) {
         i->flags |= INODE_DEAD;
         dentry_drop_children(d);
@@ -234,6 +235,7 @@ static int delete_locked(struct inode *dir, struct dentry *d, struct inode *i,
     if (!err) {
         if (!S_ISDIR(i->mode))
             inotify_inode(i, IN_ATTRIB);
+        mount_name_gone(d);
         dentry_unlink(d);
         inotify_name(dir, IN_DELETE, i, d);
     }
@@ -265,9 +267,9 @@ int vfs_unlink(const struct fs_view *v, const struct path *base, const char *nam
     if (pw.slash)
         err = S_ISDIR(i->mode) ? -EISDIR : -ENOTDIR;
     else
-        err = may_delete(dir, d, false, v->cred);
+        err = may_delete(dir, d, false, v);
     if (!err)
-        err = delete_locked(dir, d, i, dir->ops->unlink);
+        err = delete_locked(v, dir, d, i, dir->ops->unlink);
     return end_delete(&pw, d, i, err);
 }
 
@@ -282,9 +284,9 @@ int vfs_rmdir(const struct fs_view *v, const struct path *base, const char *name
         return err;
     struct inode *dir = pw.dir.dentry->inode, *i = d->inode;
     inode_get(i);
-    err = may_delete(dir, d, true, v->cred);
+    err = may_delete(dir, d, true, v);
     if (!err)
-        err = delete_locked(dir, d, i, dir->ops->rmdir);
+        err = delete_locked(v, dir, d, i, dir->ops->rmdir);
     return end_delete(&pw, d, i, err);
 }
 
@@ -383,12 +385,12 @@ static int check_rights(const struct rename *r)
     struct inode *odir = r->from.dir.dentry->inode, *ndir = r->to.dir.dentry->inode;
     const struct fs_cred *c = r->v->cred;
     bool exchange = r->flags & RENAME_EXCHANGE;
-    int err = may_delete(odir, r->od, S_ISDIR(from->mode), c);
+    int err = may_delete(odir, r->od, S_ISDIR(from->mode), r->v);
 
     if (!err && !to)
         err = may_create(ndir, c);
     else if (!err)
-        err = may_delete(ndir, r->nd, S_ISDIR(exchange ? to->mode : from->mode), c);
+        err = may_delete(ndir, r->nd, S_ISDIR(exchange ? to->mode : from->mode), r->v);
     if (!err && odir != ndir && S_ISDIR(from->mode))
         err = inode_permission(from, MAY_WRITE, c);
     if (!err && odir != ndir && exchange && S_ISDIR(to->mode))
@@ -422,7 +424,7 @@ static int rename_act(struct rename *r)
         return err;
     }
     lock_inodes(from, to);
-    if (to && (dentry_flags(r->nd) & D_MOUNTED)) /* since check_rights */
+    if (to && mount_covers(r->v, r->nd)) /* since check_rights */
         err = -EBUSY;
     else
         err = odir->ops->rename(odir, r->od, ndir, r->nd, r->flags);
@@ -430,6 +432,8 @@ static int rename_act(struct rename *r)
         to->flags |= INODE_DEAD;
         dentry_drop_children(r->nd);
     }
+    if (!err && to && !exchange)
+        mount_name_gone(r->nd);
     if (err) {
         dentry_free_name(new_name);
         dentry_free_name(old_name);

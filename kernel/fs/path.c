@@ -20,6 +20,8 @@
 #include "lib/string.h"
 #include "mem/slab.h"
 
+#include <linux/mount.h>
+
 #define RETRY (-ECHILD) /* internal: the walk was disturbed */
 #define MAX_FAST_ATTEMPTS 3
 #define MAX_DEPTH WALK_MAX_LINKS
@@ -478,6 +480,8 @@ static int follow_link(struct walk *w, const struct path *dir, struct inode *dir
         return -ELOOP;
     if (err)
         return err;
+    if (READ_ONCE(w->mnt->flags) & MS_NOSYMFOLLOW)
+        return -ELOOP;
     if (i->ops->follow)
         return follow_magic(w, i);
     if (!i->link && (err = read_link(w, dir, dir_inode, &owned)))

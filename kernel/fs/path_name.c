@@ -30,7 +30,7 @@ static bool prepend_names(struct text *t, const struct path *p, const struct pat
     while (!(d == root->dentry && m == root->mnt) && !t->full) {
         if (d == m->root) {
             const struct mount *up = READ_ONCE(m->parent);
-            if (up == m || !READ_ONCE(m->attached))
+            if (up == m || !READ_ONCE(m->ns))
                 return false;
             d = READ_ONCE(m->mountpoint);
             m = up;
@@ -75,6 +75,7 @@ bool path_is_deleted(const struct path *p)
 static int to_string(const struct fs_view *v, const struct path *p, bool mark, char *buf, size_t size, char **out)
 {
     struct path root = {mount_root, mount_root->root};
+    bool pseudo = (dentry_flags(p->dentry) & D_PSEUDO) && p->dentry != p->mnt->root; /* else it is bound somewhere */
     struct text t;
     bool reached;
     u32 s;
@@ -86,7 +87,7 @@ static int to_string(const struct fs_view *v, const struct path *p, bool mark, c
     do {
         t = (struct text){buf, buf + size, false};
         prepend(&t, "", 1);
-        if (dentry_flags(p->dentry) & D_PSEUDO)
+        if (pseudo)
             break;
         if (path_is_deleted(p))
             prepend(&t, " (deleted)", 10);
@@ -100,7 +101,7 @@ static int to_string(const struct fs_view *v, const struct path *p, bool mark, c
     } while (seq_read_retry(&walk_seq, s));
     if (v)
         path_put(&root);
-    if (dentry_flags(p->dentry) & D_PSEUDO)
+    if (pseudo)
         return pseudo_to_string(&t, p->dentry, out);
     *out = t.at;
     return t.full ? -ENAMETOOLONG : 0;

@@ -23,6 +23,7 @@ struct inode;
 struct dentry;
 struct super;
 struct mount;
+struct mount_ns;
 struct file;
 struct poll_table;
 struct vm_map_args;
@@ -52,6 +53,7 @@ struct fs_context {
     struct spinlock lock; /* LOCK_FS_CONTEXT: writers of all below */
     struct seqcount seq;  /* of root and cwd, for readers under RCU */
     struct path root, cwd;
+    struct mount_ns *mounts; /* counted; constant */
     u32 umask;
     bool across; /* CLONE_FS without CLONE_THREAD was done with it: it may be another process's, too */
 };
@@ -234,11 +236,13 @@ static inline bool path_equal(const struct path *a, const struct path *b)
 
 /* ---- the context that CLONE_FS shares (fs/fs_context.c) ---- */
 struct fs_context *fs_context_create(const struct path *root, const struct path *cwd, u32 umask); /* NULL: no memory */
-struct fs_context *fs_context_copy(struct fs_context *c);                                         /* NULL: no memory */
+struct fs_context *fs_context_create_in(struct mount_ns *n, const struct path *root, const struct path *cwd, u32 umask);
+struct fs_context *fs_context_copy(struct fs_context *c); /* NULL: no memory */
 void fs_context_get(struct fs_context *c);
 void fs_context_put(struct fs_context *c);
 void fs_context_set_cwd(struct fs_context *c, const struct path *p);  /* takes over the references of p */
 void fs_context_set_root(struct fs_context *c, const struct path *p); /* the same */
+void fs_context_replace(struct fs_context *c, const struct path *old, const struct path *new); /* where it has old */
 void fs_context_get_paths(struct fs_context *c, struct path *root,
                           struct path *cwd); /* references; either may be NULL */
 

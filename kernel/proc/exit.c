@@ -15,6 +15,7 @@
 #include "proc/futex.h"
 #include "proc/itimer.h"
 #include "proc/process.h"
+#include "proc/uts.h"
 #include "proc/seccomp.h"
 #include "proc/signal_internal.h"
 #include "proc/sysv_sem.h"
@@ -75,11 +76,14 @@ static void drop_files(struct thread *t)
 {
     struct fdtable *files = t->files;
     struct fs_context *fs = t->fs;
+    struct uts_ns *uts = t->uts;
     t->files = NULL;
     t->fs = NULL;
+    t->uts = NULL;
     process_mm_barrier(t->process);
     fdtable_put(files);
     fs_context_put(fs);
+    uts_ns_put(uts);
 }
 
 /* ---- the family ---- */

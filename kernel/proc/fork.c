@@ -13,17 +13,16 @@
 #include "fs/vfs.h"
 #include "lib/string.h"
 #include "mem/slab.h"
+#include "proc/namespaces.h"
 #include "proc/pidfd.h"
 #include "proc/process.h"
 #include "proc/rseq.h"
 #include "proc/seccomp.h"
 #include "proc/signal_internal.h"
 #include "proc/sysv_sem.h"
+#include "proc/uts.h"
 #include "vm/mm.h"
 
-#define CLONE_NAMESPACES                                                                                         \
-    (CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWUSER | \
-     CLONE_NEWTIME)
 u64 threads_max = 32000;
 
 static SLAB_CACHE(sigstate_cache, "signal_state", struct signal_state);
@@ -81,6 +80,7 @@ static void fork_undo(struct fork *k)
             fdtable_put(t->files);
         if (t->fs)
             fs_context_put(t->fs);
+        uts_ns_put(t->uts);
         if (t->mm)
             mm_put_user(t->mm);
         if (t->cred)
@@ -120,11 +120,7 @@ static int check_namespaces(u64 flags)
 {
     if ((flags & CLONE_FS) && (flags & (CLONE_NEWNS | CLONE_NEWUSER)))
         return -EINVAL;
-    if (!(flags & CLONE_NAMESPACES))
-        return 0;
-    if (!(flags & CLONE_NEWUSER) && !capable(CAP_SYS_ADMIN))
-        return -EPERM;
-    return -EINVAL; /* as a kernel without them */
+    return namespaces_may_make(flags);
 }
 
 static int check_flags(u64 flags)
@@ -329,6 +325,8 @@ static int make_all(struct fork *k, const struct trapframe *f)
     cred_get(me->cred);
     k->child->cred = me->cred;
     err = share_files(k);
+    if (!err)
+        err = namespaces_clone(k->child, k->flags);
     if (!err && !(k->flags & CLONE_THREAD))
         err = make_process(k);
     if (!err)

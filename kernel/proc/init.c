@@ -23,6 +23,7 @@
 #include "proc/exec.h"
 #include "proc/futex.h"
 #include "proc/itimer.h"
+#include "proc/namespaces.h"
 #include "proc/ntp.h"
 #include "proc/oom.h"
 #include "proc/procfs.h"
@@ -438,6 +439,7 @@ void proc_init(void)
     itimer_module_init();
     ntp_init();
     user_init();
+    namespaces_init();
     sched_fatal_signal_pending = signal_pending_fatal;
     vm_oom_kill = oom_kill;
     vdso_init();

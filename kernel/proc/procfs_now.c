@@ -6,6 +6,7 @@
 #include "abi/errno.h"
 #include "abi/stat.h"
 #include "lib/printf.h"
+#include "proc/namespaces.h"
 #include "proc/procfs_task.h"
 
 static bool sleeps(const struct thread *t)
@@ -95,36 +96,45 @@ int procfs_show_io(struct seq_buf *s, void *task, u64 key)
     return 0;
 }
 
-/* ---- name spaces: each there once, with the number of Linux's first one ---- */
+/* ---- namespaces ---- */
 
-#define NS(name, text)                                                      \
-    static ssize_t read_##name(void *task, u64 key, char *buf, size_t size) \
-    {                                                                       \
-        (void)key;                                                          \
-        if (!process_may_trace(((struct task *)task)->process))             \
-            return -EACCES;                                                 \
-        return snprintf(buf, size, "%s", text);                             \
+#define NS(name, which)                                                                      \
+    static int follow_##name(void *task, u64 key, const struct fs_view *v, struct path *out) \
+    {                                                                                        \
+        (void)key, (void)v;                                                                  \
+        return follow_ns(task, which, out);                                                  \
     }
-NS(cgroup, "cgroup:[4026531835]")
-NS(ipc, "ipc:[4026531839]")
-NS(mnt, "mnt:[4026531841]")
-NS(net, "net:[4026531840]")
-NS(pid, "pid:[4026531836]")
-NS(time, "time:[4026531834]")
-NS(user, "user:[4026531837]")
-NS(uts, "uts:[4026531838]")
-#define ENTRY(n, fn)                                        \
-    {                                                       \
-        .name = n, .mode = S_IFLNK | 0777, .readlink = (fn) \
+static int follow_ns(const struct task *k, enum namespace_kind which, struct path *out)
+{
+    if (!process_may_trace(k->process))
+        return -EACCES;
+    struct thread *t = task_thread(k);
+    struct ns *ns = namespace_of(t, which);
+    if (t)
+        thread_put(t);
+    return ns ? nsfs_path(ns, out) : -ENOENT;
+}
+NS(cgroup, NS_CGROUP)
+NS(ipc, NS_IPC)
+NS(mnt, NS_MNT)
+NS(net, NS_NET)
+NS(pid, NS_PID)
+NS(pid_for_children, NS_PID_FOR_CHILDREN)
+NS(time, NS_TIME)
+NS(user, NS_USER)
+NS(uts, NS_UTS)
+#define ENTRY(n, fn)                                      \
+    {                                                     \
+        .name = n, .mode = S_IFLNK | 0777, .follow = (fn) \
     }
-const struct proc_entry procfs_ns_entries[] = {ENTRY("cgroup", read_cgroup),
-                                               ENTRY("ipc", read_ipc),
-                                               ENTRY("mnt", read_mnt),
-                                               ENTRY("net", read_net),
-                                               ENTRY("pid", read_pid),
-                                               ENTRY("pid_for_children", read_pid),
-                                               ENTRY("time", read_time),
-                                               ENTRY("time_for_children", read_time),
-                                               ENTRY("user", read_user),
-                                               ENTRY("uts", read_uts),
+const struct proc_entry procfs_ns_entries[] = {ENTRY("cgroup", follow_cgroup),
+                                               ENTRY("ipc", follow_ipc),
+                                               ENTRY("mnt", follow_mnt),
+                                               ENTRY("net", follow_net),
+                                               ENTRY("pid", follow_pid),
+                                               ENTRY("pid_for_children", follow_pid_for_children),
+                                               ENTRY("time", follow_time),
+                                               ENTRY("time_for_children", follow_time),
+                                               ENTRY("user", follow_user),
+                                               ENTRY("uts", follow_uts),
                                                {0}};

@@ -10,6 +10,7 @@
 #include "drivers/random.h"
 #include "fs/epoll.h"
 #include "fs/inotify.h"
+#include "fs/mount.h"
 #include "fs/file.h"
 #include "fs/pipe.h"
 #include "fs/procfs.h"
@@ -358,6 +359,7 @@ static void register_limits(void)
     } limits[] = {
         {"sys/kernel/pid_max", {&pid_limit, PID_RESERVED + 1, PID_MAX}},
         {"sys/kernel/threads-max", {&threads_max, 20, PID_MAX}},
+        {"sys/fs/mount-max", {&mount_max, 1, INT32_MAX}},
         {"sys/fs/file-max", {&file_max, 0, INT64_MAX}},
         {"sys/fs/inotify/max_queued_events", {&inotify_max_events, 0, INT32_MAX}},
         {"sys/fs/inotify/max_user_instances", {&inotify_max_instances, 0, INT32_MAX}},

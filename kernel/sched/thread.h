@@ -44,6 +44,7 @@ struct process;
 struct mm;
 struct fdtable;
 struct fs_context;
+struct uts_ns;
 struct sighand;
 struct cred;
 struct signal_state;
@@ -90,6 +91,7 @@ struct thread {
     struct mm *mm;            /* NULL: kernel thread. Changed by itself only (exec) */
     struct fdtable *files;
     struct fs_context *fs;
+    struct uts_ns *uts; /* counted; NULL: the first */
     struct sighand *sighand;
     const struct cred *cred;  /* own; replaced by itself only; others read under RCU */
     struct signal_state *sig; /* pending set, mask, altstack: proc/signal.h */

@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: MIT
-/* mount(2), umount2(2), over fs/mount.h. Propagation flags are accepted: there is one mount namespace. */
+/*
+ * mount(2), umount2(2), pivot_root(2), over fs/mount.h. No mount hears of what happens on another: to be private is what
+ * they all are, and the other kinds of propagation are accepted without an effect, but for MS_UNBINDABLE.
+ */
 #include "fs/mount.h"
+#include "fs/namei.h"
 #include "proc/cred.h"
+#include "proc/namespaces.h"
 #include "syscall/fd.h"
 #include "syscall/sys.h"
 
@@ -11,8 +16,9 @@
 #define UMOUNT_EXPIRE 4
 #define UMOUNT_NOFOLLOW_ 8
 #define PROPAGATION (MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE)
-#define FLAGS_OF_MOUNT \
-    (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | MS_NODIRATIME | MS_RELATIME | MS_STRICTATIME)
+#define FLAGS_OF_MOUNT                                                                                          \
+    (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | MS_NODIRATIME | MS_RELATIME | MS_STRICTATIME | \
+     MS_NOSYMFOLLOW)
 
 /* A string of user space that may be absent. */
 static int optional_name(struct name *n, uaddr_t p)
@@ -28,7 +34,10 @@ static long bind(const struct fs_view *v, const char *source, const struct path 
     int err = path_lookup(v, NULL, source, LOOKUP_FOLLOW, &from);
     if (err)
         return err;
-    err = flags & MS_BIND ? mount_bind(&from, on, flags & MS_REC) : mount_move(&from, on);
+    if (!mount_is_local(from.mnt, v) && !nsfs_ns(from.dentry->inode))
+        err = -EINVAL;
+    else
+        err = flags & MS_BIND ? mount_bind(&from, on, flags & MS_REC) : mount_move(&from, on);
     path_put(&from);
     return err;
 }
@@ -44,18 +53,23 @@ static long reconfigure(const struct path *on, u32 flags, uaddr_t udata)
     return err;
 }
 
-/* One kind, for a mount; nothing hears of it. */
+/* One kind, for a mount. */
 static long change_propagation(const struct path *on, u64 flags)
 {
     u64 kind = flags & PROPAGATION;
     bool known = !(flags & ~(u64)(PROPAGATION | MS_REC | MS_SILENT));
-    return known && !(kind & (kind - 1)) && on->dentry == on->mnt->root ? 0 : -EINVAL;
+    if (!known || (kind & (kind - 1)) || on->dentry != on->mnt->root)
+        return -EINVAL;
+    mount_set_bindable(on->mnt, !(kind & MS_UNBINDABLE), flags & MS_REC);
+    return 0;
 }
 
 static long do_mount(const struct fs_view *v, const char *source, const struct path *on, uaddr_t utype, u64 flags,
                      uaddr_t udata)
 {
     struct name type, data;
+    if (!mount_is_local(on->mnt, v))
+        return -EINVAL;
     if ((flags & MS_REMOUNT) && (flags & MS_BIND))
         return mount_change_flags(on, (u32)flags & FLAGS_OF_MOUNT);
     if (flags & MS_REMOUNT)
@@ -108,10 +122,9 @@ static int look_up_dir(uaddr_t name, struct path *out)
     return err;
 }
 
-/* The root is the container's and stays: what would change it fails as if new_root were not suitable. */
 long sys_pivot_root(path_k new_root, path_k put_old)
 {
-    struct path new, old;
+    struct path new, old, root;
     if (!capable(CAP_SYS_ADMIN))
         return -EPERM;
     int err = look_up_dir(new_root, &new);
@@ -119,7 +132,12 @@ long sys_pivot_root(path_k new_root, path_k put_old)
         return err;
     err = look_up_dir(put_old, &old);
     if (!err) {
-        err = new.mnt == mount_root || old.mnt == mount_root ? -EBUSY : -EINVAL;
+        const struct fs_view v = current_view();
+        fs_context_get_paths(v.ctx, &root, NULL);
+        err = mount_pivot(&v, &root, &new, &old);
+        if (!err)
+            process_replace_paths(&root, &new);
+        path_put(&root);
         path_put(&old);
     }
     path_put(&new);
@@ -135,9 +153,11 @@ long sys_umount2(path_k target, int flags)
     int err = at_lookup(&a, AT_FDCWD, target, flags & UMOUNT_NOFOLLOW_ ? 0 : LOOKUP_FOLLOW, &p);
     if (err)
         return err;
+    path_follow_mounts(&p); /* "." is covered after pivot_root(".", ".") */
     if (!capable(CAP_SYS_ADMIN))
         err = -EPERM;
-    else if (p.dentry != p.mnt->root || ((flags & UMOUNT_EXPIRE) && (flags & (UMOUNT_FORCE | UMOUNT_DETACH))))
+    else if (p.dentry != p.mnt->root || !mount_is_local(p.mnt, &a.view) ||
+             ((flags & UMOUNT_EXPIRE) && (flags & (UMOUNT_FORCE | UMOUNT_DETACH))))
         err = -EINVAL;
     else
         err = mount_detach(&p, flags & UMOUNT_DETACH   ? MOUNT_LAZY

@@ -143,42 +143,6 @@ long sys_clone3(ptr_k args, size_t size)
     return process_clone(&r, user_frame());
 }
 
-long sys_unshare(hex64_k flags)
-{
-    const u64 known = CLONE_THREAD | CLONE_FS | CLONE_NEWNS | CLONE_SIGHAND | CLONE_VM | CLONE_FILES | CLONE_SYSVSEM |
-                      CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWCGROUP |
-                      CLONE_NEWTIME;
-    const u64 kept = CLONE_FS | CLONE_FILES | CLONE_SYSVSEM;
-    struct thread *t = current_thread();
-    if (flags & ~known)
-        return -EINVAL;
-    if (flags & ~kept & ~(u64)(CLONE_THREAD | CLONE_SIGHAND | CLONE_VM))
-        return (flags & CLONE_NEWUSER) || capable(CAP_SYS_ADMIN) ? -EINVAL : -EPERM;
-    if ((flags & (CLONE_THREAD | CLONE_SIGHAND | CLONE_VM)) && current_process()->thread_count > 1)
-        return -EINVAL;
-    if (flags & CLONE_SYSVSEM)
-        sem_leave(t);
-    if ((flags & CLONE_FS) && ref_read(&t->fs->refs) > 1) {
-        struct fs_context *new = fs_context_copy(t->fs), *old = t->fs;
-        if (!new)
-            return -ENOMEM;
-        t->fs = new;
-        process_mm_barrier(t->process);
-        fs_context_put(old);
-    }
-    return flags & CLONE_FILES ? process_unshare_files(t) : 0;
-}
-
-long sys_setns(fd_k fd, int type)
-{
-    struct file *f = fd_get(current_thread()->files, (u32)fd);
-    (void)type;
-    if (!f)
-        return -EBADF;
-    file_put(f);
-    return -EINVAL;
-}
-
 /* ---- the end ---- */
 
 long sys_exit(int code)
