@@ -242,8 +242,6 @@ int locks_flock(struct file *f, int op)
     short type = what == LOCK_SH ? F_RDLCK : what == LOCK_EX ? F_WRLCK : F_UNLCK;
     struct lock want = {.kind = KIND_FLOCK, .owner = f, .start = 0, .end = INT64_MAX, .type = type, .pid = -1};
     struct file_locks *l = load_acquire(&f->inode->locks);
-    if (what != LOCK_SH && what != LOCK_EX && what != LOCK_UN)
-        return -EINVAL;
     /* flock(2): a conversion gives the old lock up first, and so may lose it. */
     bool same = false;
     struct lock *h;

@@ -101,7 +101,7 @@ int vfs_mkdir(const struct fs_view *v, const struct path *base, const char *name
     return end_create(&pw, d, dir->ops->mkdir ? dir->ops->mkdir(dir, d, mode, v->cred) : -EPERM);
 }
 
-static int mknod_allowed(u32 mode, const struct fs_cred *c)
+static int mknod_allowed(u32 mode, u64 rdev, const struct fs_cred *c)
 {
     switch (mode & S_IFMT) {
     case 0:
@@ -111,7 +111,7 @@ static int mknod_allowed(u32 mode, const struct fs_cred *c)
         return 0;
     case S_IFCHR:
     case S_IFBLK:
-        return fs_capable(c, CAP_MKNOD) ? 0 : -EPERM;
+        return fs_capable(c, CAP_MKNOD) || (S_ISCHR(mode) && !rdev) ? 0 : -EPERM; /* 0:0 is a whiteout */
     default:
         return S_ISDIR(mode) ? -EPERM : -EINVAL;
     }
@@ -121,7 +121,7 @@ int vfs_mknod(const struct fs_view *v, const struct path *base, const char *name
 {
     struct parent_walk pw;
     struct dentry *d;
-    int err = (mode & S_IFMT) == S_IFCHR || (mode & S_IFMT) == S_IFBLK ? 0 : mknod_allowed(mode, v->cred);
+    int err = (mode & S_IFMT) == S_IFCHR || (mode & S_IFMT) == S_IFBLK ? 0 : mknod_allowed(mode, rdev, v->cred);
 
     if (!err)
         err = begin_create(v, base, name, false, &pw, &d);
@@ -129,7 +129,7 @@ int vfs_mknod(const struct fs_view *v, const struct path *base, const char *name
         return err;
     struct inode *dir = pw.dir.dentry->inode;
     mode &= ~v->ctx->umask;
-    err = mknod_allowed(mode, v->cred);
+    err = mknod_allowed(mode, rdev, v->cred);
     if (!err && !(mode & S_IFMT))
         mode |= S_IFREG;
     if (!err && S_ISREG(mode))
@@ -427,7 +427,7 @@ static int rename_act(struct rename *r)
     if (to && mount_covers(r->v, r->nd)) /* since check_rights */
         err = -EBUSY;
     else
-        err = odir->ops->rename(odir, r->od, ndir, r->nd, r->flags);
+        err = odir->ops->rename(odir, r->od, ndir, r->nd, r->flags, r->v->cred);
     if (!err && to && !exchange && S_ISDIR(to->mode)) {
         to->flags |= INODE_DEAD;
         dentry_drop_children(r->nd);
@@ -494,8 +494,6 @@ int vfs_rename(const struct fs_view *v, const struct path *obase, const char *ol
         return -EINVAL;
     if ((flags & (RENAME_NOREPLACE | RENAME_WHITEOUT)) && (flags & RENAME_EXCHANGE))
         return -EINVAL;
-    if (flags & RENAME_WHITEOUT)
-        return -EINVAL; /* as a file system without them */
     err = path_parent(v, obase, old, 0, &r.from);
     if (err)
         return err;

@@ -14,6 +14,7 @@
 #include "fs/namei.h"
 #include "fs/pipe.h"
 #include "fs/protected.h"
+#include "lib/printf.h"
 #include "lib/string.h"
 #include "mem/slab.h"
 
@@ -310,7 +311,9 @@ static int tmpfile_in(struct opening *o, const struct path *dir, struct file **o
                               : -EOPNOTSUPP;
     if (err)
         return err;
-    struct path p = {dir->mnt, dentry_alloc(dir->dentry, dir->dentry->sb, "", 0)};
+    char name[24];
+    int len = snprintf(name, sizeof(name), "#%lu", i->ino);
+    struct path p = {dir->mnt, dentry_alloc(dir->dentry, dir->dentry->sb, name, (u32)len)};
     if (!p.dentry) {
         inode_put(i);
         return -ENOMEM;
@@ -322,7 +325,10 @@ static int tmpfile_in(struct opening *o, const struct path *dir, struct file **o
     mount_get(p.mnt);
     o->created = true;
     o->flags &= ~(u32)O_DIRECTORY;
-    return open_path(o, &p, out);
+    err = open_path(o, &p, out);
+    if (!err)
+        (*out)->flags |= O_DIRECTORY; /* F_GETFL tells all of O_TMPFILE */
+    return err;
 }
 
 static int open_tmpfile(struct opening *o, const struct path *base, const char *name, struct file **out)

@@ -109,12 +109,7 @@ static ssize_t read_bytes(struct file *f, struct uio *u, bool nonblock)
 static ssize_t pipe_read(struct file *f, struct uio *u, s64 *pos)
 {
     (void)pos;
-    return read_bytes(f, u, f->flags & O_NONBLOCK);
-}
-
-ssize_t pipe_read_now(struct file *f, struct uio *u)
-{
-    return read_bytes(f, u, true);
+    return read_bytes(f, u, u->nowait || f->flags & O_NONBLOCK);
 }
 
 /* As lock_readable; on success up to n bytes are in buf, and in the pipe still. */
@@ -239,12 +234,7 @@ static ssize_t write_bytes(struct file *f, struct uio *u, bool nonblock)
 static ssize_t pipe_write(struct file *f, struct uio *u, s64 *pos)
 {
     (void)pos;
-    return write_bytes(f, u, f->flags & O_NONBLOCK);
-}
-
-ssize_t pipe_write_now(struct file *f, struct uio *u)
-{
-    return write_bytes(f, u, true);
+    return write_bytes(f, u, u->nowait || f->flags & O_NONBLOCK);
 }
 
 ssize_t pipe_wait_room(struct file *f, bool nonblock)

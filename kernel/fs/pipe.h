@@ -16,8 +16,6 @@ bool file_is_pipe(const struct file *f);
 int pipe_get_size(struct file *f);                           /* F_GETPIPE_SZ; -EBADF: no pipe */
 int pipe_set_size(struct file *f, u64 size, bool unlimited); /* F_SETPIPE_SZ: the new size, or an error */
 bool pipe_is_broken(const struct file *f);                   /* a pipe without readers */
-ssize_t pipe_read_now(struct file *f, struct uio *u);        /* with SPLICE_F_NONBLOCK */
-ssize_t pipe_write_now(struct file *f, struct uio *u);
 /* Copies up to n bytes, which stay until pipe_taken() says how many are to go; it must follow when the result is not an
  * error or 0 (no writer is left). Waits for the first byte unless nonblock. */
 ssize_t pipe_take(struct file *f, void *buf, size_t n, bool nonblock);

@@ -109,7 +109,9 @@ struct inode_ops {
     int (*link)(struct inode *dir, struct dentry *d, struct inode *target); /* target->lock held */
     int (*unlink)(struct inode *dir, struct dentry *d);                     /* d->inode->lock held */
     int (*rmdir)(struct inode *dir, struct dentry *d);                      /* d->inode->lock held */
-    int (*rename)(struct inode *odir, struct dentry *od, struct inode *ndir, struct dentry *nd, u32 flags);
+    /* flags: RENAME_EXCHANGE; RENAME_WHITEOUT: a device 0:0 of c's takes the old name */
+    int (*rename)(struct inode *odir, struct dentry *od, struct inode *ndir, struct dentry *nd, u32 flags,
+                  const struct fs_cred *c);
     int (*tmpfile)(struct inode *dir, u32 mode, const struct fs_cred *c, struct inode **out);
     /* Target into buf (not terminated): length. Not needed when inode.link is set. */
     ssize_t (*readlink)(struct inode *i, char *buf, size_t size);

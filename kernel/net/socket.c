@@ -68,7 +68,7 @@ int sock_wait_error(int err, ns_t deadline)
 static ssize_t socket_read(struct file *f, struct uio *u, s64 *pos)
 {
     struct socket *s = f->private;
-    struct sock_msg m = {.u = u, .flags = f->flags & O_NONBLOCK ? MSG_DONTWAIT : 0};
+    struct sock_msg m = {.u = u, .flags = u->nowait || f->flags & O_NONBLOCK ? MSG_DONTWAIT : 0};
 
     (void)pos;
     if (!u->resid)
@@ -81,7 +81,7 @@ static ssize_t socket_read(struct file *f, struct uio *u, s64 *pos)
 static ssize_t socket_write(struct file *f, struct uio *u, s64 *pos)
 {
     struct socket *s = f->private;
-    struct sock_msg m = {.u = u, .flags = f->flags & O_NONBLOCK ? MSG_DONTWAIT : 0};
+    struct sock_msg m = {.u = u, .flags = u->nowait || f->flags & O_NONBLOCK ? MSG_DONTWAIT : 0};
 
     (void)pos;
     if (s->type == SOCK_SEQPACKET)

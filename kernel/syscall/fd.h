@@ -48,8 +48,9 @@ struct at {
     struct fs_view view;
 };
 
-/* 0, -EFAULT, -ENAMETOOLONG, -ENOMEM, -EBADF; then at_end. An absolute name ignores dfd, as Linux does. */
-static inline int at_begin(struct at *a, int dfd, uaddr_t path)
+/* 0, -EFAULT, -ENAMETOOLONG, -ENOMEM, -EBADF; then at_end. An absolute name ignores dfd, as Linux does, unless dfd is the
+ * root for this walk. */
+static inline int at_begin_root(struct at *a, int dfd, uaddr_t path, bool is_root)
 {
     a->dir = (struct fd_ref){NULL, false};
     a->base = NULL;
@@ -57,7 +58,7 @@ static inline int at_begin(struct at *a, int dfd, uaddr_t path)
     if (err)
         return err;
     a->view = current_view();
-    if (dfd == AT_FDCWD || a->name.s[0] == '/')
+    if (dfd == AT_FDCWD || (a->name.s[0] == '/' && !is_root))
         return 0;
     a->dir = fd_take_any(dfd);
     if (!a->dir.file) {
@@ -66,6 +67,11 @@ static inline int at_begin(struct at *a, int dfd, uaddr_t path)
     }
     a->base = &a->dir.file->path;
     return 0;
+}
+
+static inline int at_begin(struct at *a, int dfd, uaddr_t path)
+{
+    return at_begin_root(a, dfd, path, false);
 }
 
 static inline void at_end(struct at *a)

@@ -21,7 +21,7 @@
 struct end {
     struct file *file;
     s64 *pos;
-    bool nonblock; /* SPLICE_F_NONBLOCK: a pipe at this end does not wait */
+    bool nonblock; /* SPLICE_F_NONBLOCK: a pipe at this end does not wait, nor a socket that is read */
 };
 
 /* All of it, unless the end refuses. */
@@ -32,9 +32,8 @@ static ssize_t write_end(const struct end *e, char *buf, size_t n)
         struct uio u;
         uio_init_kernel(&u, buf + done, n - done);
         u.writer = &current_cred()->fs;
-        ssize_t w = e->nonblock && file_is_pipe(e->file)
-                        ? pipe_write_now(e->file, &u)
-                        : file_write_limited(e->file, &u, e->pos, rlimit(RLIMIT_FSIZE));
+        u.nowait = e->nonblock && file_is_pipe(e->file);
+        ssize_t w = file_write_limited(e->file, &u, e->pos, rlimit(RLIMIT_FSIZE));
         if (w <= 0)
             return done ? (ssize_t)done : w;
         done += (size_t)w;
@@ -64,6 +63,7 @@ static ssize_t move_piece(const struct end *in, const struct end *out, void *buf
     if (file_is_pipe(in->file))
         return move_from_pipe(in, out, buf, n);
     uio_init_kernel(&u, buf, n);
+    u.nowait = in->nonblock;
     ssize_t got = file_read(in->file, &u, in->pos);
     if (got <= 0)
         return got;
@@ -115,8 +115,8 @@ static ssize_t move(const struct end *in, const struct end *out, size_t n)
     return done;
 }
 
-/* A position given by pointer: read before, written back after. */
-static int get_pos(struct file *f, uaddr_t user, s64 *pos)
+/* A position given by pointer, for n bytes: read before, written back after. */
+static int get_pos(struct file *f, uaddr_t user, size_t n, s64 *pos)
 {
     u64 v;
     if (!user)
@@ -126,7 +126,7 @@ static int get_pos(struct file *f, uaddr_t user, s64 *pos)
     if (get_user_u64(&v, user))
         return -EFAULT;
     *pos = (s64)v;
-    return *pos < 0 ? -EINVAL : 0;
+    return *pos < 0 || (s64)((u64)*pos + n) < 0 ? -EINVAL : 0;
 }
 
 static ssize_t move_between(struct file *in, uaddr_t in_pos, struct file *out, uaddr_t out_pos, size_t n, bool nonblock)
@@ -134,9 +134,9 @@ static ssize_t move_between(struct file *in, uaddr_t in_pos, struct file *out, u
     s64 ip = 0, op = 0;
     if (!(in->fmode & FMODE_READ) || !(out->fmode & FMODE_WRITE))
         return -EBADF;
-    int err = get_pos(in, in_pos, &ip);
+    int err = get_pos(in, in_pos, n, &ip);
     if (!err)
-        err = get_pos(out, out_pos, &op);
+        err = get_pos(out, out_pos, n, &op);
     if (err)
         return err;
     struct end a = {in, in_pos ? &ip : NULL, nonblock}, b = {out, out_pos ? &op : NULL, nonblock};
@@ -188,18 +188,19 @@ static ssize_t check_copy(struct file *in, struct file *out, u32 flags)
         return -EINVAL;
     if (!(in->fmode & FMODE_READ) || !(out->fmode & FMODE_WRITE) || out->flags & O_APPEND)
         return -EBADF;
-    return 0;
+    return in->inode->sb != out->inode->sb ? -EXDEV : 0;
 }
 
-/* In one file the ranges must not overlap. */
-static int check_overlap(struct file *in, uaddr_t off_in, struct file *out, uaddr_t off_out, size_t len)
+/* How much is to be copied: up to the end of `in`. In one file the ranges must not overlap. */
+static ssize_t check_ranges(struct file *in, uaddr_t off_in, struct file *out, uaddr_t off_out, size_t len)
 {
-    u64 a = (u64)in->pos, b = (u64)out->pos;
-    if (in->inode != out->inode)
-        return 0;
+    u64 a = (u64)in->pos, b = (u64)out->pos, size = READ_ONCE(in->inode->size);
     if ((off_in && get_user_u64(&a, off_in)) || (off_out && get_user_u64(&b, off_out)))
         return -EFAULT;
-    return a < b + len && b < a + len ? -EINVAL : 0;
+    if (a + len < a || b + len < b)
+        return -EOVERFLOW;
+    len = (s64)a < 0 || a < size ? MIN(len, MIN(size - a, (size_t)UIO_MAX_BYTES)) : 0;
+    return in->inode == out->inode && a < b + len && b < a + len ? -EINVAL : (ssize_t)len;
 }
 
 long sys_copy_file_range(fd_k in, ptr_k off_in, fd_k out, ptr_k off_out, size_t len, u32 flags)
@@ -209,9 +210,9 @@ long sys_copy_file_range(fd_k in, ptr_k off_in, fd_k out, ptr_k off_out, size_t 
     if (i.file && o.file) {
         n = check_copy(i.file, o.file, flags);
         if (!n)
-            n = check_overlap(i.file, off_in, o.file, off_out, len);
-        if (!n)
-            n = move_between(i.file, off_in, o.file, off_out, len, false);
+            n = check_ranges(i.file, off_in, o.file, off_out, len);
+        if (n > 0)
+            n = move_between(i.file, off_in, o.file, off_out, (size_t)n, false);
     }
     fd_return(i);
     fd_return(o);
@@ -225,8 +226,12 @@ static ssize_t check_splice(struct file *in, uaddr_t off_in, struct file *out, u
         return -EINVAL;
     if (!pipe_in && !pipe_out)
         return -EINVAL;
+    if (!(in->fmode & FMODE_READ) || !(out->fmode & FMODE_WRITE))
+        return -EBADF;
     if ((pipe_in && off_in) || (pipe_out && off_out))
         return -ESPIPE;
+    if (S_ISDIR(in->inode->mode) || (off_in && socket_of(in)) || (off_out && socket_of(out)))
+        return -EINVAL;
     if (pipe_in && pipe_out && in->inode == out->inode)
         return -EINVAL;
     return !pipe_out && out->flags & O_APPEND ? -EINVAL : 0;
@@ -234,11 +239,13 @@ static ssize_t check_splice(struct file *in, uaddr_t off_in, struct file *out, u
 
 long sys_splice(fd_k in, ptr_k off_in, fd_k out, ptr_k off_out, size_t len, u32 flags)
 {
+    if (!len)
+        return 0; /* before anything else is looked at */
     struct fd_ref i = fd_take(in), o = fd_take(out);
     ssize_t n = -EBADF;
     if (i.file && o.file) {
         n = check_splice(i.file, off_in, o.file, off_out, flags);
-        if (!n && len)
+        if (!n)
             n = move_between(i.file, off_in, o.file, off_out, len, flags & SPLICE_F_NONBLOCK);
     }
     fd_return(i);
@@ -246,11 +253,24 @@ long sys_splice(fd_k in, ptr_k off_in, fd_k out, ptr_k off_out, size_t len, u32 
     return n;
 }
 
-static ssize_t vector_pipe(struct file *pipe, struct uio *u, bool nonblock)
+/* Waits for room once, and does not go on when the pipe is full. */
+static ssize_t vector_into(struct file *pipe, struct uio *u, bool nonblock)
 {
-    if (pipe->fmode & FMODE_WRITE)
-        return nonblock ? pipe_write_now(pipe, u) : file_write(pipe, u, NULL);
-    return nonblock ? pipe_read_now(pipe, u) : file_read(pipe, u, NULL);
+    ssize_t done = 0, r = 0;
+    for (; u->nsegs; u->segs++, u->nsegs--) {
+        for (size_t at = 0; at < u->segs->len; at += (size_t)r) {
+            struct uio piece;
+            ssize_t room = pipe_wait_room(pipe, nonblock || done);
+            r = room < 0 ? room : uio_init_user(&piece, u->segs->base + at, MIN(u->segs->len - at, (size_t)room));
+            piece.nowait = true; /* another writer may have taken the room */
+            if (!r)
+                r = file_write(pipe, &piece, NULL);
+            if (r <= 0)
+                return done ? done : r;
+            done += r;
+        }
+    }
+    return done;
 }
 
 /* The bytes of a vector into a pipe, or out of one: as writev and readv, since pages are not gifted here. */
@@ -266,7 +286,8 @@ long sys_vmsplice(fd_k fd, ptr_k iov, u64 count, u32 flags)
     if (!n)
         n = uio_init_iovec(&u, iov, count);
     if (!n) {
-        n = vector_pipe(r.file, &u, flags & SPLICE_F_NONBLOCK);
+        u.nowait = flags & SPLICE_F_NONBLOCK;
+        n = r.file->fmode & FMODE_WRITE ? vector_into(r.file, &u, u.nowait) : file_read(r.file, &u, NULL);
         uio_free(&u);
         if (n == -EPIPE)
             signal_sigpipe();
@@ -283,9 +304,10 @@ static ssize_t tee(struct file *in, struct file *out, size_t n, bool nonblock)
     struct uio u;
     if (!buf)
         return -ENOMEM;
-    ssize_t r = pipe_peek(in, buf, size, nonblock);
+    ssize_t r = pipe_peek(in, buf, size, nonblock || in->flags & O_NONBLOCK);
     if (r > 0) {
         uio_init_kernel(&u, buf, (size_t)r);
+        u.nowait = nonblock;
         r = file_write(out, &u, NULL);
     }
     kfree(buf);
@@ -300,11 +322,13 @@ long sys_tee(fd_k in, fd_k out, size_t len, u32 flags)
     ssize_t n = -EBADF;
     if (flags & ~(SPLICE_F_MOVE | SPLICE_F_NONBLOCK | SPLICE_F_MORE | SPLICE_F_GIFT))
         n = -EINVAL;
+    else if (!len)
+        n = 0;
     else if (i.file && o.file && (i.file->fmode & FMODE_READ) && (o.file->fmode & FMODE_WRITE)) {
         if (!file_is_pipe(i.file) || !file_is_pipe(o.file) || i.file->inode == o.file->inode)
             n = -EINVAL;
         else
-            n = len ? tee(i.file, o.file, len, (flags & SPLICE_F_NONBLOCK) || (i.file->flags & O_NONBLOCK)) : 0;
+            n = tee(i.file, o.file, len, flags & SPLICE_F_NONBLOCK);
     }
     fd_return(i);
     fd_return(o);

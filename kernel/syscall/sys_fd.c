@@ -281,10 +281,15 @@ long sys_fcntl(fd_k fd, int cmd, u64 arg)
 
 long sys_flock(fd_k fd, int operation)
 {
+    int what = operation & ~LOCK_NB;
+    if (operation & LOCK_MAND)
+        return 0; /* they are gone from Linux, and asking for one does nothing */
+    if (what != LOCK_SH && what != LOCK_EX && what != LOCK_UN)
+        return -EINVAL;
     struct fd_ref r = fd_take(fd);
     if (!r.file)
         return -EBADF;
-    long err = locks_flock(r.file, operation);
+    long err = what == LOCK_UN || r.file->fmode & (FMODE_READ | FMODE_WRITE) ? locks_flock(r.file, operation) : -EBADF;
     fd_return(r);
     return err;
 }

@@ -27,7 +27,7 @@ static long open_at(int dfd, uaddr_t path, u32 flags, u32 mode, u32 lookup)
 {
     struct at a;
     struct file *f;
-    int err = at_begin(&a, dfd, path);
+    int err = at_begin_root(&a, dfd, path, lookup & LOOKUP_IN_ROOT);
     if (err)
         return err;
     int fd = fd_reserve(my_files(), 0, rlimit(RLIMIT_NOFILE), flags & O_CLOEXEC);
@@ -111,7 +111,7 @@ long sys_openat2(fd_k dfd, path_k path, ptr_k user, size_t size)
     if (err)
         return err;
     u32 lookup = LOOKUP_FOLLOW | lookup_of_resolve(how.resolve);
-    return open_at(dfd, path, (u32)how.flags, (u32)how.mode, lookup);
+    return open_at(dfd, path, (u32)how.flags | (how.flags & O_PATH ? 0 : O_LARGEFILE), (u32)how.mode, lookup);
 }
 
 long sys_close(fd_k fd)

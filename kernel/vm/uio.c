@@ -21,7 +21,7 @@ static void set_one(struct uio *u, u64 base, size_t len, bool user)
     u->segs = &u->one; /* one by one: an initializer would clear the whole structure first */
     u->nsegs = 1;
     u->user = user;
-    u->nofault = false;
+    u->nowait = u->nofault = false;
     u->writer = NULL;
     u->off = 0;
     u->resid = len;

@@ -20,6 +20,7 @@ struct uio {
     const struct uio_seg *segs;
     u32 nsegs; /* remaining, the current one included */
     bool user;
+    bool nowait;                  /* a pipe or a socket gives -EAGAIN (RWF_NOWAIT, SPLICE_F_NONBLOCK) */
     bool nofault;                 /* user copies do not fault pages in: short counts instead (see uio_fault_in) */
     size_t off;                   /* within segs[0] */
     size_t resid;                 /* bytes left in all */

@@ -297,10 +297,20 @@ static void drop_replaced(struct inode *ndir, struct inode *i)
     inode_put(i); /* the dentry has one */
 }
 
-int tmpfs_rename(struct inode *odir, struct dentry *od, struct inode *ndir, struct dentry *nd, u32 flags)
+/* After it both names can be changed. */
+static int prepare_rename(struct inode *odir, struct dentry *od, struct inode *ndir, struct dentry *nd,
+                          struct tmpfs_name **from, struct tmpfs_name **to)
+{
+    int err = raise_name(odir, od->name->s, od->name->len, from);
+
+    return err ? err : raise_name(ndir, nd->name->s, nd->name->len, to);
+}
+
+int tmpfs_rename(struct inode *odir, struct dentry *od, struct inode *ndir, struct dentry *nd, u32 flags,
+                 const struct fs_cred *c)
 {
     struct tmpfs_name *from, *to;
-    struct inode *moved = od->inode, *old = nd->inode;
+    struct inode *moved = od->inode, *old = nd->inode, *whiteout = NULL;
     bool exchange = flags & RENAME_EXCHANGE;
 
     if (old && !exchange && S_ISDIR(old->mode) && !tmpfs_dir_is_empty(old))
@@ -310,17 +320,19 @@ int tmpfs_rename(struct inode *odir, struct dentry *od, struct inode *ndir, stru
     tmpfs_dirty(moved);
     if (old)
         tmpfs_dirty(old);
-    int err = raise_name(odir, od->name->s, od->name->len, &from);
-    if (err)
+    int err = flags & RENAME_WHITEOUT ? tmpfs_new(odir->sb, S_IFCHR, odir, c, &whiteout) : 0;
+    if (!err)
+        err = prepare_rename(odir, od, ndir, nd, &from, &to);
+    if (err) {
+        if (whiteout)
+            inode_put(whiteout);
         return err;
-    err = raise_name(ndir, nd->name->s, nd->name->len, &to);
-    if (err)
-        return err;
+    }
     if (exchange) {
         from->inode = to->inode;
         to->inode = moved;
     } else {
-        set_name(ndir, to, clear_name(odir, from));
+        set_name(ndir, to, whiteout ? set_name(odir, from, whiteout) : clear_name(odir, from));
     }
     count_subdirs(odir, ndir, moved, exchange ? old : NULL);
     stamp(odir, ndir, moved, old);

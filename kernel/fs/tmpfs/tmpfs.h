@@ -134,7 +134,8 @@ int tmpfs_dir_remove(struct inode *dir, const char *s, u32 len);
 bool tmpfs_dir_is_empty(const struct inode *dir);
 void tmpfs_dir_free(struct tmpfs_inode *ti);
 extern const struct file_ops tmpfs_dir_ops;
-int tmpfs_rename(struct inode *odir, struct dentry *od, struct inode *ndir, struct dentry *nd, u32 flags);
+int tmpfs_rename(struct inode *odir, struct dentry *od, struct inode *ndir, struct dentry *nd, u32 flags,
+                 const struct fs_cred *c);
 
 /* ---- data.c: pages ---- */
 void tmpfs_data_init(struct tmpfs_inode *ti, const u8 *arch, u64 size);
