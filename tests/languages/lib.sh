@@ -3,6 +3,8 @@
 # What the language tests share: programs of the distribution, unmodified, on an image of its packages. A test NAME.sh
 # sources this, calls `image` and then `program` for each program of the folder NAME, which is sent into the machine as a
 # tar on its standard input; what the program must print lies beside it. Ends with `finish`.
+# Where what is to be seen is whether many small programs work, the script that is sent states facts (lib/facts.sh) and
+# `facts` takes the place of `program`.
 # With LINUX=1 the same programs run on the host's kernel, in a chroot of the same image (tools/test languages-linux).
 . "$(dirname "${BASH_SOURCE[0]}")/../images/lib.sh"
 LIMIT=300
@@ -47,14 +49,18 @@ linux_root() {
     tar -xpf "$(find "$layout/blobs" -type f -size +1M | head -n 1)" -C "$ROOT" && touch "$ROOT/.done"
 }
 
-# In namespaces of its own, as PID 1's child, on what Slipway has in /dev and /proc; /tmp and /work are a tmpfs.
+# In namespaces of its own, as PID 1, on what Slipway has in /dev and /proc; /tmp and /work are a tmpfs, and what is written
+# elsewhere goes to one above the files.
 linux() {
     # shellcheck disable=SC2016 # expanded by the inner shell
     timeout -k 5 $LIMIT unshare --mount --pid --fork --kill-child --ipc --uts --net sh -euc '
         root=$1; shift
         renice -n 0 -p $$ >/dev/null
         mount --make-rprivate /
-        mount --bind "$root" "$root"
+        mkdir -p "$root.above"
+        mount -t tmpfs tmpfs "$root.above"
+        mkdir "$root.above/upper" "$root.above/work"
+        mount -t overlay -o "lowerdir=$root,upperdir=$root.above/upper,workdir=$root.above/work" overlay "$root"
         mount -t proc proc "$root/proc"
         mount -t sysfs -o ro sysfs "$root/sys"
         mount --rbind /dev "$root/dev"
@@ -78,12 +84,17 @@ once() {
     "${run[@]}" sh -c 'mkdir -p /work && cd /work && tar -x && exec "$@"' sh "$@" <"$W/files.tar"
 }
 
+# The folder's files, those compiled here and lib/, for the machine.
+files() {
+    mkdir -p "$BUILT"
+    tar --owner=0 --group=0 -C "$FILES" -cf "$W/files.tar" . -C "$PWD/$BUILT" . -C "$PWD/tests/languages" lib
+}
+
 # program NAME COMMAND...: the command ends with 0, prints NAME.out and nothing else.
 program() {
     local name=$1 start=$SECONDS
     shift
-    mkdir -p "$BUILT"
-    tar --owner=0 --group=0 -C "$FILES" -cf "$W/files.tar" . -C "$PWD/$BUILT" .
+    files
     once "$@"
     if [ "$code" = 0 ] && cmp -s "$W/out" "$FILES/$name.out" && [ -z "$err" ]; then
         ok "$name ($((SECONDS - start)) s)"
@@ -92,4 +103,26 @@ program() {
     not_ok "$name" "code $code; output (- wanted, + got):" \
         "$(diff -u --label wanted --label got "$FILES/$name.out" "$W/out" | tail -n +3 | head -n 40)" \
         "standard error:" "$(tail -n 25 <<<"$err")"
+}
+
+# facts NAME COMMAND...: the facts that the command states are this test's, and it states them to the end.
+facts() {
+    local name=$1 start=$SECONDS line end=
+    LIMIT=800 # there are many
+    shift
+    files
+    once env FULL="${FULL:-}" "$@"
+    while IFS= read -r line; do
+        case $line in
+            "ok "*) count=$((count + 1)) ;;
+            "not ok "*) count=$((count + 1)) bad=$((bad + 1)) ;;
+            "# done") end=1 ;;
+        esac
+        printf '%s\n' "$line"
+    done <"$W/out"
+    if [ "$code" = 0 ] && [ -n "$end" ] && [ -z "$err" ]; then
+        ok "$name ($((SECONDS - start)) s)"
+    else
+        not_ok "$name, to the end and without a complaint" "code $code; standard error:" "$(tail -n 25 <<<"$err")"
+    fi
 }
