@@ -13,6 +13,8 @@ FILES=tests/languages/$(basename "$0" .sh)
 BUILT=build/languages/$(basename "$0" .sh)
 # The machine's memory: the image lies in it.
 MEMORY=1g
+# More for `imgtool run`.
+FLAGS=()
 
 # For programs that are told what the machine should look like to them. (On Linux: what it says itself.)
 MEMORY_MIB=1024
@@ -78,7 +80,7 @@ linux() {
 
 # The command in a directory with the test's files: its output is $W/out, its code $code.
 once() {
-    local run=(vm -i -m "$MEMORY" "$IMAGE")
+    local run=(vm -i -m "$MEMORY" ${FLAGS[@]+"${FLAGS[@]}"} "$IMAGE")
     [ -z "${LINUX:-}" ] || run=(linux)
     # shellcheck disable=SC2016 # expanded in the machine
     "${run[@]}" sh -c 'mkdir -p /work && cd /work && tar -x && exec "$@"' sh "$@" <"$W/files.tar"
