@@ -30,6 +30,8 @@ _Static_assert(sizeof(struct statfs) == 120, "struct statfs");
 #define ABI_ST_VALID 0x20
 #define ABI_ST_NOATIME 0x400
 #define ABI_ST_NODIRATIME 0x800
+#define ABI_ST_NOSYMFOLLOW 0x2000
+#define ABI_ST_SYNCHRONOUS 0x10
 #define ABI_ST_RELATIME 0x1000
 
 _Static_assert(sizeof(struct stat) == 144, "struct stat");

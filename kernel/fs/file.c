@@ -185,8 +185,21 @@ int inode_claim(struct inode *i, s32 step)
     return 0;
 }
 
+int file_count_writer(struct file *f)
+{
+    int err = mount_writer_get(f->path.mnt);
+
+    if (err)
+        __atomic_sub_fetch(&f->inode->write_count, 1, __ATOMIC_SEQ_CST);
+    else
+        f->fmode |= FMODE_WRITER;
+    return err;
+}
+
 void file_end_claim(struct file *f)
 {
+    if (f->fmode & FMODE_WRITER)
+        mount_writer_put(f->path.mnt);
     __atomic_sub_fetch(&f->inode->write_count, f->fmode & FMODE_WRITER ? 1 : -1, __ATOMIC_SEQ_CST);
 }
 

@@ -21,6 +21,8 @@ extern void (*user_files_put)(struct user_files *u);
 extern bool (*user_files_capable)(u32 cap); /* the caller */
 /* step 1: a writer, -1: an execution. -ETXTBSY. */
 int inode_claim(struct inode *i, s32 step);
+/* A writer, whose inode is claimed, is one of its mount as well; undoes the claim if that may not be written. */
+int file_count_writer(struct file *f);
 extern void (*file_owner_drop)(struct file *f); /* of one with an owner, before its release */
 void file_end_claim(struct file *f);            /* by FMODE_WRITER or FMODE_EXEC */
 

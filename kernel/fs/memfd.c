@@ -76,7 +76,7 @@ static int open_on(struct dentry *d, struct inode *i, const struct fs_cred *c, s
     f->opener_uid = c->fsuid;
     f->fmode = FMODE_READ | FMODE_WRITE | FMODE_LSEEK | FMODE_PREAD | FMODE_PWRITE;
     if (!inode_claim(i, 1))
-        f->fmode |= FMODE_WRITER;
+        (void)file_count_writer(f);
     *out = f;
     return 0;
 }

@@ -50,7 +50,16 @@ struct mount *mount_lookup(const struct mount *m, const struct dentry *d)
 
 int mount_may_write(const struct mount *m)
 {
-    return READ_ONCE(m->flags) & MS_RDONLY ? -EROFS : 0;
+    return (READ_ONCE(m->flags) | READ_ONCE(m->sb->flags)) & MS_RDONLY ? -EROFS : 0;
+}
+
+int mount_writer_get(struct mount *m)
+{
+    atomic_add(&m->writers, 1); /* before the flags are read: who sets them counts behind that */
+    int err = mount_may_write(m);
+    if (err)
+        mount_writer_put(m);
+    return err;
 }
 
 /* ---- attaching ------------------------------------------------------------------------------------------------------- */
@@ -65,6 +74,10 @@ static void free_rcu(struct rcu_head *h)
 
 void mount_free(struct mount *m)
 {
+    u64 flags = spin_lock_irqsave(&m->sb->mounts_lock);
+
+    list_del(&m->of_super);
+    spin_unlock_irqrestore(&m->sb->mounts_lock, flags);
     dentry_put(m->root);
     super_put(m->sb);
     rcu_call(&m->rcu, free_rcu);
@@ -101,11 +114,14 @@ static struct mount *mount_new(struct super *sb, struct dentry *root, const char
         return NULL;
     }
     ref_init(&m->refs);
-    m->flags = flags & MS_KEPT;
+    m->flags = mount_kept_flags(flags);
     m->sb = sb;
     m->root = root;
     m->parent = m;
     dentry_get(root);
+    u64 irq = spin_lock_irqsave(&sb->mounts_lock);
+    list_add_tail(&sb->mounts, &m->of_super);
+    spin_unlock_irqrestore(&sb->mounts_lock, irq);
     return m;
 }
 
@@ -367,7 +383,7 @@ static int may_detach(const struct path *p, enum mount_detach_how how)
     if (how != MOUNT_LAZY && (m == mount_root || ref_read(&m->refs) > 2))
         return -EBUSY;
     if (how == MOUNT_EXPIRE && !m->expired) {
-        m->expired = true;
+        WRITE_ONCE(m->expired, true);
         return -EAGAIN;
     }
     return 0;
@@ -465,6 +481,8 @@ int mount_by_type(const char *type, const char *source, u32 flags, const char *o
         if (strcmp(t->name, type) != 0)
             continue;
         int err = t->make(options ? options : "", &sb);
+        if (!err)
+            sb->flags = flags & MS_OF_SUPER;
         return err ? err : mount_attach(sb, source && *source ? source : type, flags, on, NULL);
     }
     return -ENODEV;

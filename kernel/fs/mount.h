@@ -34,6 +34,9 @@ struct super {
     atomic64_t next_ino;
     u64 max_size; /* largest file */
     void *private;
+    u32 flags;          /* MS_RDONLY, MS_SYNCHRONOUS, MS_DIRSYNC, MS_LAZYTIME: of every mount of it (mount_lock) */
+    struct list mounts; /* mount.of_super (mounts_lock) */
+    struct spinlock mounts_lock;
     u32 dying;          /* the last user went: the shrinker keeps off */
     atomic_t shrinking; /* dentries that the shrinker is about to free */
 };
@@ -41,6 +44,7 @@ struct super {
 struct mount {
     refcount_t refs;
     u32 flags; /* MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_NOATIME, MS_UNBINDABLE … (mount_lock; read freely) */
+    bool expired; /* MNT_EXPIRE has found it unused, and nobody has used it since */
     struct super *sb;
     struct dentry *root;
     struct mount *parent; /* itself: the first. (mount_lock; walk_seq) */
@@ -50,8 +54,9 @@ struct mount {
     struct mount *copy;  /* while a recursive bind is under way: its copy there (mount_lock) */
     struct path covered; /* detached: what it was on */
     s32 id;
-    struct mount_ns *ns; /* it is attached in; NULL: detached (mount_lock) */
-    bool expired;        /* MNT_EXPIRE has found it unused once (mount_lock) */
+    struct list of_super; /* (sb->mounts_lock) */
+    atomic_t writers;     /* files open for writing by it */
+    struct mount_ns *ns;  /* it is attached in; NULL: detached (mount_lock) */
     char *source;
     struct rcu_head rcu;
 };
@@ -106,11 +111,17 @@ static inline bool mount_get_live(struct mount *m) /* false: being unmounted */
 {
     return m == mount_root || ref_get_unless_zero(&m->refs);
 }
-void mount_free(struct mount *m); /* the last reference went */
-static inline void mount_put(struct mount *m)
+void mount_free(struct mount *m);                    /* the last reference went */
+static inline void mount_put_unused(struct mount *m) /* by one who only wanted to unmount it */
 {
     if (m != mount_root && ref_put(&m->refs))
         mount_free(m);
+}
+static inline void mount_put(struct mount *m)
+{
+    if (unlikely(READ_ONCE(m->expired)))
+        WRITE_ONCE(m->expired, false);
+    mount_put_unused(m);
 }
 
 /* Takes over the reference to sb (also on failure). on NULL: the first mount. */
@@ -126,6 +137,12 @@ void mount_set_bindable(struct mount *m, bool yes, bool recursive);
 struct mount *mount_lookup(const struct mount *m, const struct dentry *d);
 /* -EROFS: nothing may be written through this mount. */
 int mount_may_write(const struct mount *m);
+/* The same for a file that stays open: while there are any, neither mount nor file system becomes read-only. */
+int mount_writer_get(struct mount *m);
+static inline void mount_writer_put(struct mount *m)
+{
+    atomic_sub(&m->writers, 1);
+}
 /* mount(2) by type name, for tmpfs, proc, sysfs, devtmpfs, devpts, mqueue, cgroup2. -ENODEV. */
 int mount_by_type(const char *type, const char *source, u32 flags, const char *options, const struct path *on);
 /* All mounts of one, in order; the table is locked meanwhile. */

@@ -9,6 +9,12 @@
 
 #define MS_KEPT \
     (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | MS_NODIRATIME | MS_STRICTATIME | MS_NOSYMFOLLOW)
+#define MS_OF_SUPER (MS_RDONLY | MS_SYNCHRONOUS | MS_DIRSYNC | MS_LAZYTIME)
+
+static inline u32 mount_kept_flags(u32 flags)
+{
+    return flags & MS_KEPT & (flags & MS_STRICTATIME ? ~(u32)MS_NOATIME : ~0u);
+}
 
 extern struct mutex mount_lock;
 

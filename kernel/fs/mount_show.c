@@ -21,7 +21,6 @@ static void show_flags(struct seq_buf *s, u32 flags)
                  {MS_NOATIME, ",noatime"},
                  {MS_NODIRATIME, ",nodiratime"}};
 
-    seq_puts(s, flags & MS_RDONLY ? "ro" : "rw");
     for (u32 i = 0; i < ARRAY_SIZE(names); i++)
         if (flags & names[i].flag)
             seq_puts(s, names[i].text);
@@ -59,6 +58,16 @@ static void for_each_shown(struct seq_buf *s, const struct fs_view *v,
     kfree(w.buf);
 }
 
+static void show_super_flags(struct seq_buf *s, u32 flags)
+{
+    if (flags & MS_SYNCHRONOUS)
+        seq_puts(s, ",sync");
+    if (flags & MS_DIRSYNC)
+        seq_puts(s, ",dirsync");
+    if (flags & MS_LAZYTIME)
+        seq_puts(s, ",lazytime");
+}
+
 static void show_super_options(struct seq_buf *s, const struct mount *m)
 {
     if (m->sb->ops->show_options)
@@ -71,6 +80,8 @@ static void show_line(struct seq_buf *s, const struct mount *m, const char *path
     seq_putc(s, ' ');
     seq_escape(s, path, " \t\n#");
     seq_printf(s, " %s ", m->sb->type);
+    seq_puts(s, mount_may_write(m) ? "ro" : "rw");
+    show_super_flags(s, m->sb->flags);
     show_flags(s, m->flags);
     show_super_options(s, m);
     seq_puts(s, " 0 0\n");
@@ -106,10 +117,12 @@ static void show_info_line(struct seq_buf *s, const struct mount *m, const char 
     seq_putc(s, ' ');
     seq_escape(s, path, " \t\n\\");
     seq_putc(s, ' ');
+    seq_puts(s, m->flags & MS_RDONLY ? "ro" : "rw");
     show_flags(s, m->flags);
     seq_printf(s, "%s - %s ", m->flags & MS_UNBINDABLE ? " unbindable" : "", m->sb->type);
     seq_escape(s, m->source, " \t\n\\");
-    seq_puts(s, m->flags & MS_RDONLY ? " ro" : " rw");
+    seq_puts(s, m->sb->flags & MS_RDONLY ? " ro" : " rw");
+    show_super_flags(s, m->sb->flags);
     show_super_options(s, m);
     seq_putc(s, '\n');
 }

@@ -99,7 +99,7 @@ static int claim(const struct opening *o, struct file *f)
     if (o->exec && !(err = inode_claim(f->inode, -1)))
         f->fmode |= FMODE_EXEC;
     else if ((f->fmode & FMODE_WRITE) && S_ISREG(f->inode->mode) && !(err = inode_claim(f->inode, 1)))
-        f->fmode |= FMODE_WRITER;
+        err = file_count_writer(f);
     return err;
 }
 

@@ -19,6 +19,8 @@ struct super *super_alloc(const char *type, u32 magic, const struct super_ops *o
     sb->ops = ops;
     sb->max_size = (1ul << 63) - 1;
     list_init(&sb->watches);
+    list_init(&sb->mounts);
+    spin_init(&sb->mounts_lock, LOCK_IDS);
     mutex_init(&sb->rename_lock, LOCK_RENAME);
     spin_init(&sb->inode_lock, LOCK_INODE_CACHE);
     return sb;

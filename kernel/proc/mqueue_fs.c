@@ -361,7 +361,7 @@ static int open_queue(const struct fs_view *v, struct dentry *d, u32 flags, stru
     f->opener_uid = v->cred->fsuid;
     f->fmode = by_access[flags & O_ACCMODE] | FMODE_LSEEK | FMODE_PREAD | FMODE_PWRITE;
     if ((f->fmode & FMODE_WRITE) && !inode_claim(f->inode, 1))
-        f->fmode |= FMODE_WRITER;
+        (void)file_count_writer(f);
     *out = f;
     return 0;
 }

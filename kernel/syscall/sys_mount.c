@@ -18,7 +18,7 @@
 #define PROPAGATION (MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE)
 #define FLAGS_OF_MOUNT                                                                                          \
     (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | MS_NODIRATIME | MS_RELATIME | MS_STRICTATIME | \
-     MS_NOSYMFOLLOW)
+     MS_NOSYMFOLLOW | MS_SYNCHRONOUS | MS_DIRSYNC | MS_LAZYTIME)
 
 /* A string of user space that may be absent. */
 static int optional_name(struct name *n, uaddr_t p)
@@ -28,28 +28,24 @@ static int optional_name(struct name *n, uaddr_t p)
     return p ? name_get(n, p) : 0;
 }
 
-static long bind(const struct fs_view *v, const char *source, const struct path *on, u64 flags)
+/* What mount(2) is given by name; all of it is read before anything is looked at. */
+struct request {
+    struct name type, source, data;
+    bool has_type;
+    u64 flags;
+};
+
+static long bind(const struct fs_view *v, const struct request *r, const struct path *on)
 {
     struct path from;
-    int err = path_lookup(v, NULL, source, LOOKUP_FOLLOW, &from);
+    int err = *r->source.s ? path_lookup(v, NULL, r->source.s, LOOKUP_FOLLOW, &from) : -EINVAL;
     if (err)
         return err;
     if (!mount_is_local(from.mnt, v) && !nsfs_ns(from.dentry->inode))
         err = -EINVAL;
     else
-        err = flags & MS_BIND ? mount_bind(&from, on, flags & MS_REC) : mount_move(&from, on);
+        err = r->flags & MS_BIND ? mount_bind(&from, on, r->flags & MS_REC) : mount_move(&from, on);
     path_put(&from);
-    return err;
-}
-
-static long reconfigure(const struct path *on, u32 flags, uaddr_t udata)
-{
-    struct name data;
-    int err = optional_name(&data, udata);
-    if (err)
-        return err;
-    err = mount_reconfigure(on, flags, data.s);
-    name_put(&data);
     return err;
 }
 
@@ -64,53 +60,64 @@ static long change_propagation(const struct path *on, u64 flags)
     return 0;
 }
 
-static long do_mount(const struct fs_view *v, const char *source, const struct path *on, uaddr_t utype, u64 flags,
-                     uaddr_t udata)
+static long do_mount(const struct fs_view *v, const struct request *r, const struct path *on)
 {
-    struct name type, data;
+    u32 flags = (u32)r->flags & FLAGS_OF_MOUNT;
+    if ((u32)r->flags & (u32)MS_NOUSER)
+        return -EINVAL;
+    if (!capable(CAP_SYS_ADMIN))
+        return -EPERM;
     if (!mount_is_local(on->mnt, v))
         return -EINVAL;
-    if ((flags & MS_REMOUNT) && (flags & MS_BIND))
-        return mount_change_flags(on, (u32)flags & FLAGS_OF_MOUNT);
-    if (flags & MS_REMOUNT)
-        return reconfigure(on, (u32)flags & FLAGS_OF_MOUNT, udata);
-    if (flags & MS_BIND)
-        return bind(v, source, on, flags);
-    if (flags & PROPAGATION)
-        return change_propagation(on, flags);
-    if (flags & MS_MOVE)
-        return bind(v, source, on, flags);
-    int err = utype ? name_get(&type, utype) : -EINVAL;
+    if ((r->flags & MS_REMOUNT) && (r->flags & MS_BIND))
+        return mount_change_flags(on, flags);
+    if (r->flags & MS_REMOUNT)
+        return mount_reconfigure(on, flags, r->data.s);
+    if (r->flags & MS_BIND)
+        return bind(v, r, on);
+    if (r->flags & PROPAGATION)
+        return change_propagation(on, r->flags);
+    if (r->flags & MS_MOVE)
+        return bind(v, r, on);
+    return r->has_type ? mount_by_type(r->type.s, r->source.s, flags, r->data.s, on) : -EINVAL;
+}
+
+static int get_strings(struct request *r, uaddr_t type, uaddr_t source, uaddr_t data)
+{
+    int err = optional_name(&r->type, type);
     if (err)
         return err;
-    err = optional_name(&data, udata);
+    err = optional_name(&r->source, source);
     if (!err) {
-        err = mount_by_type(type.s, source, (u32)flags & FLAGS_OF_MOUNT, data.s, on);
-        name_put(&data);
+        err = optional_name(&r->data, data);
+        if (!err)
+            return 0;
+        name_put(&r->source);
     }
-    name_put(&type);
+    name_put(&r->type);
     return err;
 }
 
 long sys_mount(path_k source, path_k target, str_k type, hex64_k flags, ptr_k data)
 {
-    struct name from;
+    struct request r = {.has_type = type, .flags = flags};
     struct at a;
     struct path on;
     if ((flags & 0xffff0000) == 0xc0ed0000)
-        flags &= 0xffff; /* MS_MGC_VAL of old */
-    int err = optional_name(&from, source);
+        r.flags &= 0xffff; /* MS_MGC_VAL of old */
+    int err = get_strings(&r, type, source, data);
     if (err)
         return err;
-    err = at_lookup(&a, AT_FDCWD, target, LOOKUP_FOLLOW, &on);
-    long r = err;
-    if (!err) {
-        r = capable(CAP_SYS_ADMIN) ? do_mount(&a.view, from.s, &on, type, flags, data) : -EPERM;
+    long ret = at_lookup(&a, AT_FDCWD, target, LOOKUP_FOLLOW, &on);
+    if (!ret) {
+        ret = do_mount(&a.view, &r, &on);
         path_put(&on);
         at_end(&a);
     }
-    name_put(&from);
-    return r;
+    name_put(&r.data);
+    name_put(&r.source);
+    name_put(&r.type);
+    return ret;
 }
 
 static int look_up_dir(uaddr_t name, struct path *out)
@@ -163,7 +170,8 @@ long sys_umount2(path_k target, int flags)
         err = mount_detach(&p, flags & UMOUNT_DETACH   ? MOUNT_LAZY
                                : flags & UMOUNT_EXPIRE ? MOUNT_EXPIRE
                                                        : MOUNT_UNUSED);
-    path_put(&p);
+    dentry_put(p.dentry);
+    mount_put_unused(p.mnt);
     at_end(&a);
     return err;
 }

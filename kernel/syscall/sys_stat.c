@@ -143,7 +143,8 @@ static u32 abi_mount_flags(u32 ms)
 {
     return ABI_ST_VALID | (ms & MS_RDONLY ? ABI_ST_RDONLY : 0) | (ms & MS_NOSUID ? ABI_ST_NOSUID : 0) |
            (ms & MS_NODEV ? ABI_ST_NODEV : 0) | (ms & MS_NOEXEC ? ABI_ST_NOEXEC : 0) |
-           (ms & MS_NODIRATIME ? ABI_ST_NODIRATIME : 0) |
+           (ms & MS_NODIRATIME ? ABI_ST_NODIRATIME : 0) | (ms & MS_NOSYMFOLLOW ? ABI_ST_NOSYMFOLLOW : 0) |
+           (ms & MS_SYNCHRONOUS ? ABI_ST_SYNCHRONOUS : 0) |
            (ms & MS_NOATIME       ? ABI_ST_NOATIME
             : ms & MS_STRICTATIME ? 0
                                   : ABI_ST_RELATIME);
@@ -167,7 +168,7 @@ static int put_statfs(uaddr_t to, const struct path *p)
         .f_fsid = {{(int)k.fsid, (int)(k.fsid >> 32)}},
         .f_namelen = (long)k.namelen,
         .f_frsize = (long)(k.frsize ? k.frsize : k.bsize),
-        .f_flags = abi_mount_flags(p->mnt->flags),
+        .f_flags = abi_mount_flags(p->mnt->flags | p->mnt->sb->flags),
     };
     return copy_to_user(to, &st, sizeof(st));
 }
