@@ -233,11 +233,24 @@ static int fill_holes(struct tmpfs_inode *ti, u64 from, u64 to)
     return err;
 }
 
+/* Is there room for what fill_holes would make? Asked first, so that what does not fit takes nothing. */
+static bool holes_fit(struct tmpfs_inode *ti, u64 from, u64 to)
+{
+    const struct tmpfs_super *ts = tmpfs_s(ti->vfs.sb);
+    u64 need = 0, end;
+
+    for (u64 at = from; (at = data_next(ti, at, to, true)) < to; at = end) {
+        end = MIN(data_next(ti, at, to, false), to);
+        need += end - at;
+    }
+    return need <= ts->max_pages && atomic_read(&ts->pages) <= ts->max_pages - need;
+}
+
 static int file_fallocate_op(struct file *f, int mode, s64 off, s64 len)
 {
     struct inode *i = f->inode;
     struct tmpfs_inode *ti = tmpfs_i(i);
-    u64 from = (u64)off, to = from + (u64)len;
+    u64 from = (u64)off, to = from + (u64)len, first = from >> PAGE_SHIFT, last = (to + PAGE_SIZE - 1) >> PAGE_SHIFT;
     int err = 0;
 
     if (mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE))
@@ -253,7 +266,7 @@ static int file_fallocate_op(struct file *f, int mode, s64 off, s64 len)
         if (grows && (ti->file.seals & F_SEAL_GROW))
             err = -EPERM;
         if (!err)
-            err = fill_holes(ti, from >> PAGE_SHIFT, (to + PAGE_SIZE - 1) >> PAGE_SHIFT);
+            err = holes_fit(ti, first, last) ? fill_holes(ti, first, last) : -ENOSPC;
         if (!err && grows) {
             data_zero_tail(ti, i->size);
             WRITE_ONCE(i->size, to);

@@ -57,6 +57,12 @@ static struct tmpfs_inode *alloc_inode(struct super *sb, u32 mode)
     return ti;
 }
 
+/* Each further name counts as an inode (nr_inodes=), except of what is in the archive. */
+static bool counts_names(const struct inode *i)
+{
+    return !S_ISDIR(i->mode) && tmpfs_i(i)->number == ~0u;
+}
+
 static bool charge_inode(struct tmpfs_super *ts)
 {
     if (atomic_add(&ts->inodes, 1) <= ts->max_inodes)
@@ -262,6 +268,8 @@ static void note_gone(struct inode *i)
 
 void tmpfs_link_gone(struct inode *i)
 {
+    if (i->nlink && counts_names(i))
+        atomic_sub(&tmpfs_s(i->sb)->inodes, 1);
     if (i->nlink || tmpfs_i(i)->number == ~0u)
         return;
     note_gone(i);
@@ -390,13 +398,21 @@ static int symlink_op(struct inode *dir, struct dentry *d, const char *target, c
 
 static int link_op(struct inode *dir, struct dentry *d, struct inode *target)
 {
+    struct tmpfs_super *ts = tmpfs_s(dir->sb);
+    bool counts = target->nlink && counts_names(target);
+
+    if (counts && !charge_inode(ts))
+        return -ENOSPC;
     inode_get(target);
     tmpfs_dirty(target);
     target->nlink++;
     inode_touch(target, ATTR_CTIME);
     int err = add_new(dir, d, target);
-    if (err)
-        target->nlink--;
+    if (!err)
+        return 0;
+    target->nlink--;
+    if (counts)
+        atomic_sub(&ts->inodes, 1);
     return err;
 }
 

@@ -256,7 +256,7 @@ static int remount(struct super *sb, const char *options)
 
     if (err)
         return err;
-    if (probe.max_pages < atomic_read(&tmpfs_s(sb)->pages))
+    if (probe.max_pages < atomic_read(&tmpfs_s(sb)->pages) || probe.max_inodes < atomic_read(&tmpfs_s(sb)->inodes))
         return -EINVAL;
     tmpfs_s(sb)->max_pages = probe.max_pages;
     tmpfs_s(sb)->max_inodes = probe.max_inodes;
