@@ -292,6 +292,10 @@ int arch_thread_clone_state(struct arch_thread *child)
 void arch_thread_exec(struct arch_thread *t)
 {
     u64 flags = irq_save();
+    if (t->debug) {
+        memset(t->debug, 0, sizeof(*t->debug));
+        arch_debug_load(NULL);
+    }
     fpu_initial(t->fpu);
     fpu_drop(t);
     t->fs_base = t->gs_base = 0;
@@ -299,6 +303,20 @@ void arch_thread_exec(struct arch_thread *t)
     read_user_gs(this_cpu()); /* user mode may have changed it since the switch */
     load_segments(t, this_cpu(), any_selector());
     irq_restore(flags);
+}
+
+/* DR7's bits that user mode may set: L0-L3, G0-G3, conditions and lengths. */
+void arch_debug_load(const struct arch_debug *d)
+{
+    u64 dr7 = d ? d->dr7 : 0;
+    __asm__ volatile("movq %0, %%dr7" ::"r"(0x400ul));
+    if (!dr7)
+        return;
+    __asm__ volatile("movq %0, %%dr0" ::"r"(d->addr[0]));
+    __asm__ volatile("movq %0, %%dr1" ::"r"(d->addr[1]));
+    __asm__ volatile("movq %0, %%dr2" ::"r"(d->addr[2]));
+    __asm__ volatile("movq %0, %%dr3" ::"r"(d->addr[3]));
+    __asm__ volatile("movq %0, %%dr7" ::"r"(dr7 | 0x400ul));
 }
 
 struct thread *arch_switch(struct thread *prev, struct thread *next)
@@ -315,6 +333,8 @@ struct thread *arch_switch(struct thread *prev, struct thread *next)
             c->fpu_owner = NULL; /* it ran elsewhere since */
         load_segments(n, c, any_selector());
     }
+    if (unlikely(p->debug || n->debug))
+        arch_debug_load(n->debug);
     cpu_set_rsp0(c, n->kstack + KSTACK_SIZE);
     c->current = next;
     return switch_stacks(&p->rsp, n->rsp, prev);

@@ -28,11 +28,17 @@
 #define WORK_RESTORE_MASK 8u /* sigsuspend & co.: restore the saved signal mask when no handler ran */
 #define WORK_SINGLESTEP 16u
 #define WORK_SIGIO 256u /* it woke waiters that tell of it by a signal */
+#define WORK_PTRACE 64u /* the system call that is done is to be told a tracer */
 #define WORK_RSEQ 32u   /* a restartable sequence may have been interrupted, or the CPU has changed */
 /* Bits of `sys_flags`: any set bit sends system calls through the slow door */
 #define SYSF_STRACE 1u
 #define SYSF_PTRACE 2u
 #define SYSF_SECCOMP 4u
+
+/* Debug registers, as the user wants them. */
+struct arch_debug {
+    u64 addr[4], dr6, dr7;
+};
 
 struct arch_thread {
     atomic_t work;                      /* 0: tested by assembly on the way out */
@@ -45,6 +51,7 @@ struct arch_thread {
     u32 fpu_cpu;                        /* 48: CPU whose registers may hold it; (u32)-1: none */
     u16 fs_sel, gs_sel, ds_sel, es_sel; /* 52: user selectors; valid while switched out */
     u32 nofault; /* 60: > 0: a fault of a user copy fails at once, nothing is faulted in (pagefault_disable) */
+    struct arch_debug *debug; /* NULL: never had any; else loaded while it runs */
 };
 
 /* Where user mode was left: the frame at the top of the kernel stack. */
@@ -60,6 +67,7 @@ void arch_thread_init(struct arch_thread *t, u64 kstack, void (*fn)(void *), voi
 int arch_thread_clone_state(struct arch_thread *child);
 int arch_thread_alloc_fpu(struct arch_thread *t); /* initial state; -ENOMEM */
 void arch_thread_free(struct arch_thread *t);     /* fpu area */
+void arch_debug_load(const struct arch_debug *d); /* current's, or NULL; interrupts off */
 void arch_thread_exec(struct arch_thread *t);     /* current: reset vector state, bases, selectors */
 
 /* Switches stacks, bases, vector state, and percpu fields, with interrupts off. Returns, on the new stack, the thread

@@ -24,6 +24,7 @@
 
 #define RFLAGS_IF 0x200ul
 #define RFLAGS_TF 0x100ul
+#define RFLAGS_RF 0x10000ul
 #define RFLAGS_AC 0x40000ul
 #define DR6_STEP (1ul << 14)
 #define DR6_TRAPS 15ul
@@ -81,6 +82,19 @@ static u64 take_dr6(void)
     return dr6;
 }
 
+/* DR6 is shown by PTRACE_PEEKUSER. A breakpoint's instruction has not run yet: it does when RF is set. */
+static void note_watchpoint(struct trapframe *f, u64 dr6)
+{
+    struct arch_debug *d = ((struct arch_thread *)current_thread())->debug;
+    if (!d)
+        return;
+    d->dr6 |= dr6 & (DR6_TRAPS | DR6_STEP);
+    for (u32 i = 0; i < 4; i++) {
+        if (dr6 >> i & 1 && !(d->dr7 >> (16 + 4 * i) & 3))
+            f->rflags |= RFLAGS_RF;
+    }
+}
+
 static int debug_code(u64 dr6)
 {
     if (dr6 & DR6_STEP)
@@ -130,6 +144,8 @@ void trap_from_user(struct trapframe *f, u32 vector, u32 error)
 {
     u64 cr2 = vector == TRAP_PF ? read_cr2() : 0;
     u64 dr6 = vector == TRAP_DB ? take_dr6() : 0;
+    if (dr6 & DR6_TRAPS)
+        note_watchpoint(f, dr6);
     irq_enable();
     switch (vector) {
     case TRAP_PF:

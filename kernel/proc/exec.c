@@ -14,6 +14,7 @@
 #include "proc/itimer.h"
 #include "proc/posix_timer.h"
 #include "proc/process.h"
+#include "proc/ptrace.h"
 #include "proc/rseq.h"
 
 #include <linux/mount.h>
@@ -342,8 +343,9 @@ static void reset_registers(struct exec_image *x)
     struct thread *t = current_thread();
     struct trapframe *f = arch_user_frame(&t->arch);
     arch_thread_exec(&t->arch);
+    u64 call = f->orig_rax;
     memset(f, 0, sizeof(*f));
-    f->orig_rax = ~0ull;
+    f->orig_rax = call; /* a tracer sees execve return */
     f->rip = x->entry;
     f->rsp = x->sp;
     f->cs = USER_CS;
@@ -403,7 +405,7 @@ static int prepare(struct exec_image *x, const struct fs_view *v, const struct p
     if (err)
         return err;
     x->private = !shows_memory(x);
-    return cred_exec(x->cred, x->file->inode, x->file->path.mnt->flags & MS_NOSUID, &x->secure);
+    return cred_exec(x->cred, x->file->inode, x->file->path.mnt->flags & MS_NOSUID || ptrace_exec_unsafe(), &x->secure);
 }
 
 static void release(struct exec_image *x)
@@ -424,6 +426,7 @@ static void release(struct exec_image *x)
 int exec_run(const struct fs_view *v, const struct exec_what *what, struct exec_args *args)
 {
     struct mutex *exec_lock = &current_process()->exec_lock;
+    s32 old_tid = current_thread()->tid;
     struct exec_image *x = kzalloc(sizeof(*x), MEM_WAIT);
     if (!x)
         return -ENOMEM;
@@ -440,5 +443,7 @@ int exec_run(const struct fs_view *v, const struct exec_what *what, struct exec_
         err = replace(x);
     mutex_unlock(exec_lock);
     release(x);
+    if (!err && ptrace_is_traced(current_thread()))
+        ptrace_exec(old_tid);
     return err;
 }

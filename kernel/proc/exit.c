@@ -16,6 +16,7 @@
 #include "proc/itimer.h"
 #include "proc/process.h"
 #include "proc/uts.h"
+#include "proc/ptrace.h"
 #include "proc/seccomp.h"
 #include "proc/signal_internal.h"
 #include "proc/sysv_sem.h"
@@ -192,7 +193,7 @@ static void reparent_child(struct process *c, struct process *reaper)
     list_add_tail(&reaper->children, &c->sibling);
     tell_pdeath(c);
     c->exit_signal = SIGCHLD;
-    if (c->zombie) {
+    if (c->zombie && !ptrace_is_traced(c->leader)) {
         if (notify_parent(c))
             process_release_zombie(c);
         return;
@@ -215,6 +216,8 @@ static void reparent_children(struct process *p)
 void process_release_zombie(struct process *p)
 {
     struct pid *pid = p->pid_obj;
+    if (ptrace_is_traced(p->leader))
+        ptrace_unlink(p->leader->trace, 0);
     p->reaped = true;
     list_del_init(&p->sibling);
     list_del_init(&p->group_link);
@@ -226,6 +229,17 @@ void process_release_zombie(struct process *p)
     process_put(p);
 }
 
+bool process_notify_end(struct process *p, struct process *to)
+{
+    if (to == p->parent)
+        return notify_parent(p);
+    struct ksiginfo info;
+    fill_child_info(&info, p);
+    info.si_signo = SIGCHLD;
+    signal_send_process(to, SIGCHLD, &info);
+    return false;
+}
+
 static void become_zombie(struct process *p)
 {
     struct process *parent;
@@ -234,9 +248,10 @@ static void become_zombie(struct process *p)
     process_group_exit_check(p, NULL);
     p->zombie = true;
     p->exit_status = p->group_exit ? p->group_status : (u32)p->leader->exit_code;
-    parent = p->parent;
+    const struct trace *tr = p->leader->trace;
+    parent = tr && tr->tracer ? tr->tracer : p->parent; /* another tracer waits first, then the parent hears (wait.c) */
     process_get(parent);
-    bool release = notify_parent(p);
+    bool release = process_notify_end(p, parent);
     struct pid *pid = p->pid_obj;
     pid_get(pid);
     if (release)
@@ -306,6 +321,8 @@ static __noreturn void exit_thread(u32 status)
 {
     struct thread *t = current_thread();
     struct process *p = t->process;
+    if (ptrace_is_traced(t))
+        ptrace_event(PTRACE_EVENT_EXIT, status);
     t->exit_code = (s32)status;
     bool last = last_alive(p);
     if (last) {
@@ -324,6 +341,7 @@ static __noreturn void exit_thread(u32 status)
     atomic_sub(&cred->user->threads, 1);
     if (!last && !READ_ONCE(p->group_exit)) /* else all children lose their parent at once, when it has gone */
         leave_children(p, t);
+    ptrace_leave(t);
     struct pid *pid = detach_tid(t);
     bool leader = p->leader == t; /* asked before an execve of another thread may take that over */
     bool gone = leave_process(t, p);
@@ -331,7 +349,8 @@ static __noreturn void exit_thread(u32 status)
         t->cred = NULL;
         cred_put(cred);
     }
-    pid_unuse(pid); /* before anybody waits for it: its number is free when it is waited for */
+    if (leader || !ptrace_keep_dead(t, pid, status)) /* else the tracer's wait gives it back */
+        pid_unuse(pid); /* before anybody waits for it: its number is free when it is waited for */
     if (gone) /* not `last`: others may still be letting go of files and memory, which the parent must find closed */
         become_zombie(p);
     process_put(p);
@@ -389,6 +408,8 @@ static void take_leadership(struct process *p, struct thread *me)
     if (old == me)
         return;
     rwsem_write_lock(&tasklist_lock);
+    if (ptrace_is_traced(old)) /* the tracer hears of it no more: its number is the survivor's */
+        ptrace_unlink(old->trace, 0);
     list_for_each (i, &p->children, sibling) {
         if (i->parent_tid == me->tid)
             i->parent_tid = p->pid;

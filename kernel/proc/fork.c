@@ -16,6 +16,7 @@
 #include "proc/namespaces.h"
 #include "proc/pidfd.h"
 #include "proc/process.h"
+#include "proc/ptrace.h"
 #include "proc/rseq.h"
 #include "proc/seccomp.h"
 #include "proc/signal_internal.h"
@@ -58,7 +59,9 @@ struct fork {
     struct pid *pid;
     struct vfork_wait *vfork;
     struct file *pidfile;
-    int pidfd; /* reserved; -1: none */
+    u32 event;   /* PTRACE_EVENT_* that the caller's tracer wants, 0: none */
+    bool traced; /* the child is traced as the caller is */
+    int pidfd;   /* reserved; -1: none */
     bool counted;
 };
 
@@ -175,7 +178,7 @@ static int make_thread(struct fork *k, const struct trapframe *f)
         cf->rsp = k->req->stack;
     if (k->flags & CLONE_SETTLS)
         t->arch.fs_base = k->req->tls;
-    t->arch.sys_flags = me->arch.sys_flags & ~SYSF_SECCOMP; /* seccomp_fork: when nothing can fail */
+    t->arch.sys_flags = me->arch.sys_flags & ~(SYSF_SECCOMP | SYSF_PTRACE); /* seccomp_fork: when nothing can fail */
     t->timer_slack = t->timer_slack_default = me->timer_slack;
     t->mce_kill = me->mce_kill;
     t->io_flusher = me->io_flusher;
@@ -339,6 +342,12 @@ static int make_all(struct fork *k, const struct trapframe *f)
     if (err)
         return err;
     inherit_signals(k);
+    if (ptrace_is_traced(me)) {
+        k->event = ptrace_fork_event(k->flags, k->req->exit_signal);
+        k->traced = k->event || k->flags & CLONE_PTRACE;
+        if (k->traced && !ptrace_alloc(k->child))
+            return -ENOMEM;
+    }
     err = make_vfork(k);
     return err ? err : make_pidfd(k);
 }
@@ -364,6 +373,8 @@ static void link_thread(struct process *p, struct thread *t, struct pid *pid)
 static int publish_thread(struct fork *k)
 {
     struct process *p = current_process();
+    if (k->traced)
+        rwsem_write_lock(&tasklist_lock);
     u64 flags = spin_lock_irqsave(&p->siglock);
     bool dying = p->group_exit || p->exec_waiter;
     if (!dying) {
@@ -372,6 +383,11 @@ static int publish_thread(struct fork *k)
         pid_publish(k->pid);
     }
     spin_unlock_irqrestore(&p->siglock, flags);
+    if (k->traced) {
+        if (!dying)
+            ptrace_fork(k->child);
+        rwsem_write_unlock(&tasklist_lock);
+    }
     return dying ? -ERESTARTNOINTR : 0;
 }
 
@@ -403,6 +419,8 @@ static void link_process(struct fork *k)
     thread_get(k->child);
     link_thread(p, k->child, k->pid);
     k->pid->process = p;
+    if (k->traced)
+        ptrace_fork(k->child);
     pid_publish(k->pid);
 }
 
@@ -456,7 +474,12 @@ s64 process_clone(const struct clone_request *req, struct trapframe *f)
         nr = k.pid->nr; /* not an error: the child exists */
     struct thread *child = k.child;
     thread_start(child);
-    if (k.vfork)
+    if (k.event)
+        ptrace_event(k.event, (u64)nr);
+    if (k.vfork) {
         wait_for_vfork(k.vfork);
+        if (ptrace_is_traced(current_thread()))
+            ptrace_event(PTRACE_EVENT_VFORK_DONE, (u64)nr);
+    }
     return nr;
 }

@@ -28,6 +28,7 @@
 #include "proc/oom.h"
 #include "proc/procfs.h"
 #include "proc/process.h"
+#include "proc/ptrace.h"
 #include "proc/signal_internal.h"
 #include "proc/uts.h"
 #include "vm/mm.h"
@@ -436,6 +437,7 @@ void proc_init(void)
     char option[8];
     rwsem_init(&tasklist_lock, LOCK_PID_NS);
     futex_init();
+    ptrace_init();
     itimer_module_init();
     ntp_init();
     user_init();

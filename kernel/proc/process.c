@@ -25,6 +25,7 @@ struct process *process_alloc(void)
     list_init(&p->threads);
     sigpending_init(&p->shared_pending);
     list_init(&p->children);
+    list_init(&p->tracees);
     list_init(&p->sibling);
     list_init(&p->group_link);
     list_init(&p->session_link);

@@ -76,6 +76,7 @@ struct process {
     struct process *parent;
     s32 parent_tid; /* the thread that made it: __WNOTHREAD (tasklist_lock) */
     struct list children, sibling;
+    struct list tracees; /* struct trace, of its threads (tasklist) */
     struct pid *pgrp, *session;
     struct list group_link, session_link;
     s32 pgid, sid;   /* copies, to be read without the lock */
@@ -193,6 +194,8 @@ enum wait_target { WAIT_ANY, WAIT_PID, WAIT_GROUP, WAIT_PIDFD };
 /* options: W* of waitid. >0: pid in r, 0: WNOHANG and nothing, -ECHILD, -ERESTARTSYS. */
 s64 process_wait(enum wait_target kind, s32 id, u32 options, struct wait_result *r);
 s64 process_wait_pidfd(const struct pid *pid, u32 options, struct wait_result *r); /* not who has its number now */
+/* (tasklist for writing) tells its parent, or a tracer, of a zombie; true: nobody will wait for it */
+bool process_notify_end(struct process *p, struct process *to);
 void process_release_zombie(struct process *p); /* (tasklist for writing) out of the tree and the pid table */
 
 /* ---- groups and sessions (group.c) ---- */

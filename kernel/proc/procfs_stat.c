@@ -5,6 +5,7 @@
 #include "abi/time.h"
 #include "lib/string.h"
 #include "proc/procfs_task.h"
+#include "proc/ptrace.h"
 #include "vm/mm.h"
 
 #define TICK_NS (NSEC_PER_SEC / ABI_USER_HZ)
@@ -20,6 +21,7 @@ struct facts {
     struct cpu_use use, children;
     sigset64_t pending, shared, blocked, ignored, caught;
     u32 threads;
+    s32 tracer; /* 0: none */
     u32 seccomp_mode, seccomp_count;
     bool no_new_privs;
 };
@@ -33,6 +35,7 @@ static char state_of(const struct thread *t)
     case THREAD_SLEEP_UNINT:
         return 'D';
     case THREAD_STOPPED:
+    case THREAD_FROZEN:
         return 'T';
     case THREAD_DEAD:
         return 'Z';
@@ -56,6 +59,9 @@ static void gather_signals(struct facts *f)
         f->blocked = f->t->sig->blocked;
         if (f->t->sig->stopped && f->state != 'Z') /* it may still be telling its parent */
             f->state = 'T';
+        if (f->t->trace && f->t->trace->stopped && f->state != 'Z')
+            f->state = 't';
+        f->tracer = f->t->trace && f->t->trace->tracer ? f->t->trace->tracer_tid : 0;
     }
     for (int i = 1; i <= _NSIG; i++) {
         __sighandler_t h = READ_ONCE(p->sighand->action[i - 1].sa_handler);
@@ -184,6 +190,8 @@ static const char *state_text(char state)
         return "D (disk sleep)";
     case 'T':
         return "T (stopped)";
+    case 't':
+        return "t (tracing stop)";
     default:
         return "Z (zombie)";
     }
@@ -213,8 +221,8 @@ static void status_name(struct seq_buf *s, const struct facts *f)
         seq_printf(s, "\nUmask:\t%04o", fs->umask);
         fs_context_put(fs);
     }
-    seq_printf(s, "\nState:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n", state_text(f->state),
-               f->p->pid, f->id, f->ppid);
+    seq_printf(s, "\nState:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t%d\n", state_text(f->state),
+               f->p->pid, f->id, f->ppid, f->tracer);
 }
 
 static u32 table_size(struct thread *t)

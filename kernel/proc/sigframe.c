@@ -61,7 +61,7 @@ static void fp_reset(struct thread *t)
 }
 
 /* XSAVEOPT leaves out what is in its initial state; readers of the frame expect x87 and SSE to be there. */
-static void fp_complete(struct _xstate *x)
+void vector_complete(struct _xstate *x)
 {
     if (!cpu.xsave)
         return;
@@ -92,7 +92,7 @@ static int fp_save(struct thread *t, uaddr_t buf)
 {
     struct _xstate *x = area(t);
     fpu_save_current();
-    fp_complete(x);
+    vector_complete(x);
     fp_describe(&x->fpstate.sw_reserved);
     int err = copy_to_user(buf, x, fp_size());
     if (!err && cpu.xsave)
@@ -111,7 +111,7 @@ static bool fp_is_extended(const struct _fpx_sw_bytes *sw, uaddr_t buf)
 }
 
 /* What XRSTOR would refuse with #GP. */
-static bool fp_valid(const struct _xstate *x, bool extended)
+bool vector_valid(const struct _xstate *x, bool extended)
 {
     u32 mask = x->fpstate.mxcsr_mask ? x->fpstate.mxcsr_mask : 0xffbf;
     static const struct _header zero;
@@ -135,7 +135,7 @@ static int fp_load(struct _xstate *x, uaddr_t buf)
     if (copy_from_user(x, buf, size))
         return -EFAULT;
     x->fpstate.mxcsr_mask = mask;
-    if (!fp_valid(x, extended))
+    if (!vector_valid(x, extended))
         return -EINVAL;
     if (extended)
         x->xstate_hdr.xfeatures &= sw.xfeatures;

@@ -12,6 +12,7 @@
 #include "lib/string.h"
 #include "mem/slab.h"
 #include "proc/process.h"
+#include "proc/ptrace.h"
 #include "proc/signal_internal.h"
 #include "proc/signalfd.h"
 
@@ -173,6 +174,8 @@ static bool ignored(struct process *p, const struct thread *t, int sig, bool for
 {
     if (t && t->sig && (t->sig->blocked & SIGBIT(sig)))
         return false;
+    if (t && sig != SIGKILL && ptrace_is_traced(t)) /* the tracer sees it first */
+        return false;
     __sighandler_t h = READ_ONCE(p->sighand->action[sig - 1].sa_handler);
     if (p->unkillable && h == SIG_DFL && !(force && (SIGSET_KERNEL_ONLY & SIGBIT(sig))))
         return true;
@@ -186,6 +189,7 @@ static void resume_all(struct process *p)
     list_for_each (t, &p->threads, process_link) {
         t->sig->stop_pending = 0;
         t->sig->stop_taken = 0;
+        ptrace_notify_locked(t);
         if (t->sig->stopped) {
             t->sig->stopped = 0;
             thread_wake(t, WAKE_STOPPED);
@@ -220,7 +224,7 @@ static bool wants(const struct thread *t, int sig)
         return true;
     if (s->blocked & SIGBIT(sig) & ~s->waiting)
         return false;
-    return !s->stopped;
+    return !s->stopped && !(t->trace && t->trace->stopped);
 }
 
 /* The thread that is to take it: t, or for the process's own the leader, an idle one, anyone. */
@@ -258,6 +262,8 @@ void process_group_exit_locked(struct process *p, u32 wait_status)
 static bool is_fatal(struct process *p, const struct thread *t, int sig)
 {
     struct sigaction a = action_of(p, sig);
+    if (sig != SIGKILL && ptrace_is_traced(t))
+        return false;
     if (a.sa_handler != SIG_DFL || ((SIGSET_IGNORED | SIGSET_STOP | SIGSET_CORE) & SIGBIT(sig)))
         return sig == SIGKILL;
     return sig == SIGKILL || (!p->unkillable && !(t->sig->waiting & SIGBIT(sig)));

@@ -11,6 +11,7 @@
 #include "lib/string.h"
 #include "mem/slab.h"
 #include "proc/process.h"
+#include "proc/ptrace.h"
 #include "proc/rseq.h"
 #include "proc/signal_internal.h"
 
@@ -78,8 +79,10 @@ static int dequeue_locked(struct process *p, struct signal_state *s, sigset64_t 
 static void recalc_locked(struct thread *t, struct process *p)
 {
     struct signal_state *s = t->sig;
-    if (((s->pending.set | p->shared_pending.set) & ~s->blocked) || s->stop_pending || p->group_exit ||
-        (p->stop_state & STOP_TELL_CONTINUED) || (p->exec_waiter && p->exec_waiter != t))
+    const struct trace *tr = t->trace;
+    if (((s->pending.set | p->shared_pending.set) & ~s->blocked) || s->stop_pending ||
+        (tr && (tr->trap || tr->notify)) || p->group_exit || (p->stop_state & STOP_TELL_CONTINUED) ||
+        (p->exec_waiter && p->exec_waiter != t))
         thread_set_work(t, WORK_SIGNAL);
     else
         thread_clear_work(t, WORK_SIGNAL);
@@ -171,6 +174,7 @@ static void begin_group_stop(struct process *p, int sig)
     p->stop_state &= ~(STOP_CONTINUED | STOP_TELL_CONTINUED);
     p->stop_remaining = 0;
     list_for_each (t, &p->threads, process_link) {
+        ptrace_notify_locked(t);
         if (t->sig->stopped)
             continue;
         t->sig->stop_pending = 1;
@@ -184,6 +188,11 @@ static void begin_group_stop(struct process *p, int sig)
 static void join_group_stop(struct process *p, struct thread *t, u64 flags)
 {
     int sig = (int)p->stop_signal;
+    if (ptrace_is_traced(t)) {
+        spin_unlock_irqrestore(&p->siglock, flags);
+        ptrace_trap();
+        return;
+    }
     t->sig->stop_pending = 0;
     t->sig->stopped = 1;
     bool last = --p->stop_remaining == 0;
@@ -288,6 +297,11 @@ static bool group_work(struct process *p, struct thread *t, u64 flags)
         join_group_stop(p, t, flags);
         return true;
     }
+    if (t->trace && (t->trace->trap || t->trace->notify)) {
+        spin_unlock_irqrestore(&p->siglock, flags);
+        ptrace_trap();
+        return true;
+    }
     return false;
 }
 
@@ -306,6 +320,11 @@ static bool next_delivery(struct delivery *d)
         spin_unlock_irqrestore(&p->siglock, flags);
         if (!d->sig)
             return false;
+        if (d->sig != SIGKILL && ptrace_is_traced(t)) {
+            d->sig = ptrace_signal(d->sig, &d->info);
+            if (!d->sig)
+                continue;
+        }
         d->action = take_action(p->sighand, d->sig);
         if (d->action.sa_handler == SIG_IGN)
             continue;
@@ -376,8 +395,11 @@ static void call_handler(struct trapframe *f, const struct delivery *d)
     if (t->rseq)
         rseq_return(f); /* the frame names where it goes on */
     f->orig_rax = ~0ull;
+    bool stepping = ptrace_is_traced(t) && ptrace_handler_step(f);
     if (sigframe_setup(f, d->sig, &d->action, &d->info, after) == 0) {
         signal_set_blocked(mask_during(d, t->sig->blocked));
+        if (stepping)
+            ptrace_handler_entered();
         return;
     }
     if (d->sig == SIGSEGV)

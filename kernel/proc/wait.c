@@ -7,6 +7,7 @@
 #include "abi/wait.h"
 #include "lib/string.h"
 #include "proc/process.h"
+#include "proc/ptrace.h"
 #include "proc/signal_internal.h"
 
 struct wait_call {
@@ -112,14 +113,109 @@ static bool take_state(const struct wait_call *w, struct process *c, u32 state)
     return true;
 }
 
+/* Who traces the process's leader: then its end is told there first, and its stops there only. */
+static struct process *tracer_of(const struct process *c)
+{
+    const struct trace *tr = c->leader->trace;
+    return tr ? tr->tracer : NULL;
+}
+
 static bool consider(const struct wait_call *w, struct process *c)
 {
+    const struct process *tracer = tracer_of(c);
+    if (c->zombie && tracer && tracer != current_process())
+        return false;
     if (take_zombie(w, c))
         return true;
     if (c->zombie)
         return false;
-    return ((w->options & WSTOPPED) && take_state(w, c, STOP_STOPPED)) ||
+    return ((w->options & WSTOPPED) && tracer != current_process() && take_state(w, c, STOP_STOPPED)) ||
            ((w->options & WCONTINUED) && take_state(w, c, STOP_CONTINUED));
+}
+
+/* ---- tracees ---- */
+
+static bool tracee_eligible(const struct wait_call *w, const struct trace *tr)
+{
+    const struct thread *t = tr->thread;
+    if (w->kind == WAIT_PID && t->tid != w->id)
+        return false;
+    if (w->kind == WAIT_PIDFD && (t->process->pid_obj != w->pid || t != t->process->leader))
+        return false;
+    if (w->kind == WAIT_GROUP && t->process->pgid != w->id)
+        return false;
+    return !(w->options & __WNOTHREAD) || tr->tracer_tid == current_thread()->tid;
+}
+
+static void fill_end(struct wait_result *r, u32 status)
+{
+    u32 sig = status & 0x7f;
+    r->status = status;
+    r->code = !sig ? CLD_EXITED : status & ABI_W_CORE ? CLD_DUMPED : CLD_KILLED;
+    r->value = sig ? (int)sig : (int)(status >> 8 & 0xff);
+}
+
+/* A zombie of another's child: the tracer takes its end, then the parent is told. */
+static void take_foreign_zombie(const struct wait_call *w, struct trace *tr, struct process *c)
+{
+    fill(w->r, c);
+    fill_end(w->r, c->exit_status);
+    if (w->options & WNOWAIT)
+        return;
+    struct process *parent = c->parent;
+    process_get(c);
+    ptrace_unlink(tr, 0);
+    if (process_notify_end(c, parent))
+        process_release_zombie(c);
+    waitq_wake_all(&parent->child_wait);
+    process_put(c);
+}
+
+static void take_dead_thread(const struct wait_call *w, struct trace *tr)
+{
+    struct process *c = tr->thread->process;
+    fill(w->r, c);
+    w->r->pid = tr->thread->tid;
+    fill_end(w->r, tr->dead_status);
+    if (!(w->options & WNOWAIT))
+        ptrace_unlink(tr, 0);
+}
+
+static bool consider_tracee(const struct wait_call *w, struct trace *tr)
+{
+    struct process *c = tr->thread->process;
+    bool ended = tr->dead_pid || (c->zombie && tr->thread == c->leader);
+    if (ended) {
+        if (!(w->options & WEXITED) || (!tr->dead_pid && c->parent == tr->tracer)) /* its own child: as such */
+            return false;
+        if (tr->dead_pid)
+            take_dead_thread(w, tr);
+        else
+            take_foreign_zombie(w, tr, c);
+        return true;
+    }
+    u32 code = ptrace_take_stop(tr, w->options & WNOWAIT);
+    if (!code)
+        return false;
+    fill(w->r, c);
+    w->r->pid = tr->thread->tid;
+    w->r->status = code << 8 | 0x7f;
+    w->r->code = CLD_TRAPPED;
+    w->r->value = (int)code;
+    return true;
+}
+
+static s64 scan_tracees(const struct wait_call *w, struct process *me, s64 ret)
+{
+    struct trace *tr, *tmp;
+    list_for_each_safe (tr, tmp, &me->tracees, link) {
+        if (!tracee_eligible(w, tr))
+            continue;
+        ret = 0;
+        if (consider_tracee(w, tr))
+            return w->r->pid;
+    }
+    return ret;
 }
 
 /* >0: the child's pid, 0: there are children, but no news, -ECHILD. */
@@ -137,6 +233,8 @@ static s64 scan(const struct wait_call *w)
             break;
         }
     }
+    if (ret <= 0)
+        ret = scan_tracees(w, me, ret);
     rwsem_write_unlock(&tasklist_lock);
     return ret;
 }

@@ -103,6 +103,7 @@ void thread_put(struct thread *t)
     list_del(&t->all_link);
     spin_unlock_irqrestore(&all_threads_lock, flags);
     thread_free_stack(t);
+    kfree(t->trace);
     arch_thread_free(&t->arch);
     rcu_call(&t->rcu, thread_free_rcu);
 }

@@ -28,6 +28,7 @@ enum thread_state {
     THREAD_SLEEP_INT,   /* S: a signal wakes it (thread_wake with WAKE_INT) */
     THREAD_SLEEP_KILL,  /* D, but a fatal signal wakes it */
     THREAD_SLEEP_UNINT, /* D */
+    THREAD_FROZEN,      /* stopped, and a tracer is at its registers: nothing wakes it (proc/ptrace.c) */
     THREAD_STOPPED,     /* T: job control or ptrace; only WAKE_STOPPED (SIGCONT, SIGKILL) */
     THREAD_DEAD,
 };
@@ -49,6 +50,7 @@ struct sighand;
 struct cred;
 struct signal_state;
 struct seccomp_filter;
+struct trace;
 
 struct thread {
     struct arch_thread arch; /* first: assembly knows */
@@ -115,6 +117,7 @@ struct thread {
     u8 seccomp_mode;                /* SECCOMP_MODE_* (likewise, and the next two) */
     u32 seccomp_count;              /* filters in force */
     struct seccomp_filter *seccomp; /* the newest; NULL: none */
+    struct trace *trace;            /* proc/ptrace.h; NULL: never traced. Set once, under siglock */
     struct sem_undos *sem_undos;    /* SEM_UNDO: proc/sysv_sem.c; NULL: nothing yet. Own */
 
     struct list all_link; /* every thread (kernel's too) */

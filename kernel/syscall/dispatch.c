@@ -10,6 +10,7 @@
 #include "arch/hooks.h"
 #include "lib/printf.h"
 #include "lib/string.h"
+#include "proc/ptrace.h"
 #include "proc/seccomp.h"
 #include "syscall/strace.h"
 #include "syscall/sys.h"
@@ -111,7 +112,8 @@ static __attribute__((noinline)) void slow_door(struct trapframe *f, u32 flags)
 {
     if (flags & SYSF_STRACE)
         strace_enter((u32)f->orig_rax, f);
-    if (!(flags & SYSF_SECCOMP) || seccomp_enter(f)) /* a tracer may have changed the number meanwhile */
+    bool wanted = !(flags & SYSF_PTRACE) || ptrace_syscall_enter(f);
+    if (wanted && (!(flags & SYSF_SECCOMP) || seccomp_enter(f))) /* a tracer may have changed the number meanwhile */
         f->rax = (u64)call((u32)f->orig_rax, f);
     if (flags & SYSF_STRACE)
         strace_exit((u32)f->orig_rax, f, (long)f->rax);

@@ -4,6 +4,7 @@
  * calls again as long as a bit is left, with interrupts off between its look and the return.
  */
 #include "arch/hooks.h"
+#include "proc/ptrace.h"
 #include "proc/rseq.h"
 #include "proc/sigio.h"
 #include "proc/signal.h"
@@ -16,6 +17,8 @@ void hook_exit_work(struct trapframe *f)
         schedule();
     if (thread_work(t, WORK_SIGIO))
         sigio_run();
+    if (thread_work(t, WORK_PTRACE))
+        ptrace_syscall_exit(f);
     if (thread_work(t, WORK_SIGNAL | WORK_NOTIFY | WORK_RESTORE_MASK))
         signal_deliver(f);
     if (thread_work(t, WORK_RSEQ))

@@ -10,6 +10,7 @@
 #include "proc/futex.h"
 #include "proc/pidfd.h"
 #include "proc/process.h"
+#include "proc/ptrace.h"
 #include "proc/sysv_sem.h"
 #include "syscall/sys.h"
 
@@ -350,4 +351,9 @@ long sys_get_robust_list(pid_k pid, out_k head, out_k len)
     if (put_user_u64(len, sizeof(struct robust_list_head)) || put_user_u64(head, list))
         return -EFAULT;
     return 0;
+}
+
+long sys_ptrace(u64 request, int tid, addr_k addr, u64 data)
+{
+    return ptrace_request(request, tid, addr, data);
 }
