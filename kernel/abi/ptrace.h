@@ -11,7 +11,6 @@
 #define ABI_USER_SIZE 928ul      /* sizeof(struct user): after the debug registers two words that read as 0 */
 #define ABI_USER_DEBUGREG 848ul  /* offsetof(struct user, u_debugreg) */
 #define ABI_XSTATE_FEATURES 464u /* in NT_X86_XSTATE: the features the kernel uses (XCR0) */
-#define ABI_PTRACE_OPTIONS (PTRACE_O_MASK & ~PTRACE_O_SUSPEND_SECCOMP)
 _Static_assert(ABI_USER_SIZE - ABI_USER_DEBUGREG == 10 * 8, "u_debugreg and two words");
 _Static_assert(sizeof(struct ptrace_syscall_info) == 88, "ptrace_syscall_info");
 

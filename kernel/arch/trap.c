@@ -88,7 +88,7 @@ static void note_watchpoint(struct trapframe *f, u64 dr6)
     struct arch_debug *d = ((struct arch_thread *)current_thread())->debug;
     if (!d)
         return;
-    d->dr6 |= dr6 & (DR6_TRAPS | DR6_STEP);
+    d->dr6 = dr6 & (DR6_TRAPS | DR6_STEP);
     for (u32 i = 0; i < 4; i++) {
         if (dr6 >> i & 1 && !(d->dr7 >> (16 + 4 * i) & 3))
             f->rflags |= RFLAGS_RF;
@@ -144,7 +144,7 @@ void trap_from_user(struct trapframe *f, u32 vector, u32 error)
 {
     u64 cr2 = vector == TRAP_PF ? read_cr2() : 0;
     u64 dr6 = vector == TRAP_DB ? take_dr6() : 0;
-    if (dr6 & DR6_TRAPS)
+    if (vector == TRAP_DB)
         note_watchpoint(f, dr6);
     irq_enable();
     switch (vector) {

@@ -131,7 +131,7 @@ static bool notify_parent(struct process *p)
 {
     struct process *parent = p->parent;
     bool no_signal = false, autoreap = false;
-    if (p->exit_signal == SIGCHLD)
+    if (p->exit_signal == SIGCHLD && !ptrace_is_traced(p->leader)) /* a tracer wants to hear of it */
         autoreap = parent_ignores_children(parent, &no_signal);
     if (p->exit_signal && p->exit_signal <= _NSIG && !no_signal) { /* clone(2) takes any low byte */
         struct ksiginfo info;
@@ -244,6 +244,7 @@ static void become_zombie(struct process *p)
 {
     struct process *parent;
     rwsem_write_lock(&tasklist_lock);
+    ptrace_release_all(p, 0);
     reparent_children(p);
     process_group_exit_check(p, NULL);
     p->zombie = true;
@@ -414,6 +415,7 @@ static void take_leadership(struct process *p, struct thread *me)
         if (i->parent_tid == me->tid)
             i->parent_tid = p->pid;
     }
+    ptrace_exec_tid(p, me->tid, p->pid);
     u64 flags = spin_lock_irqsave(&p->siglock);
     thread_get(me);
     p->leader = me;

@@ -130,18 +130,27 @@ const struct cred *process_cred_get(struct process *p)
     return c;
 }
 
-/* Linux' ptrace_may_access with the file system ids. */
-bool process_may_trace(struct process *p)
+/* Linux' ptrace_may_access, by the ids u and g. */
+static bool may_access(struct process *p, u32 u, u32 g)
 {
     const struct cred *m = current_cred(), *c;
     if (p == current_process() || cred_capable(m, CAP_SYS_PTRACE))
         return true;
     c = process_cred_get(p);
-    u32 u = m->fs.fsuid, g = m->fs.fsgid;
     bool same = u == c->euid && u == c->suid && u == c->uid && g == c->egid && g == c->sgid && g == c->gid;
     bool less = !(c->permitted & ~m->permitted);
     cred_put(c);
     return same && less && p->dumpable == 1;
+}
+
+bool process_may_trace(struct process *p)
+{
+    return may_access(p, current_cred()->fs.fsuid, current_cred()->fs.fsgid);
+}
+
+bool process_may_attach(struct process *p)
+{
+    return may_access(p, current_cred()->uid, current_cred()->gid);
 }
 
 /* The mm first, then the question: execve of a program with other rights says no before its mm appears, so either the mm is

@@ -140,6 +140,7 @@ struct fdtable *process_files_get(struct thread *t);    /* reference, or NULL: i
 struct fs_context *process_fs_get(struct thread *t);    /* the same */
 const struct cred *process_cred_get(struct process *p); /* of the leader, ended or not; reference */
 bool process_may_trace(struct process *p);              /* may the caller look into it? */
+bool process_may_attach(struct process *p);             /* ... stop it and change it? By the real ids */
 /* Its mm, for one who may trace it: user reference, NULL when it is gone. -EACCES. */
 int process_mm_to_trace(struct process *p, struct mm **out);
 void process_for_each(void (*fn)(struct process *p, void *arg), void *arg); /* under tasklist for reading */

@@ -102,15 +102,11 @@ static void hand_back(struct process *p)
     waitq_wake_all(&parent->child_wait);
 }
 
-void ptrace_leave(struct thread *t)
+void ptrace_release_all(struct process *me, s32 tid)
 {
-    struct process *me = t->process;
     struct trace *tr, *tmp;
-    if (list_empty(&me->tracees)) /* the thread's own were linked by itself, or by its children before they ran */
-        return;
-    rwsem_write_lock(&tasklist_lock);
     list_for_each_safe (tr, tmp, &me->tracees, link) {
-        if (tr->tracer_tid != t->tid)
+        if (tid && tr->tracer_tid != tid)
             continue;
         struct process *p = tr->thread->process;
         bool zombie = p->zombie && tr->thread == p->leader && p->parent != me;
@@ -122,7 +118,25 @@ void ptrace_leave(struct thread *t)
             hand_back(p);
         process_put(p);
     }
+}
+
+void ptrace_leave(struct thread *t)
+{
+    struct process *me = t->process;
+    if (list_empty(&me->tracees)) /* what children link meanwhile goes when the process does */
+        return;
+    rwsem_write_lock(&tasklist_lock);
+    ptrace_release_all(me, t->tid);
     rwsem_write_unlock(&tasklist_lock);
+}
+
+void ptrace_exec_tid(struct process *me, s32 old_tid, s32 new_tid)
+{
+    struct trace *tr;
+    list_for_each (tr, &me->tracees, link) {
+        if (tr->tracer_tid == old_tid)
+            tr->tracer_tid = new_tid;
+    }
 }
 
 bool ptrace_keep_dead(struct thread *t, struct pid *pid, u32 status)
@@ -177,28 +191,18 @@ int ptrace_traceme(void)
         return -ENOMEM;
     rwsem_write_lock(&tasklist_lock);
     struct process *parent = t->process->parent;
-    int err = tr->tracer || !parent ? -EPERM : 0;
-    if (!err) {
+    int err = -EPERM;
+    if (!tr->tracer && parent) {
         const struct cred *c = process_cred_get(parent);
-        link(tr, parent, t->process->parent_tid, cred_capable(c, CAP_SYS_PTRACE), false, 0);
+        bool able = cred_capable(c, CAP_SYS_PTRACE);
+        if (able || !(current_cred()->permitted & ~c->permitted)) {
+            link(tr, parent, t->process->parent_tid, able, false, 0);
+            err = 0;
+        }
         cred_put(c);
     }
     rwsem_write_unlock(&tasklist_lock);
     return err;
-}
-
-/* PTRACE_MODE_ATTACH_REALCREDS. */
-static bool may_attach(struct process *p)
-{
-    const struct cred *m = current_cred(), *c;
-    if (cred_capable(m, CAP_SYS_PTRACE))
-        return true;
-    c = process_cred_get(p);
-    u32 u = m->uid, g = m->gid;
-    bool same = u == c->euid && u == c->suid && u == c->uid && g == c->egid && g == c->sgid && g == c->gid;
-    bool less = !(c->permitted & ~m->permitted);
-    cred_put(c);
-    return same && less && p->dumpable == 1;
 }
 
 /* tasklist_lock is held for writing. */
@@ -221,20 +225,51 @@ static int attach_locked(struct thread *t, struct process *p, bool seize, u32 op
     return 0;
 }
 
+/* From a group's stop it goes into the tracer's before attach returns, as a wait with WNOHANG expects. */
+static void await_trap(struct thread *t, struct process *p)
+{
+    for (;;) {
+        u64 flags = spin_lock_irqsave(&p->siglock);
+        bool on_its_way = t->sig && t->trace->tracer && t->trace->trap && !p->group_exit;
+        spin_unlock_irqrestore(&p->siglock, flags);
+        if (!on_its_way || signal_pending_fatal(current_thread()))
+            return;
+        sleep_prepare(THREAD_SLEEP_KILL);
+        sleep_until(clock_monotonic() + 20000);
+    }
+}
+
 static int attach_to(struct thread *t, struct process *p, bool seize, u32 options)
 {
-    if (p == current_process() || !may_attach(p))
+    if (p == current_process() || !process_may_attach(p))
         return -EPERM;
     if (mutex_lock_killable(&p->exec_lock))
         return -ERESTARTNOINTR;
     int err = ptrace_alloc(t) ? 0 : -ENOMEM;
     if (!err) {
         rwsem_write_lock(&tasklist_lock);
-        err = may_attach(p) ? attach_locked(t, p, seize, options) : -EPERM;
+        err = process_may_attach(p) ? attach_locked(t, p, seize, options) : -EPERM;
         rwsem_write_unlock(&tasklist_lock);
     }
     mutex_unlock(&p->exec_lock);
+    if (!err)
+        await_trap(t, p);
     return err;
+}
+
+static int check_seize(u64 addr, u64 options)
+{
+    return addr || options & ~(u64)PTRACE_O_MASK ? -EIO : ptrace_check_options(options);
+}
+
+/* What has no threads any more is a zombie or not there. */
+static int no_thread(s32 tid)
+{
+    struct process *p = process_find(tid);
+    if (!p)
+        return -ESRCH;
+    process_put(p);
+    return -EPERM;
 }
 
 s64 ptrace_attach(s32 tid, bool seize, u64 addr, u64 options)
@@ -242,12 +277,8 @@ s64 ptrace_attach(s32 tid, bool seize, u64 addr, u64 options)
     struct process *p;
     struct thread *t = thread_find_process(tid, &p);
     if (!t)
-        return -ESRCH;
-    int err = 0;
-    if (seize && (addr || options & ~(u64)PTRACE_O_MASK))
-        err = -EIO;
-    else if (seize && options & PTRACE_O_SUSPEND_SECCOMP)
-        err = -EINVAL;
+        return no_thread(tid);
+    int err = seize ? check_seize(addr, options) : 0;
     if (!err)
         err = attach_to(t, p, seize, seize ? (u32)options : 0);
     thread_put(t);

@@ -59,12 +59,16 @@ void ptrace_notify_locked(struct thread *t); /* a group stop begins or ends: a l
 
 /* ---- who traces whom (ptrace.c) ---- */
 struct trace *ptrace_alloc(struct thread *t);
-u32 ptrace_fork_event(u64 flags, u32 exit_signal); /* PTRACE_EVENT_* the tracer wants to see, or 0 */
-void ptrace_fork(struct thread *child);            /* tasklist for writing: it is traced as the caller is */
-void ptrace_unlink(struct trace *tr, u32 sig);     /* tasklist for writing: it goes on, with the signal */
-void ptrace_leave(struct thread *t);               /* a thread ends: its tracees go on or die */
+u32 ptrace_fork_event(u64 flags, u32 exit_signal);    /* PTRACE_EVENT_* the tracer wants to see, or 0 */
+void ptrace_fork(struct thread *child);               /* tasklist for writing: it is traced as the caller is */
+void ptrace_unlink(struct trace *tr, u32 sig);        /* tasklist for writing: it goes on, with the signal */
+void ptrace_leave(struct thread *t);                  /* a thread ends: its tracees go on or die */
+void ptrace_release_all(struct process *me, s32 tid); /* (tasklist for writing) the thread's, 0: all */
+void ptrace_exec_tid(struct process *me, s32 old_tid,
+                     s32 new_tid); /* (tasklist for writing) the tracer has a new number */
 /* The calling thread has left its process; with a tracer its number stays in use until that waits. false: no tracer. */
 bool ptrace_keep_dead(struct thread *t, struct pid *pid, u32 status);
+int ptrace_check_options(u64 options);
 int ptrace_traceme(void);
 s64 ptrace_attach(s32 tid, bool seize, u64 addr, u64 options);
 

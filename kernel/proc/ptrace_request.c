@@ -5,6 +5,7 @@
 #include "lib/string.h"
 #include "mem/slab.h"
 #include "proc/ptrace.h"
+#include "proc/seccomp.h"
 #include "proc/signal_internal.h"
 #include "vm/mm.h"
 
@@ -180,10 +181,21 @@ static int mask(struct thread *t, u64 size, uaddr_t at, bool set)
 
 /* ---- the rest ---- */
 
+int ptrace_check_options(u64 options)
+{
+    const struct thread *me = current_thread();
+    if (options & ~(u64)PTRACE_O_MASK)
+        return -EINVAL;
+    bool suspended = ptrace_is_traced(me) && me->trace->options & PTRACE_O_SUSPEND_SECCOMP;
+    bool may = capable(CAP_SYS_ADMIN) && !me->seccomp_mode && !suspended;
+    return options & PTRACE_O_SUSPEND_SECCOMP && !may ? -EPERM : 0;
+}
+
 static int set_options(struct thread *t, u64 options)
 {
-    if (options & ~(u64)ABI_PTRACE_OPTIONS)
-        return -EINVAL;
+    int err = ptrace_check_options(options);
+    if (err)
+        return err;
     u64 flags = spin_lock_irqsave(&t->process->siglock);
     t->trace->options = (u32)options;
     spin_unlock_irqrestore(&t->process->siglock, flags);
@@ -317,6 +329,8 @@ static s64 on_frozen(struct thread *t, u64 request, uaddr_t addr, u64 data)
         return put_user_u64(data, t->trace->message) ? -EFAULT : 0;
     case PTRACE_GET_SYSCALL_INFO:
         return syscall_info(t, addr, data);
+    case PTRACE_SECCOMP_GET_FILTER:
+        return seccomp_copy_filter(t, addr, data);
     case PTRACE_GET_RSEQ_CONFIGURATION:
         return rseq_configuration(t, addr, data);
     default:

@@ -28,7 +28,7 @@ void ptrace_tell_tracer(struct trace *tr, int code, int status)
     struct process *tracer = tr->tracer, *p = tr->thread->process;
     struct sigaction a;
     signal_action_of(tracer, SIGCHLD, &a);
-    if (a.sa_handler != SIG_IGN && (code != CLD_TRAPPED || !(a.sa_flags & SA_NOCLDSTOP))) {
+    if (a.sa_handler != SIG_IGN && ((code != CLD_TRAPPED && code != CLD_STOPPED) || !(a.sa_flags & SA_NOCLDSTOP))) {
         struct ksiginfo info;
         struct cpu_use u;
         process_cpu_use(p, &u);

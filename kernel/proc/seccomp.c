@@ -25,10 +25,12 @@
 #include "abi/errno.h"
 #include "abi/prctl.h"
 #include "arch/clock.h"
+#include "arch/usercopy.h"
 #include "lib/printf.h"
 #include "lib/string.h"
 #include "mem/slab.h"
 #include "proc/process.h"
+#include "proc/ptrace.h"
 #include "proc/seccomp_bpf.h"
 #include "proc/seccomp_log.h"
 
@@ -361,7 +363,30 @@ static bool filtered(struct trapframe *f, bool traced)
     return false;
 }
 
+/* The filters above it are counted; who may see them may not be filtered itself. */
+s64 seccomp_copy_filter(struct thread *t, u64 n, uaddr_t out)
+{
+    const struct seccomp_filter *s = load_acquire(&t->seccomp);
+    u64 count = 0, i;
+    if (!capable(CAP_SYS_ADMIN) || current_thread()->seccomp_mode)
+        return -EACCES;
+    if (t->seccomp_mode != SECCOMP_MODE_FILTER)
+        return -EINVAL;
+    for (const struct seccomp_filter *x = s; x; x = x->prev)
+        count++;
+    if (n >= count)
+        return -ENOENT;
+    for (i = count - 1 - n; i; i--)
+        s = s->prev;
+    if (out && copy_to_user(out, s->program, s->len * sizeof(s->program[0])))
+        return -EFAULT;
+    return s->len;
+}
+
 bool seccomp_enter(struct trapframe *f)
 {
-    return current_thread()->seccomp_mode == SECCOMP_MODE_STRICT ? strict(f) : filtered(f, false);
+    const struct thread *t = current_thread();
+    if (ptrace_is_traced(t) && t->trace->options & PTRACE_O_SUSPEND_SECCOMP)
+        return true;
+    return t->seccomp_mode == SECCOMP_MODE_STRICT ? strict(f) : filtered(f, false);
 }

@@ -25,6 +25,8 @@ bool seccomp_enter(struct trapframe *f);
 extern bool (*seccomp_hook_trace)(struct trapframe *f, u32 message);
 
 /* ---- life ---- */
+s64 seccomp_copy_filter(struct thread *t, u64 n,
+                        uaddr_t out);       /* its nth, the oldest first: PTRACE_SECCOMP_GET_FILTER */
 void seccomp_fork(struct thread *child);    /* the parent's siglock is held; nothing can fail */
 void seccomp_put(struct seccomp_filter *s); /* and what it continues with; NULL: nothing */
 

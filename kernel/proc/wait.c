@@ -186,8 +186,10 @@ static bool consider_tracee(const struct wait_call *w, struct trace *tr)
     struct process *c = tr->thread->process;
     bool ended = tr->dead_pid || (c->zombie && tr->thread == c->leader);
     if (ended) {
-        if (!(w->options & WEXITED) || (!tr->dead_pid && c->parent == tr->tracer)) /* its own child: as such */
+        if (!(w->options & WEXITED))
             return false;
+        if (!tr->dead_pid && c->parent == tr->tracer)
+            return take_zombie(w, c);
         if (tr->dead_pid)
             take_dead_thread(w, tr);
         else

@@ -1,59 +1,8 @@
 // SPDX-License-Identifier: MIT
 /* ptrace(2): stops, registers and memory, system calls, events, attach and seize, group stops, steps, watchpoints. */
-#include "tests/abi/util.h"
-
-#include <elf.h>
-#include <linux/ptrace.h>
-#include <stddef.h>
-#include <signal.h>
-#include <sys/uio.h>
-#include <sys/user.h>
-#include <sys/wait.h>
-
-#define EVENT(sig, ev) ((sig) | (ev) << 8)
-
-static int stopped_by(int st, int sig)
-{
-    return WIFSTOPPED(st) && st >> 8 == sig;
-}
+#include "tests/abi/ptrace.h"
 
 static volatile long word = 41;
-
-static long pt(long req, pid_t pid, unsigned long addr, unsigned long data)
-{
-    return syscall(SYS_ptrace, req, pid, addr, data);
-}
-
-static int wait_stop(pid_t pid)
-{
-    int st = 0;
-    REQ(waitpid(pid, &st, __WALL) == pid);
-    return st;
-}
-
-/* A tracee stopped by its own SIGSTOP, then running `body`. */
-static pid_t tracee(void (*body)(void))
-{
-    pid_t pid = fork();
-    REQ(pid >= 0);
-    if (pid == 0) {
-        if (pt(PTRACE_TRACEME, 0, 0, 0))
-            _exit(99);
-        raise(SIGSTOP);
-        body();
-        _exit(7);
-    }
-    REQ(stopped_by(wait_stop(pid), SIGSTOP));
-    return pid;
-}
-
-static void finish(pid_t pid)
-{
-    kill(pid, SIGKILL);
-    int st;
-    while (waitpid(pid, &st, __WALL) == pid && !WIFEXITED(st) && !WIFSIGNALED(st))
-        ;
-}
 
 static void nothing(void) {}
 
@@ -230,16 +179,6 @@ static void test_events(void)
     CHECK(born == 2, "child and thread begin with a stop");
     CHECK(exit_seen == 3 && ended == 3, "exit events and ends of all three");
     CHECK(WIFEXITED(main_st) && WEXITSTATUS(main_st) == 9, "execve went well");
-}
-
-static pid_t sleeper(void)
-{
-    pid_t pid = fork();
-    REQ(pid >= 0);
-    if (pid == 0)
-        for (;;)
-            pause();
-    return pid;
 }
 
 static void test_attach(void)
