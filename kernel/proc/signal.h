@@ -130,8 +130,8 @@ void signal_state_free(struct signal_state *s);
 int sigframe_setup(struct trapframe *f, int sig, const struct sigaction *act, const struct ksiginfo *info,
                    sigset64_t mask_after);
 long sigframe_return(struct trapframe *f);                       /* rt_sigreturn(2): the new rax */
-void vector_complete(struct _xstate *x);                       /* saved vector state: every part is written out */
-bool vector_valid(const struct _xstate *x, bool extended);     /* what XRSTOR takes */
+void vector_complete(struct _xstate *x);                         /* saved vector state: every part is written out */
+bool vector_valid(const struct _xstate *x, bool extended);       /* what XRSTOR takes */
 u32 sigframe_min_size(void);                                     /* AT_MINSIGSTKSZ */
 u32 signal_altstack_state(const struct signal_state *s, u64 sp); /* SS_DISABLE, SS_ONSTACK, 0 */
 int signal_altstack_set(struct signal_state *s, const stack_t *st, u64 sp, size_t min); /* sigaltstack(2)'s errors */
