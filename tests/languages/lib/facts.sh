@@ -25,9 +25,10 @@ within() {
 }
 # has PATTERN: standard input, all of it read, has a line that matches (extended regular expression).
 has() {
-    local all
-    all=$(cat)
-    grep -qE -- "$1" <<<"$all"
+    local lines line found=1
+    mapfile -t lines
+    for line in "${lines[@]}"; do [[ ! $line =~ $1 ]] || found=0; done
+    [ $found = 0 ] || { printf '%s\n' "${lines[@]}" && return 1; }
 }
 exec {BASH_XTRACEFD}>&2
 set -eux -o pipefail
