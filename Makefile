@@ -22,7 +22,7 @@ help:
 ##   make test          all tests: unit, ABI (both kernels, 1 and 2 CPUs), images, languages; under 30 minutes
 ##   make test-full     the same, with images and languages too on both kernels with 1 and 2 CPUs
 ##   make test-quick    unit tests, the ABI tests on one configuration, helloworld; under 90 seconds plus building
-##   make soak          stress-ng's stressors beside Linux, about an hour (STRESS="names" chooses)
+##   make soak          stress-ng beside Linux and trinity, hours (TEST=trinity or STRESS="names" chooses)
 ##   make test-unit | test-abi | test-images | test-languages      one of the four (TEST=pattern chooses)
 ##   make build         build/imgtool, build/kernel.elf, build/kernel-debug.elf
 ##   make lint          clang-format, clang-tidy, cppcheck, shellcheck, a clang build, the layering of the kernel's folders
