@@ -223,7 +223,9 @@ static int remap_to(struct remap *r)
     err = tail ? unmap_locked(r->mm, r->old + r->old_len, r->old + r->old_len + tail, &r->dead) : 0;
     if (err)
         return err;
-    a = area_at(r->mm, r->old); /* it may have been split */
+    a = area_at(r->mm, r->old); /* it may have been split, or with an old length of 0 be where the new one goes */
+    if (!a)
+        return -EFAULT;
     if (r->flags & MREMAP_DONTUNMAP && !account_fits(r->mm, a->flags, r->new_len >> PAGE_SHIFT))
         return -ENOMEM;
     err = place_locked(r->mm, &place, &r->new);

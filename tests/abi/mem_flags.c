@@ -355,6 +355,7 @@ static const struct remap_case remap_cases[] = {
     {"mremap: old length 0 of a shared file", 6, 0, 1, MAY, 0, 0},
     {"mremap: old length 0, without MAYMOVE", 5, 0, 1, 0, 0, ENOMEM},
     {"mremap: old length 0 and FIXED", 5, 0, 1, FIX, 0, 0},
+    {"mremap: old length 0 and FIXED, on itself", 5, 0, 1, FIX, 5, EFAULT}, /* no overlap, and then it is gone */
     {"mremap: old length 0 of nothing", 4, 0, 1, MAY, 0, EFAULT},
     {"mremap: FIXED on itself", 0, 1, 1, FIX, 0, EINVAL},
     {"mremap: FIXED, the ends overlap", 0, 2, 2, FIX, 1, EINVAL},
