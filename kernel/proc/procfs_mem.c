@@ -1,47 +1,17 @@
 // SPDX-License-Identifier: MIT
-/* Files of /proc/PID that look into its memory: cmdline, environ, auxv, maps, mem. A process without memory shows none. */
+/*
+ * Files of /proc/PID that look into its memory: cmdline, environ, auxv, maps, mem. A process without memory shows none.
+ * cmdline and environ are read where they lie and never gathered: a process says by prctl(2) itself where that is, and of
+ * what length.
+ */
 #include "abi/errno.h"
 #include "abi/fcntl.h"
 #include "abi/limits.h"
 #include "lib/printf.h"
+#include "lib/string.h"
 #include "mem/slab.h"
 #include "proc/procfs_task.h"
 #include "vm/mm.h"
-
-static int show_range(struct seq_buf *s, struct task *k, bool env)
-{
-    struct mm *mm = NULL;
-    char buf[256];
-    int err = 0;
-    if (env)
-        err = process_mm_to_trace(k->process, &mm);
-    else
-        mm = task_mm(k);
-    if (!mm)
-        return err;
-    uaddr_t at = env ? mm->env_start : mm->arg_start, end = env ? mm->env_end : mm->arg_end;
-    while (at < end) {
-        ssize_t n = mm_access(mm, at, buf, MIN(end - at, sizeof(buf)), false, false);
-        if (n <= 0)
-            break;
-        seq_write(s, buf, (size_t)n);
-        at += (u64)n;
-    }
-    mm_put_user(mm);
-    return 0;
-}
-
-int procfs_show_cmdline(struct seq_buf *s, void *task, u64 key)
-{
-    (void)key;
-    return show_range(s, task, false);
-}
-
-int procfs_show_environ(struct seq_buf *s, void *task, u64 key)
-{
-    (void)key;
-    return show_range(s, task, true);
-}
 
 int procfs_show_auxv(struct seq_buf *s, void *task, u64 key)
 {
@@ -116,31 +86,39 @@ static void release_mem(struct file *f)
         mm_put(f->private);
 }
 
-static ssize_t access_mem(struct file *f, struct uio *u, s64 *pos, bool write)
+/* Up to `most` bytes from or to the memory. -EIO: nothing is there; -EFAULT: nor at the caller's address. */
+static ssize_t copy_mem(struct mm *mm, struct uio *u, uaddr_t at, u64 most, bool write, bool force)
 {
-    struct mm *mm = f->private;
-    if (mm && !mm_get_user_unless_zero(mm))
-        mm = NULL;
     char *page = pages_alloc(0, MEM_WAIT);
-    ssize_t done = 0;
-    while (mm && page && u->resid) {
-        size_t n = MIN(u->resid, PAGE_SIZE);
-        if (write && uio_copy_from(u, page, n) != n)
+    ssize_t done = 0, got = page ? 0 : -ENOMEM;
+    while (page && u->resid && (u64)done < most && !signal_pending_fatal(current_thread())) {
+        size_t n = MIN(MIN(u->resid, most - (u64)done), PAGE_SIZE);
+        got = write && uio_copy_from(u, page, n) != n ? -EFAULT : 0;
+        if (!got && (got = mm_access(mm, at + (u64)done, page, n, write, force)) <= 0)
+            got = -EIO;
+        if (got > 0 && !write && uio_copy_to(u, page, (size_t)got) != (size_t)got)
+            got = -EFAULT;
+        if (got < 0)
             break;
-        ssize_t got = mm_access(mm, (uaddr_t)*pos, page, n, write, true);
-        if (got <= 0 || (!write && uio_copy_to(u, page, (size_t)got) != (size_t)got))
-            break;
-        *pos += got;
         done += got;
         if ((size_t)got < n)
             break;
     }
-    bool failed = mm && page && !done && u->resid;
     if (page)
         pages_free(page, 0);
-    if (mm)
-        mm_put_user(mm);
-    return failed ? -EIO : done;
+    return done ? done : MIN(got, 0);
+}
+
+static ssize_t access_mem(struct file *f, struct uio *u, s64 *pos, bool write)
+{
+    struct mm *mm = f->private;
+    if (!mm || !mm_get_user_unless_zero(mm))
+        return 0;
+    ssize_t n = copy_mem(mm, u, (uaddr_t)*pos, ~0ul, write, true);
+    mm_put_user(mm);
+    if (n > 0)
+        *pos += n;
+    return n;
 }
 
 static ssize_t read_mem(struct file *f, struct uio *u, s64 *pos)
@@ -160,3 +138,62 @@ static s64 seek_mem(struct file *f, s64 off, int whence)
 }
 const struct file_ops procfs_mem_fops = {
     .open = open_mem, .release = release_mem, .read = read_mem, .write = write_mem, .seek = seek_mem};
+
+/* ---- cmdline, environ ---- */
+
+/* The part of start ... end at *pos. */
+static ssize_t read_range(struct mm *mm, struct uio *u, s64 *pos, uaddr_t start, uaddr_t end)
+{
+    if (start >= end || (u64)*pos >= end - start)
+        return 0;
+    ssize_t n = copy_mem(mm, u, start + (u64)*pos, end - start - (u64)*pos, false, false);
+    if (n > 0)
+        *pos += n;
+    return n == -EIO ? 0 : n;
+}
+
+/* "environ" is of the memory that was there at open(2), as "mem". */
+static ssize_t read_environ(struct file *f, struct uio *u, s64 *pos)
+{
+    struct mm *mm = f->private;
+    if (!mm || !mm_get_user_unless_zero(mm))
+        return 0;
+    ssize_t n = read_range(mm, u, pos, READ_ONCE(mm->env_start), READ_ONCE(mm->env_end));
+    mm_put_user(mm);
+    return n;
+}
+
+const struct file_ops procfs_environ_fops = {.open = open_mem, .release = release_mem, .read = read_environ};
+
+/* A title was written over the arguments, setproctitle(3), when these have no end: then it goes on in the environment, up
+ * to its NUL, and is a page at most. Its end. */
+static uaddr_t end_of_title(struct mm *mm, uaddr_t start)
+{
+    char buf[256];
+    for (u64 at = 0; at < PAGE_SIZE; at += sizeof(buf)) {
+        ssize_t n = mm_access(mm, start + at, buf, sizeof(buf), false, false);
+        const char *nul = n > 0 ? memchr(buf, 0, (size_t)n) : NULL;
+        if (nul)
+            return start + at + (u64)(nul - buf) + 1;
+        if (n < (ssize_t)sizeof(buf))
+            return start + at + (u64)MAX(n, 0);
+    }
+    return start + PAGE_SIZE;
+}
+
+static ssize_t read_cmdline(struct file *f, struct uio *u, s64 *pos)
+{
+    struct task *k = proc_inode_task(f->inode, NULL);
+    struct mm *mm = task_mm(k);
+    char last;
+    if (!mm)
+        return task_alive(k) ? 0 : -ESRCH;
+    uaddr_t start = READ_ONCE(mm->arg_start), end = READ_ONCE(mm->arg_end);
+    if (start < end && mm_access(mm, end - 1, &last, 1, false, false) == 1 && last)
+        end = end_of_title(mm, start);
+    ssize_t n = read_range(mm, u, pos, start, end);
+    mm_put_user(mm);
+    return n;
+}
+
+const struct file_ops procfs_cmdline_fops = {.read = read_cmdline};

@@ -105,7 +105,7 @@ static u32 task_next_thread(void *process, u32 from)
     return procfs_next_thread(((struct task *)process)->process, from);
 }
 
-static bool task_alive(void *task)
+bool task_alive(void *task)
 {
     struct task *k = task;
     return k->thread ? READ_ONCE(k->thread->sig) != NULL : !READ_ONCE(k->process->reaped);
@@ -397,9 +397,11 @@ static const struct proc_entry net_entries[] = {FILE_("unix", 0444, unix_show), 
          .show = procfs_show_timerslack,                                                                             \
          .write = procfs_write_timerslack},                                                                          \
                                                                                                                      \
-        FILE_("cmdline", 0444, procfs_show_cmdline),                                                                 \
+        {.name = "cmdline", .mode = S_IFREG | 0444, .fops = &procfs_cmdline_fops},                                   \
         {.name = "comm", .mode = S_IFREG | 0644, .show = procfs_show_comm, .write = procfs_write_comm},              \
-        LINK_("cwd", follow_cwd), SECRET_("environ", 0400, procfs_show_environ), LINK_("exe", follow_exe),           \
+        LINK_("cwd", follow_cwd),                                                                                    \
+        {.name = "environ", .mode = S_IFREG | 0400, .fops = &procfs_environ_fops, .permission = may_look},           \
+        LINK_("exe", follow_exe),                                                                                    \
         {.name = "fd", .mode = S_IFDIR | 0500, .next = next_fd, .each = &fd_each, .permission = may_look},           \
         {.name = "fdinfo", .mode = S_IFDIR | 0555, .next = next_fd, .each = &fdinfo_each, .permission = may_look},   \
         FILE_("gid_map", 0644, show_id_map), FILE_("io", 0400, procfs_show_io),                                      \

@@ -14,9 +14,8 @@ struct task {
 struct thread *task_thread(const struct task *k);    /* it, or a living one of the process; reference or NULL */
 u32 procfs_next_thread(struct process *p, u32 from); /* the first number at or after `from`; 0: none */
 struct mm *task_mm(const struct task *k);            /* user reference or NULL */
+bool task_alive(void *task);                         /* false: reaped, or a thread that has ended */
 
-int procfs_show_cmdline(struct seq_buf *s, void *task, u64 key);
-int procfs_show_environ(struct seq_buf *s, void *task, u64 key);
 int procfs_show_auxv(struct seq_buf *s, void *task, u64 key);
 int procfs_show_maps(struct seq_buf *s, void *task, u64 key);
 struct vm_area;
@@ -40,7 +39,7 @@ int procfs_show_timerslack(struct seq_buf *s, void *task, u64 key);
 ssize_t procfs_write_timerslack(void *task, u64 key, const char *text, size_t n);
 int procfs_show_oom_score(struct seq_buf *s, void *task, u64 key);
 extern const struct proc_entry procfs_ns_entries[];
-extern const struct file_ops procfs_mem_fops; /* /proc/PID/mem */
+extern const struct file_ops procfs_mem_fops, procfs_environ_fops, procfs_cmdline_fops;
 int procfs_show_stat(struct seq_buf *s, void *task, u64 key);
 int procfs_show_statm(struct seq_buf *s, void *task, u64 key);
 int procfs_show_status(struct seq_buf *s, void *task, u64 key);

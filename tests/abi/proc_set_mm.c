@@ -149,6 +149,60 @@ static void whole(void)
         read_stat(v, 26);
         REQ(v[22] == n.arg_start && v[23] == n.arg_end && v[24] == n.env_start);
     });
+    CHECK_CHILD("arguments of 256 GiB: the first of them are read at once", {
+        size_t size = 256ul << 30;
+        char text[3];
+        char *far = mmap(NULL, size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        REQ(far != MAP_FAILED);
+        map_t n = m;
+        n.arg_start = (unsigned long)far;
+        n.arg_end = n.arg_start + size;
+        REQ(set_map(&n) == 0);
+        int fd = open("/proc/self/cmdline", O_RDONLY);
+        REQ(read(fd, text, sizeof text) == sizeof text);
+        n = m;
+        n.env_start = (unsigned long)far;
+        n.env_end = n.env_start + size;
+        REQ(set_map(&n) == 0);
+        fd = open("/proc/self/environ", O_RDONLY);
+        REQ(read(fd, text, sizeof text) == sizeof text && lseek(fd, 0, SEEK_CUR) == sizeof text);
+        REQ(pread(fd, text, sizeof text, 1l << 37) == sizeof text && read(fd, text, 0) == 0);
+    });
+    CHECK_CHILD("a title that is longer than the arguments goes on behind them, up to its NUL", {
+        memcpy(room, "long title\0rest", 16);
+        map_t n = m;
+        n.arg_start = (unsigned long)room;
+        n.arg_end = n.env_start = n.arg_start + 4;
+        n.env_end = n.arg_start + 16;
+        REQ(set_map(&n) == 0);
+        char text[32] = {0};
+        int fd = open("/proc/self/cmdline", O_RDONLY);
+        REQ(read(fd, text, sizeof text) == 11 && strcmp(text, "long title") == 0 && read(fd, text, 8) == 0);
+        REQ(pread(fd, text, 3, 5) == 3 && memcmp(text, "tit", 3) == 0);
+    });
+    CHECK_CHILD("/proc/PID/environ is of the memory that was there at open(2)", {
+        int gate[2];
+        REQ(pipe(gate) == 0);
+        pid_t pid = fork();
+        if (pid == 0) {
+            char c;
+            REQ(close(gate[1]) == 0 && read(gate[0], &c, 1) == 0);
+            _exit(0);
+        }
+        char path[40], text[16];
+        snprintf(path, sizeof path, "/proc/%d/environ", pid);
+        int fd = open(path, O_RDONLY);
+        snprintf(path, sizeof path, "/proc/%d/cmdline", pid);
+        int args = open(path, O_RDONLY);
+        REQ(fd >= 0 && args >= 0 && read(args, text, 1) == 1);
+        close(gate[0]);
+        close(gate[1]);
+        siginfo_t info;
+        REQ(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT) == 0);
+        REQ(read(fd, text, sizeof text) == 0 && read(args, text, sizeof text) == 0);
+        REQ(waitpid(pid, NULL, 0) == pid);
+        REQ(read(fd, text, sizeof text) == 0 && FAILS(read(args, text, sizeof text), ESRCH));
+    });
     CHECK_CHILD("everyone may", {
         drop_root();
         REQ(set_map(&m) == 0 && FAILS(set(PR_SET_MM_BRK, m.brk), EPERM));
