@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Control messages: SCM_RIGHTS, SCM_CREDENTIALS and SCM_PIDFD (received only), from and to user memory. A sender's area is copied in whole and then
- * read; what a receiver has no room for is dropped and MSG_CTRUNC said.
+ * Control messages: SCM_RIGHTS, SCM_CREDENTIALS and SCM_PIDFD (received only), from and to user memory. A sender's area is
+ * copied in whole and then read; what a receiver has no room for is dropped and MSG_CTRUNC said.
  */
 #include "abi/errno.h"
 #include "abi/fcntl.h"

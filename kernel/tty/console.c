@@ -113,7 +113,7 @@ int tty_console_open_stdio(struct file *out[3])
     int err = file_open(&v, NULL, "/dev/console", O_RDWR, 0, LOOKUP_FOLLOW, &out[0]);
     if (err)
         return err;
-    (void)tty_set_controlling(t, true);
+    (void)tty_set_controlling(t, true, true);
     file_get(out[0]);
     file_get(out[0]);
     out[1] = out[2] = out[0];

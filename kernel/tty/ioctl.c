@@ -29,10 +29,8 @@ static long set_termios(struct tty *t, const struct termios2 *new, bool drain, b
         ldisc_flush_input(t);
     t->termios = *new;
     ldisc_termios_changed(t, &old);
-    if ((old.c_iflag & IXON) && !(new->c_iflag &IXON) && t->stopped) {
-        WRITE_ONCE(t->stopped, false);
-        waitq_wake_all(&t->write_wait);
-    }
+    if ((old.c_iflag & IXON) && !(new->c_iflag &IXON))
+        ldisc_set_stopped(t, false);
     if (t->ops->termios_changed)
         t->ops->termios_changed(t, &old);
     mutex_unlock(&t->lock);
@@ -122,6 +120,8 @@ static long flush_queues(struct tty *t, u64 which)
     mutex_lock(&t->lock);
     if (which != TCOFLUSH)
         ldisc_flush_input(t);
+    if (which != TCIFLUSH)
+        ldisc_flush_output(t);
     mutex_unlock(&t->lock);
     return 0;
 }
@@ -134,10 +134,10 @@ static long flow(struct tty *t, u64 action)
     mutex_lock(&t->lock);
     switch (action) {
     case TCOOFF:
-        WRITE_ONCE(t->stopped, true);
+        ldisc_set_stopped(t, true);
         break;
     case TCOON:
-        WRITE_ONCE(t->stopped, false);
+        ldisc_set_stopped(t, false);
         break;
     case TCIOFF:
     case TCION:
@@ -146,7 +146,6 @@ static long flow(struct tty *t, u64 action)
         err = -EINVAL;
     }
     mutex_unlock(&t->lock);
-    waitq_wake_all(&t->write_wait);
     return err;
 }
 
@@ -230,7 +229,7 @@ static long termios_ioctl(struct tty *t, u32 cmd, u64 arg)
 
 long tty_ioctl(struct tty *t, struct file *f, u32 cmd, u64 arg)
 {
-    long r = tty_job_ioctl(t, f->ops != &tty_file_ops, cmd, arg);
+    long r = tty_job_ioctl(t, f, cmd, arg);
     if (r == -515)
         r = termios_ioctl(t, cmd, arg);
     if (r != -515)

@@ -70,7 +70,7 @@ static struct tty *detach(struct pid *session)
     return t;
 }
 
-int tty_set_controlling(struct tty *t, bool steal)
+int tty_set_controlling(struct tty *t, bool may, bool steal)
 {
     struct process *p = current_process();
     struct tty *lost = NULL;
@@ -80,7 +80,7 @@ int tty_set_controlling(struct tty *t, bool steal)
         err = 0;
     } else if (p->session && p->sid == p->pid && !p->session->ctty) {
         bool taken = t->session && t->session != p->session;
-        if (!taken || steal) {
+        if (may && (!taken || steal)) {
             if (taken)
                 lost = detach(t->session);
             tty_get(t);
@@ -183,11 +183,19 @@ static long give_up(struct tty *t)
     return 0;
 }
 
-long tty_job_ioctl(struct tty *t, bool master, u32 cmd, u64 arg)
+/* Who may only write to a terminal does not get to read it by making it its own, /dev/tty. */
+static long set_controlling(struct tty *t, const struct file *f, bool steal)
 {
+    bool admin = capable(CAP_SYS_ADMIN);
+    return tty_set_controlling(t, admin || (f->fmode & FMODE_READ), admin && steal);
+}
+
+long tty_job_ioctl(struct tty *t, const struct file *f, u32 cmd, u64 arg)
+{
+    bool master = f->ops != &tty_file_ops;
     switch (cmd) {
     case TIOCSCTTY:
-        return tty_set_controlling(t, arg == 1 && capable(CAP_SYS_ADMIN));
+        return set_controlling(t, f, arg == 1);
     case TIOCNOTTY:
         return give_up(t);
     case TIOCGPGRP:

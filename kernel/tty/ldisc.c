@@ -7,6 +7,7 @@
  * EOF_MARK, which a read swallows. All of it under tty.lock; readers wait without it.
  */
 #include "abi/errno.h"
+#include "abi/ioctl.h"
 #include "abi/poll.h"
 #include "abi/signal.h"
 #include "arch/clock.h"
@@ -140,19 +141,35 @@ static int signal_of(const struct tty *t, u8 c)
     return is_char(t, c, VINTR) ? SIGINT : is_char(t, c, VQUIT) ? SIGQUIT : is_char(t, c, VSUSP) ? SIGTSTP : 0;
 }
 
+static void event(struct tty *t, u8 set, u8 clear)
+{
+    if (t->ops->event)
+        t->ops->event(t, set, clear);
+}
+
+void ldisc_flush_output(struct tty *t)
+{
+    if (t->ops->flush_output)
+        t->ops->flush_output(t);
+    event(t, TIOCPKT_FLUSHWRITE, 0);
+}
+
 static void flush_for_signal(struct tty *t)
 {
     if (L(t, NOFLSH))
         return;
     t->tail = t->canon_head = t->head;
+    event(t, TIOCPKT_FLUSHREAD, 0);
+    ldisc_flush_output(t);
     waitq_wake_all(&t->write_wait);
 }
 
-static void set_stopped(struct tty *t, bool stop)
+void ldisc_set_stopped(struct tty *t, bool stop)
 {
     if (t->stopped == stop)
         return;
     WRITE_ONCE(t->stopped, stop);
+    event(t, stop ? TIOCPKT_STOP : TIOCPKT_START, stop ? TIOCPKT_START : TIOCPKT_STOP);
     waitq_wake_all(&t->write_wait);
 }
 
@@ -162,15 +179,15 @@ static bool flow_control(struct tty *t, u8 c)
     if (!I(t, IXON))
         return false;
     if (is_char(t, c, VSTOP)) {
-        set_stopped(t, !(t->stopped && CC(t, VSTART) == CC(t, VSTOP)));
+        ldisc_set_stopped(t, !(t->stopped && CC(t, VSTART) == CC(t, VSTOP)));
         return true;
     }
     if (is_char(t, c, VSTART)) {
-        set_stopped(t, false);
+        ldisc_set_stopped(t, false);
         return true;
     }
     if (I(t, IXANY))
-        set_stopped(t, false);
+        ldisc_set_stopped(t, false);
     return false;
 }
 
@@ -360,6 +377,7 @@ void ldisc_flush_input(struct tty *t)
 {
     t->tail = t->canon_head = t->head;
     t->literal_next = false;
+    event(t, TIOCPKT_FLUSHREAD, 0);
     unthrottle(t);
 }
 

@@ -108,7 +108,7 @@ int tty_open_file(struct tty *t, struct file *f)
     /* No position, so no lock of it: a reader who waits must not keep the writers of a shared file waiting. */
     f->fmode = (f->fmode & ~(FMODE_LSEEK | FMODE_PREAD | FMODE_PWRITE)) | FMODE_STREAM;
     if (!(f->flags & O_NOCTTY) && current_process() && (f->fmode & FMODE_READ))
-        (void)tty_set_controlling(t, false); /* a session leader without one gets it */
+        (void)tty_set_controlling(t, true, false); /* a session leader without one gets it */
     return 0;
 }
 

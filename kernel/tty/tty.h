@@ -87,19 +87,22 @@ int tty_set_winsize(struct tty *t, const struct winsize *w);
 ssize_t ldisc_read(const struct tty_file *f, struct uio *u, bool nonblock);
 u32 ldisc_input_ready(struct tty *t); /* bytes that a read would get now */
 void ldisc_flush_input(struct tty *t);
+void ldisc_flush_output(struct tty *t);                                /* (lock) */
+void ldisc_set_stopped(struct tty *t, bool stop);                      /* (lock) */
 void ldisc_termios_changed(struct tty *t, const struct termios2 *old); /* (lock) */
 /* output.c */
 ssize_t tty_output(struct tty *t, const u8 *buf, size_t n, bool nonblock); /* OPOST; bytes of buf consumed, or error */
 void tty_echo(struct tty *t, u8 c); /* (lock) as ECHOCTL says; dropped when there is no room */
 void tty_echo_raw(struct tty *t, const char *s, size_t n);
 /* jobctl.c */
-int tty_check_change(struct tty *t, int sig);       /* background process: 0, -EIO, -ERESTARTSYS (sig was sent) */
-int tty_set_controlling(struct tty *t, bool steal); /* TIOCSCTTY for the calling process: 0, -EPERM */
-struct tty *tty_controlling(void);                  /* of the calling process; reference or NULL */
-s32 tty_file_pgrp(const struct file *f);            /* of the terminal that f is open on; 0: none */
-s32 tty_pgrp_nr(struct tty *t);                     /* foreground group, 0: none */
-/* master: by the other side of a pair. -ENOIOCTLCMD (-515): not one of them. */
-long tty_job_ioctl(struct tty *t, bool master, u32 cmd, u64 arg);
+int tty_check_change(struct tty *t, int sig); /* background process: 0, -EIO, -ERESTARTSYS (sig was sent) */
+int tty_set_controlling(struct tty *t, bool may,
+                        bool steal);     /* TIOCSCTTY of the caller; may: it has the right to read. 0, -EPERM */
+struct tty *tty_controlling(void);       /* of the calling process; reference or NULL */
+s32 tty_file_pgrp(const struct file *f); /* of the terminal that f is open on; 0: none */
+s32 tty_pgrp_nr(struct tty *t);          /* foreground group, 0: none */
+/* By f, which may be the other side of a pair. -ENOIOCTLCMD (-515): not one of them. */
+long tty_job_ioctl(struct tty *t, const struct file *f, u32 cmd, u64 arg);
 /* ioctl.c */
 long tty_ioctl(struct tty *t, struct file *f, u32 cmd, u64 arg);
 /* tty.c */
