@@ -376,8 +376,10 @@ s64 seccomp_copy_filter(struct thread *t, u64 n, uaddr_t out)
         count++;
     if (n >= count)
         return -ENOENT;
-    for (i = count - 1 - n; i; i--)
+    for (i = count - 1 - n; s && i; i--)
         s = s->prev;
+    if (!s)
+        return -ENOENT;
     if (out && copy_to_user(out, s->program, s->len * sizeof(s->program[0])))
         return -EFAULT;
     return s->len;

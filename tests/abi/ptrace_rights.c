@@ -344,7 +344,7 @@ int main(int argc, char **argv)
     if (argc > 1 && !strcmp(argv[1], "exit"))
         return 9;
     if (argc > 2 && !strcmp(argv[1], "tracer"))
-        return tracer_after_exec(atoi(argv[2]));
+        return tracer_after_exec((pid_t)strtol(argv[2], NULL, 10));
     test_rights();
     test_traceme_rights();
     test_ends();

@@ -108,7 +108,7 @@ int main(int argc, char **argv)
     if (!strcmp(what, "children"))
         return children();
     if (!strcmp(what, "crash"))
-        return crash(NULL);
+        return crash((volatile int *)(void *)argv[argc]);
     if (!strcmp(what, "idle"))
         return idle();
     printf("first: %d\n", first(4));
