@@ -25,7 +25,8 @@ within() {
 }
 # has PATTERN: standard input, all of it read, has a line that matches (extended regular expression).
 has() {
-    local lines line found=1
+    local - lines line found=1
+    set +x
     mapfile -t lines
     for line in "${lines[@]}"; do [[ ! $line =~ $1 ]] || found=0; done
     [ $found = 0 ] || { printf '%s\n' "${lines[@]}" && return 1; }
@@ -33,6 +34,8 @@ has() {
 exec {BASH_XTRACEFD}>&2
 set -eux -o pipefail
 EOF
+# Programs that close every descriptor they could have (cron, apt) are not kept waiting by a million.
+ulimit -S -n 1024
 facts=0
 # fact [-l] NAME: -l for one that takes long and says little more: with FULL only (make test-full).
 fact() {
