@@ -23,7 +23,7 @@
 #define VALID_FLAGS                                                                                          \
     (O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_SYNC | O_DSYNC | FASYNC | \
      O_DIRECT | O_LARGEFILE | O_DIRECTORY | O_NOFOLLOW | O_NOATIME | O_CLOEXEC | O_PATH | __O_TMPFILE)
-#define FLAGS_OF_OPENING (O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC)
+#define FLAGS_OF_OPENING (O_CREAT | O_EXCL | O_TRUNC | O_CLOEXEC)
 
 struct opening {
     const struct fs_view *v;
@@ -154,7 +154,8 @@ static int open_path(const struct opening *o, const struct path *p, struct file 
     f->fmode = mode_of(o, i);
     err = claim(o, f);
     if (!err && i->fops->open && (err = i->fops->open(i, f)))
-        f->ops = &path_ops; /* it was not opened, so it is not released */
+        f->ops = &path_ops;     /* it was not opened, so it is not released */
+    f->flags &= ~(u32)O_NOCTTY; /* which the terminal's open asks */
     if (!err) {
         f->fmode |= FMODE_OPENED;
         inotify_file(f, IN_OPEN);

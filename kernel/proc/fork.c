@@ -406,6 +406,7 @@ static void link_process(struct fork *k)
     list_add_tail(&parent->children, &p->sibling);
     p->pgrp = me->pgrp;
     p->session = me->session;
+    p->has_tty = me->has_tty;
     p->pgid = me->pgid;
     p->sid = me->sid;
     pid_use(p->pgrp);

@@ -38,6 +38,7 @@ int process_setsid(void)
         join_session(p, me);
         join_group(p, me);
         me->ctty = NULL;
+        p->has_tty = false;
     }
     rwsem_write_unlock(&tasklist_lock);
     return leads ? -EPERM : p->pid;

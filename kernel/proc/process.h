@@ -79,9 +79,11 @@ struct process {
     struct list tracees; /* struct trace, of its threads (tasklist) */
     struct pid *pgrp, *session;
     struct list group_link, session_link;
-    s32 pgid, sid;   /* copies, to be read without the lock */
-    u32 exit_signal; /* to the parent; SIGCHLD; 0: none */
-    u32 exit_status; /* wait status once zombie */
+    bool has_tty;             /* the session's terminal is this process's, too */
+    struct pid *told_at_exit; /* a leader whose terminal hung up: the foreground group, counted */
+    s32 pgid, sid;            /* copies, to be read without the lock */
+    u32 exit_signal;          /* to the parent; SIGCHLD; 0: none */
+    u32 exit_status;          /* wait status once zombie */
     bool zombie, reaped, subreaper, has_child_subreaper;
     bool execed;    /* since fork: setpgid's EACCES */
     u32 exec_id;    /* how often this process called exec: which program it runs */
@@ -209,7 +211,7 @@ void process_group_exit_check(struct process *p,
 bool signal_may_kill(struct process *p, int sig);
 
 /* ---- terminals: tty/ fills these ---- */
-/* A session leader with a controlling terminal exits, or the session gives it up; process context, no lock held. */
+/* A session leader exits, which may have a controlling terminal, or gives it up; process context, no lock held. */
 extern void (*proc_hook_disassociate_tty)(struct process *leader, bool exiting);
 
 /* Opens the terminal of -t as stdin, stdout, stderr, and makes it controlling; the caller leads its session. */

@@ -16,6 +16,7 @@
 #include "proc/uts.h"
 #include "syscall/sys.h"
 #include "syscall/timespec.h"
+#include "tty/tty.h"
 #include "vm/mm.h"
 #include "vm/uio.h"
 
@@ -418,7 +419,10 @@ long sys_ioperm(u64 from, u64 count, int on)
 
 long sys_vhangup(void)
 {
-    return capable(CAP_SYS_TTY_CONFIG) ? 0 : -EPERM;
+    if (!capable(CAP_SYS_TTY_CONFIG))
+        return -EPERM;
+    tty_vhangup_self();
+    return 0;
 }
 
 /* ---- the kernel's log ---- */

@@ -74,7 +74,7 @@ static void input_thread(void *arg)
 static struct tty *make_console(void)
 {
     console_port = port_get(PORT_TTY);
-    struct tty *t = console_port ? tty_create(&console_ops, NULL, makedev_k(5, 1)) : NULL;
+    struct tty *t = console_port ? tty_create(&console_ops, NULL, makedev_k(5, 1), ICRNL | IXON | IUTF8) : NULL;
     if (!t)
         return NULL;
     t->winsize = early_winsize;

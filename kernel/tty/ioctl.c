@@ -29,8 +29,6 @@ static long set_termios(struct tty *t, const struct termios2 *new, bool drain, b
         ldisc_flush_input(t);
     t->termios = *new;
     ldisc_termios_changed(t, &old);
-    if ((old.c_iflag & IXON) && !(new->c_iflag &IXON))
-        ldisc_set_stopped(t, false);
     if (t->ops->termios_changed)
         t->ops->termios_changed(t, &old);
     mutex_unlock(&t->lock);
@@ -120,33 +118,44 @@ static long flush_queues(struct tty *t, u64 which)
     mutex_lock(&t->lock);
     if (which != TCOFLUSH)
         ldisc_flush_input(t);
-    if (which != TCIFLUSH)
-        ldisc_flush_output(t);
+    if (which != TCIFLUSH && t->ops->flush_output)
+        t->ops->flush_output(t);
     mutex_unlock(&t->lock);
+    return 0;
+}
+
+static void hold_output(struct tty *t, bool hold)
+{
+    mutex_lock(&t->lock);
+    bool changed = t->held != hold;
+    t->held = hold;
+    if (changed)
+        ldisc_flow(t, hold);
+    mutex_unlock(&t->lock);
+}
+
+/* The other side is asked to stop or to go on, ahead of what waits to be written. */
+static long send_flow_char(struct tty *t, u32 which)
+{
+    u8 c = READ_ONCE(t->termios.c_cc[which]);
+    if (!c)
+        return 0;
+    if (mutex_lock_interruptible(&t->out_lock))
+        return -ERESTARTSYS;
+    (void)t->ops->write(t, &c, 1, true);
+    mutex_unlock(&t->out_lock);
     return 0;
 }
 
 static long flow(struct tty *t, u64 action)
 {
     int err = tty_check_change(t, SIGTTOU);
-    if (err)
-        return err;
-    mutex_lock(&t->lock);
-    switch (action) {
-    case TCOOFF:
-        ldisc_set_stopped(t, true);
-        break;
-    case TCOON:
-        ldisc_set_stopped(t, false);
-        break;
-    case TCIOFF:
-    case TCION:
-        break; /* nothing to tell the other side */
-    default:
-        err = -EINVAL;
-    }
-    mutex_unlock(&t->lock);
-    return err;
+    if (err || action > TCION)
+        return err ? err : -EINVAL;
+    if (action == TCIOFF || action == TCION)
+        return send_flow_char(t, action == TCIOFF ? VSTOP : VSTART);
+    hold_output(t, action == TCOOFF);
+    return 0;
 }
 
 static long drain(struct tty *t)
@@ -177,14 +186,15 @@ static long fake_input(struct tty *t, uaddr_t arg)
     return 0;
 }
 
-static long line_discipline(uaddr_t arg, bool set)
+static long line_discipline(struct tty *t, uaddr_t arg, bool set)
 {
     u32 n = 0; /* N_TTY */
     if (!set)
         return put_user_u32(arg, n);
     if (get_user_u32(&n, arg))
         return -EFAULT;
-    return n == 0 ? 0 : -EINVAL;
+    int err = tty_check_change(t, SIGTTOU);
+    return err ? err : n == 0 ? 0 : -EINVAL;
 }
 
 static long set_exclusive(struct tty *t, bool on)
@@ -229,7 +239,7 @@ static long termios_ioctl(struct tty *t, u32 cmd, u64 arg)
 
 long tty_ioctl(struct tty *t, struct file *f, u32 cmd, u64 arg)
 {
-    long r = tty_job_ioctl(t, f, cmd, arg);
+    long r = tty_job_ioctl(t, f, f->ops != &tty_file_ops, cmd, arg);
     if (r == -515)
         r = termios_ioctl(t, cmd, arg);
     if (r != -515)
@@ -245,10 +255,10 @@ long tty_ioctl(struct tty *t, struct file *f, u32 cmd, u64 arg)
         return flow(t, arg);
     case TCSBRK:
     case TCSBRKP:
-        return drain(t); /* no break condition here */
     case TIOCSBRK:
+        return drain(t); /* no break condition here */
     case TIOCCBRK:
-        return 0;
+        return tty_check_change(t, SIGTTOU);
     case FIONREAD:
         return input_count(t, arg);
     case TIOCOUTQ:
@@ -256,9 +266,9 @@ long tty_ioctl(struct tty *t, struct file *f, u32 cmd, u64 arg)
     case TIOCSTI:
         return fake_input(t, arg);
     case TIOCGETD:
-        return line_discipline(arg, false);
+        return line_discipline(t, arg, false);
     case TIOCSETD:
-        return line_discipline(arg, true);
+        return line_discipline(t, arg, true);
     case TIOCEXCL:
         return set_exclusive(t, true);
     case TIOCNXCL:
@@ -267,6 +277,11 @@ long tty_ioctl(struct tty *t, struct file *f, u32 cmd, u64 arg)
         return put_user_u32(arg, READ_ONCE(t->exclusive));
     case TIOCGPTPEER:
         return -EIO; /* this is no master */
+    case TIOCVHANGUP:
+        if (!capable(CAP_SYS_ADMIN))
+            return -EPERM;
+        tty_hangup(t, false);
+        return 0;
     case TIOCGDEV:
         return put_user_u32(arg, (u32)t->dev);
     default:

@@ -27,11 +27,21 @@ s32 tty_pgrp_nr(struct tty *t)
     return nr;
 }
 
+/* p's controlling terminal: the session's, unless p gave it up or was there before it (tasklist). */
+static struct tty *tty_of_process(const struct process *p)
+{
+    return p->has_tty && p->session ? p->session->ctty : NULL;
+}
+
+static bool is_terminal_of(const struct process *p, const struct tty *t)
+{
+    return p->has_tty && p->session && p->session->ctty == t;
+}
+
 struct tty *tty_controlling(void)
 {
-    struct process *p = current_process();
     rwsem_read_lock(&tasklist_lock);
-    struct tty *t = p->session ? p->session->ctty : NULL;
+    struct tty *t = tty_of_process(current_process());
     if (t)
         tty_get(t);
     rwsem_read_unlock(&tasklist_lock);
@@ -42,7 +52,7 @@ int tty_check_change(struct tty *t, int sig)
 {
     struct process *p = current_process();
     rwsem_read_lock(&tasklist_lock);
-    bool background = p->session && p->session->ctty == t && t->pgrp && t->pgrp != p->pgrp;
+    bool background = is_terminal_of(p, t) && t->pgrp && t->pgrp != p->pgrp;
     bool orphaned = background && process_group_orphaned(p->pgrp);
     s32 pgid = p->pgid;
     rwsem_read_unlock(&tasklist_lock);
@@ -60,9 +70,12 @@ int tty_check_change(struct tty *t, int sig)
 static struct tty *detach(struct pid *session)
 {
     struct tty *t = session->ctty;
+    struct process *p;
     if (!t)
         return NULL;
     session->ctty = NULL;
+    list_for_each (p, &session->session, session_link)
+        p->has_tty = false;
     if (t->session == session) {
         replace_pid(&t->session, NULL);
         replace_pid(&t->pgrp, NULL);
@@ -70,25 +83,30 @@ static struct tty *detach(struct pid *session)
     return t;
 }
 
-int tty_set_controlling(struct tty *t, bool may, bool steal)
+/* (tasklist for writing) Returns the reference of the session that it is taken from, or NULL. */
+static struct tty *take_terminal(struct tty *t, struct process *leader)
+{
+    struct tty *lost = t->session ? detach(t->session) : NULL;
+    tty_get(t);
+    leader->session->ctty = t;
+    leader->has_tty = true;
+    replace_pid(&leader->told_at_exit, NULL);
+    replace_pid(&t->session, leader->session);
+    replace_pid(&t->pgrp, leader->pgrp);
+    return lost;
+}
+
+int tty_set_controlling(struct tty *t, bool may_read, bool steal)
 {
     struct process *p = current_process();
     struct tty *lost = NULL;
     int err = -EPERM;
     rwsem_write_lock(&tasklist_lock);
-    if (p->session && p->session->ctty == t && t->session == p->session) {
-        err = 0;
-    } else if (p->session && p->sid == p->pid && !p->session->ctty) {
-        bool taken = t->session && t->session != p->session;
-        if (may && (!taken || steal)) {
-            if (taken)
-                lost = detach(t->session);
-            tty_get(t);
-            p->session->ctty = t;
-            replace_pid(&t->session, p->session);
-            replace_pid(&t->pgrp, p->pgrp);
+    if (p->session && p->sid == p->pid) {
+        if (t->session == p->session)
             err = 0;
-        }
+        else if (!p->session->ctty && (!t->session || steal) && may_read)
+            err = 0, lost = take_terminal(t, p);
     }
     rwsem_write_unlock(&tasklist_lock);
     if (lost)
@@ -107,30 +125,42 @@ static void disassociate(struct process *leader, bool exiting)
     rwsem_write_lock(&tasklist_lock);
     struct pid *session = leader->session;
     struct tty *t = session ? session->ctty : NULL;
-    s32 pgid = t && t->pgrp ? t->pgrp->nr : 0;
-    if (t && leader->sid == leader->pid)
-        t = detach(session);
-    else
-        t = NULL;
+    struct pid *told = t ? t->pgrp : exiting ? leader->told_at_exit : NULL;
+    s32 pgid = told ? told->nr : 0;
+    if (t)
+        (void)detach(session);
+    if (exiting)
+        replace_pid(&leader->told_at_exit, NULL);
     rwsem_write_unlock(&tasklist_lock);
-    if (!t)
-        return;
     if (pgid) {
         (void)signal_send_group(pgid, SIGHUP, NULL);
-        if (!exiting)
+        if (!exiting || !t)
             (void)signal_send_group(pgid, SIGCONT, NULL);
     }
-    tty_put(t);
+    if (t)
+        tty_put(t);
 }
 
 static long get_pgrp(struct tty *t, bool master, u64 arg)
 {
     struct process *p = current_process();
     rwsem_read_lock(&tasklist_lock);
-    bool mine = master || (p->session && p->session->ctty == t);
+    bool mine = master || is_terminal_of(p, t);
     s32 nr = t->pgrp ? t->pgrp->nr : 0;
     rwsem_read_unlock(&tasklist_lock);
     return mine ? put_user_u32(arg, (u32)nr) : -ENOTTY;
+}
+
+/* Whether a group can be the foreground of the session: by any of its members, or, as Linux has it, the process of that
+ * number, which is in another group (tasklist). */
+static int check_foreground(const struct pid *group, const struct pid *session)
+{
+    const struct process *p = !group                      ? NULL
+                              : list_empty(&group->group) ? group->process
+                                                          : list_first(&group->group, struct process, group_link);
+    if (!p)
+        return -ESRCH;
+    return p->session == session ? 0 : -EPERM;
 }
 
 static long set_pgrp(struct tty *t, u64 arg)
@@ -146,13 +176,8 @@ static long set_pgrp(struct tty *t, u64 arg)
         return -EINVAL;
     rwsem_write_lock(&tasklist_lock);
     struct pid *group = pid_find_get((s32)nr);
-    if (!p->session || p->session->ctty != t || t->session != p->session)
-        err = -ENOTTY;
-    else if (!group || list_empty(&group->group))
-        err = -ESRCH;
-    else if (list_first(&group->group, struct process, group_link)->session != p->session)
-        err = -EPERM;
-    else
+    err = is_terminal_of(p, t) ? check_foreground(group, p->session) : -ENOTTY;
+    if (!err)
         replace_pid(&t->pgrp, group);
     rwsem_write_unlock(&tasklist_lock);
     if (group)
@@ -164,7 +189,7 @@ static long get_sid(struct tty *t, bool master, u64 arg)
 {
     struct process *p = current_process();
     rwsem_read_lock(&tasklist_lock);
-    bool mine = master || (p->session && p->session->ctty == t);
+    bool mine = master || is_terminal_of(p, t);
     s32 nr = mine && t->session ? t->session->nr : 0;
     rwsem_read_unlock(&tasklist_lock);
     return nr ? put_user_u32(arg, (u32)nr) : -ENOTTY;
@@ -173,29 +198,27 @@ static long get_sid(struct tty *t, bool master, u64 arg)
 static long give_up(struct tty *t)
 {
     struct process *p = current_process();
-    rwsem_read_lock(&tasklist_lock);
-    bool mine = p->session && p->session->ctty == t, leader = p->sid == p->pid;
-    rwsem_read_unlock(&tasklist_lock);
-    if (!mine)
-        return -ENOTTY;
-    if (leader)
+    rwsem_write_lock(&tasklist_lock);
+    bool mine = is_terminal_of(p, t), leader = p->sid == p->pid;
+    if (mine && !leader)
+        p->has_tty = false;
+    rwsem_write_unlock(&tasklist_lock);
+    if (mine && leader)
         disassociate(p, false);
-    return 0;
+    return mine ? 0 : -ENOTTY;
 }
 
-/* Who may only write to a terminal does not get to read it by making it its own, /dev/tty. */
-static long set_controlling(struct tty *t, const struct file *f, bool steal)
+static long become_controlling(struct tty *t, const struct file *f, u64 arg)
 {
     bool admin = capable(CAP_SYS_ADMIN);
-    return tty_set_controlling(t, admin || (f->fmode & FMODE_READ), admin && steal);
+    return tty_set_controlling(t, (f->fmode & FMODE_READ) || admin, arg == 1 && admin);
 }
 
-long tty_job_ioctl(struct tty *t, const struct file *f, u32 cmd, u64 arg)
+long tty_job_ioctl(struct tty *t, const struct file *f, bool master, u32 cmd, u64 arg)
 {
-    bool master = f->ops != &tty_file_ops;
     switch (cmd) {
     case TIOCSCTTY:
-        return set_controlling(t, f, arg == 1);
+        return become_controlling(t, f, arg);
     case TIOCNOTTY:
         return give_up(t);
     case TIOCGPGRP:
@@ -209,36 +232,54 @@ long tty_job_ioctl(struct tty *t, const struct file *f, u32 cmd, u64 arg)
     }
 }
 
+/* The session's leader hears of the hang-up at once, the foreground when the leader ends: it may have put jobs there. */
+static struct tty *tell_session(struct tty *t)
+{
+    struct tty *held = NULL;
+    rwsem_write_lock(&tasklist_lock);
+    if (t->session) {
+        struct process *leader = t->session->process;
+        if (leader) {
+            replace_pid(&leader->told_at_exit, t->pgrp);
+            (void)signal_send_process(leader, SIGHUP, NULL);
+            (void)signal_send_process(leader, SIGCONT, NULL);
+        }
+        held = detach(t->session);
+    }
+    rwsem_write_unlock(&tasklist_lock);
+    return held;
+}
+
 void tty_hangup(struct tty *t, bool gone)
 {
-    rwsem_write_lock(&tasklist_lock);
-    s32 sid = t->session ? t->session->nr : 0, pgid = t->pgrp ? t->pgrp->nr : 0;
-    struct tty *held = t->session ? detach(t->session) : NULL;
-    rwsem_write_unlock(&tasklist_lock);
     mutex_lock(&t->lock);
     WRITE_ONCE(t->hangups, t->hangups + 1);
     WRITE_ONCE(t->gone, t->gone || gone);
+    tty_use_initial(t);
+    ldisc_flush_input(t);
+    if (t->ops->flush_output)
+        t->ops->flush_output(t);
     mutex_unlock(&t->lock);
     waitq_wake_all(&t->read_wait);
     waitq_wake_all(&t->write_wait);
-    struct process *leader = sid ? process_find(sid) : NULL;
-    if (leader) {
-        (void)signal_send_process(leader, SIGHUP, NULL);
-        (void)signal_send_process(leader, SIGCONT, NULL);
-        process_put(leader);
-    }
-    if (pgid && pgid != sid) {
-        (void)signal_send_group(pgid, SIGHUP, NULL);
-        (void)signal_send_group(pgid, SIGCONT, NULL);
-    }
+    struct tty *held = tell_session(t);
     if (held)
         tty_put(held);
+}
+
+void tty_vhangup_self(void)
+{
+    struct tty *t = tty_controlling();
+    if (!t)
+        return;
+    tty_hangup(t, false);
+    tty_put(t);
 }
 
 /* For /proc/[pid]/stat: device number and foreground group of p's terminal (tasklist). */
 static u64 numbers_of(struct process *p, s32 *foreground)
 {
-    struct tty *t = p->session ? p->session->ctty : NULL;
+    struct tty *t = tty_of_process(p);
     *foreground = t && t->pgrp ? t->pgrp->nr : -1;
     return t ? t->dev : 0;
 }

@@ -11,6 +11,7 @@
 #include "abi/poll.h"
 #include "abi/signal.h"
 #include "arch/clock.h"
+#include "lib/string.h"
 #include "tty/tty.h"
 
 #define EOF_MARK 0 /* with its line_end bit; a real NUL can end a line only as VEOL, see ends_line */
@@ -38,6 +39,12 @@ static void store(struct tty *t, u8 c, bool mark)
         t->line_end[at / 8] |= (u8)(1 << (at % 8));
     else
         t->line_end[at / 8] &= (u8) ~(1 << (at % 8));
+}
+
+/* Input is made into lines here. EXTPROC: the other side has done all of it. */
+static bool by_lines(const struct tty *t)
+{
+    return (t->termios.c_lflag & (ICANON | EXTPROC)) == ICANON;
 }
 
 static u32 room(const struct tty *t)
@@ -141,35 +148,40 @@ static int signal_of(const struct tty *t, u8 c)
     return is_char(t, c, VINTR) ? SIGINT : is_char(t, c, VQUIT) ? SIGQUIT : is_char(t, c, VSUSP) ? SIGTSTP : 0;
 }
 
-static void event(struct tty *t, u8 set, u8 clear)
+static void unthrottle(struct tty *t)
 {
-    if (t->ops->event)
-        t->ops->event(t, set, clear);
+    if (!t->throttled)
+        return;
+    WRITE_ONCE(t->throttled, false);
+    if (t->ops->unthrottle)
+        t->ops->unthrottle(t);
 }
 
-void ldisc_flush_output(struct tty *t)
+void ldisc_flush_input(struct tty *t)
 {
-    if (t->ops->flush_output)
-        t->ops->flush_output(t);
-    event(t, TIOCPKT_FLUSHWRITE, 0);
+    t->tail = t->canon_head = t->head;
+    t->literal_next = false;
+    unthrottle(t);
+    if (t->ops->event)
+        t->ops->event(t, TIOCPKT_FLUSHREAD, 0);
 }
 
 static void flush_for_signal(struct tty *t)
 {
     if (L(t, NOFLSH))
         return;
-    t->tail = t->canon_head = t->head;
-    event(t, TIOCPKT_FLUSHREAD, 0);
-    ldisc_flush_output(t);
-    waitq_wake_all(&t->write_wait);
+    if (t->ops->flush_output)
+        t->ops->flush_output(t);
+    ldisc_flush_input(t);
 }
 
-void ldisc_set_stopped(struct tty *t, bool stop)
+void ldisc_flow(struct tty *t, bool stop)
 {
-    if (t->stopped == stop)
+    if (t->stopped == stop || (t->held && !stop))
         return;
     WRITE_ONCE(t->stopped, stop);
-    event(t, stop ? TIOCPKT_STOP : TIOCPKT_START, stop ? TIOCPKT_START : TIOCPKT_STOP);
+    if (t->ops->event)
+        t->ops->event(t, stop ? TIOCPKT_STOP : TIOCPKT_START, TIOCPKT_STOP | TIOCPKT_START);
     waitq_wake_all(&t->write_wait);
 }
 
@@ -178,16 +190,12 @@ static bool flow_control(struct tty *t, u8 c)
 {
     if (!I(t, IXON))
         return false;
-    if (is_char(t, c, VSTOP)) {
-        ldisc_set_stopped(t, !(t->stopped && CC(t, VSTART) == CC(t, VSTOP)));
+    if (is_char(t, c, VSTART) || is_char(t, c, VSTOP)) {
+        ldisc_flow(t, !is_char(t, c, VSTART));
         return true;
     }
-    if (is_char(t, c, VSTART)) {
-        ldisc_set_stopped(t, false);
-        return true;
-    }
-    if (I(t, IXANY))
-        ldisc_set_stopped(t, false);
+    if (I(t, IXANY) || signal_of(t, c))
+        ldisc_flow(t, false);
     return false;
 }
 
@@ -245,15 +253,15 @@ static bool canonical_special(struct tty *t, u8 c)
 static void plain_char(struct tty *t, u8 c)
 {
     /* In canonical mode the last place is kept for the line end; what does not fit is dropped with a bell. */
-    if (L(t, ICANON) && room(t) <= 1) {
+    if (by_lines(t) && room(t) <= 1) {
         if (I(t, IMAXBEL))
             tty_echo_raw(t, "\a", 1);
         return;
     }
-    if (L(t, ECHO))
+    if (L(t, ECHO) && !L(t, EXTPROC))
         tty_echo(t, c);
     store(t, c, false);
-    if (!L(t, ICANON)) {
+    if (!by_lines(t)) {
         t->canon_head = t->head;
         waitq_wake_poll(&t->read_wait, EPOLLIN | EPOLLRDNORM);
     }
@@ -266,7 +274,7 @@ static int input_char(struct tty *t, u8 c)
         c &= 0x7f;
     if (I(t, IUCLC) && L(t, IEXTEN) && c >= 'A' && c <= 'Z')
         c = (u8)(c + 32);
-    if (t->literal_next) {
+    if (L(t, EXTPROC) || t->literal_next) {
         t->literal_next = false;
         plain_char(t, c);
         return 0;
@@ -296,7 +304,7 @@ static int input_char(struct tty *t, u8 c)
 /* A full buffer takes nothing but what can empty it: in canonical mode without a complete line, editing characters. */
 static bool can_take(const struct tty *t)
 {
-    return room(t) > (L(t, ICANON) ? 1 : 0) || (L(t, ICANON) && t->canon_head == t->tail);
+    return room(t) > (by_lines(t) ? 1 : 0) || (by_lines(t) && t->canon_head == t->tail);
 }
 
 size_t tty_input(struct tty *t, const u8 *buf, size_t n)
@@ -325,7 +333,7 @@ size_t tty_input(struct tty *t, const u8 *buf, size_t n)
 static size_t take(struct tty *t, u8 *out, size_t n, bool *end_of_line)
 {
     size_t got = 0;
-    bool canon = L(t, ICANON);
+    bool canon = by_lines(t);
     *end_of_line = false;
     while (got < n && t->tail != t->canon_head) {
         u32 at = t->tail++;
@@ -350,7 +358,7 @@ static size_t take(struct tty *t, u8 *out, size_t n, bool *end_of_line)
 u32 ldisc_input_ready(struct tty *t)
 {
     u32 n = t->canon_head - t->tail;
-    if (!L(t, ICANON))
+    if (!by_lines(t))
         return n;
     for (u32 i = t->tail; i != t->canon_head; i++) {
         if (marked(t, i) && t->buf[i % TTY_BUFFER] == EOF_MARK)
@@ -359,37 +367,28 @@ u32 ldisc_input_ready(struct tty *t)
     return n;
 }
 
+bool ldisc_poll_ready(const struct tty *t)
+{
+    u32 n = READ_ONCE(t->canon_head) - READ_ONCE(t->tail), vmin = CC(t, VMIN);
+    return n >= (by_lines(t) || CC(t, VTIME) || !vmin ? 1 : vmin);
+}
+
 static bool readable(const struct tty_file *f)
 {
     return READ_ONCE(f->tty->tail) != READ_ONCE(f->tty->canon_head) || tty_file_dead(f);
 }
 
-static void unthrottle(struct tty *t)
-{
-    if (!t->throttled)
-        return;
-    WRITE_ONCE(t->throttled, false);
-    if (t->ops->unthrottle)
-        t->ops->unthrottle(t);
-}
-
-void ldisc_flush_input(struct tty *t)
-{
-    t->tail = t->canon_head = t->head;
-    t->literal_next = false;
-    event(t, TIOCPKT_FLUSHREAD, 0);
-    unthrottle(t);
-}
-
 void ldisc_termios_changed(struct tty *t, const struct termios2 *old)
 {
-    bool was = old->c_lflag & ICANON, is = L(t, ICANON);
-    if (was == is)
+    if ((old->c_iflag & IXON) && !I(t, IXON))
+        ldisc_flow(t, false);
+    if (!((old->c_lflag ^ t->termios.c_lflag) & (ICANON | EXTPROC)))
         return;
     t->literal_next = false;
     /* What was typed so far becomes readable: as bytes, or as one unfinished line that a read may take. */
     t->canon_head = t->head;
-    if (is && t->tail != t->head) {
+    memset(t->line_end, 0, sizeof(t->line_end));
+    if (L(t, ICANON) && t->tail != t->head) {
         u32 last = (t->head - 1) % TTY_BUFFER;
         t->line_end[last / 8] |= (u8)(1 << (last % 8));
     }
@@ -471,7 +470,8 @@ ssize_t ldisc_read(const struct tty_file *f, struct uio *u, bool nonblock)
     struct tty *t = f->tty;
     if (u->resid == 0)
         return 0;
-    if (L(t, ICANON))
+    if (by_lines(t))
         return read_line(f, u, nonblock);
-    return read_raw(f, u, nonblock, CC(t, VMIN), CC(t, VTIME));
+    bool lines = L(t, ICANON); /* then VMIN and VTIME mean nothing */
+    return read_raw(f, u, nonblock, lines ? 1 : CC(t, VMIN), lines ? 0 : CC(t, VTIME));
 }

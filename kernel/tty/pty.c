@@ -109,16 +109,6 @@ static void slave_closed(struct tty *t)
     waitq_wake_all(&p->write_wait);
 }
 
-static void slave_flush_output(struct tty *t)
-{
-    struct pty *p = pair_of(t);
-    spin_lock(&p->lock);
-    if (p->head - p->tail > KEPT_BY_A_FLUSH)
-        p->head = p->tail + KEPT_BY_A_FLUSH;
-    spin_unlock(&p->lock);
-    waitq_wake_all(&t->write_wait);
-}
-
 /* What a master in packet mode is told: bits set, and those that they make untrue. */
 static void slave_event(struct tty *t, u8 set, u8 clear)
 {
@@ -132,6 +122,17 @@ static void slave_event(struct tty *t, u8 set, u8 clear)
         waitq_wake_poll(&p->read_wait, EPOLLIN | EPOLLRDNORM | EPOLLPRI);
 }
 
+static void slave_flush_output(struct tty *t)
+{
+    struct pty *p = pair_of(t);
+    spin_lock(&p->lock);
+    if (p->head - p->tail > KEPT_BY_A_FLUSH)
+        p->head = p->tail + KEPT_BY_A_FLUSH;
+    spin_unlock(&p->lock);
+    waitq_wake_all(&t->write_wait);
+    slave_event(t, TIOCPKT_FLUSHWRITE, 0);
+}
+
 static bool usual_flow(const struct termios2 *k)
 {
     return (k->c_iflag & IXON) && k->c_cc[VSTOP] == 023 && k->c_cc[VSTART] == 021;
@@ -142,7 +143,7 @@ static void slave_termios_changed(struct tty *t, const struct termios2 *old)
     struct termios2 *new = &t->termios;
     new->c_cflag = (new->c_cflag & ~(u32)(CSIZE | PARENB)) | CS8 | CREAD;
     bool flow = usual_flow(new), changed = flow != usual_flow(old);
-    u8 set = (old->c_lflag ^ new->c_lflag) & EXTPROC ? TIOCPKT_IOCTL : 0;
+    u8 set = (old->c_lflag | new->c_lflag) & EXTPROC ? TIOCPKT_IOCTL : 0;
     if (changed)
         set |= flow ? TIOCPKT_DOSTOP : TIOCPKT_NOSTOP;
     if (set)
@@ -184,13 +185,12 @@ struct pty *pty_create(struct devpts *numbers, u32 nr)
     if (!p)
         return NULL;
     p->ring = kmalloc(PTY_RING, MEM_WAIT);
-    p->tty = p->ring ? tty_create(&slave_ops, p, makedev_k(PTY_SLAVE_MAJOR, nr)) : NULL;
+    p->tty = p->ring ? tty_create(&slave_ops, p, makedev_k(PTY_SLAVE_MAJOR, nr), ICRNL | IXON) : NULL;
     if (!p->tty) {
         kfree(p->ring);
         kfree(p);
         return NULL;
     }
-    p->tty->termios.c_iflag = ICRNL | IXON;
     p->numbers = numbers;
     p->nr = nr;
     p->locked = true;
@@ -259,13 +259,16 @@ static ssize_t take(struct pty *p, u8 *buf, size_t n, bool first, bool *more)
 
 static bool master_readable(struct pty *p)
 {
-    return ring_used(p) || READ_ONCE(p->left) || (READ_ONCE(p->packet) && READ_ONCE(p->status));
+    return ring_used(p) || READ_ONCE(p->left) || READ_ONCE(p->hung) || (READ_ONCE(p->packet) && READ_ONCE(p->status));
 }
 
 static ssize_t read_first(struct file *f, u8 *buf, size_t n, bool *more)
 {
     struct pty *p = f->private;
+    *more = false;
     for (;;) {
+        if (READ_ONCE(p->hung))
+            return 0;
         ssize_t got = take(p, buf, n, true, more);
         if (got != -EAGAIN || nonblocking(f))
             return got;
@@ -299,12 +302,14 @@ static ssize_t give(struct pty *p, const u8 *buf, size_t n, bool nonblock)
 {
     size_t done = 0;
     for (;;) {
+        if (READ_ONCE(p->hung))
+            return done ? (ssize_t)done : -EIO;
         done += tty_input(p->tty, buf + done, n - done);
         if (done == n)
             return (ssize_t)done;
         if (nonblock)
             return done ? (ssize_t)done : -EAGAIN;
-        if (wait_event_interruptible(&p->write_wait, !READ_ONCE(p->tty->throttled)))
+        if (wait_event_interruptible(&p->write_wait, !READ_ONCE(p->tty->throttled) || READ_ONCE(p->hung)))
             return done ? (ssize_t)done : -ERESTARTSYS;
     }
 }
@@ -356,7 +361,10 @@ static u32 master_poll(struct file *f, struct poll_table *pt)
         events |= EPOLLPRI | EPOLLIN | EPOLLRDNORM;
     if (p->left)
         events |= EPOLLHUP;
+    bool hung = p->hung;
     spin_unlock(&p->lock);
+    if (hung)
+        return EPOLLHUP | EPOLLERR | EPOLLIN | EPOLLOUT | EPOLLRDNORM | EPOLLWRNORM;
     return events | (READ_ONCE(p->tty->throttled) ? 0 : EPOLLOUT | EPOLLWRNORM);
 }
 
@@ -444,11 +452,27 @@ static long set_exclusive(struct pty *p, bool on)
     return 0;
 }
 
+static long hang_up_master(struct pty *p)
+{
+    if (!capable(CAP_SYS_ADMIN))
+        return -EPERM;
+    spin_lock(&p->lock);
+    p->hung = true;
+    spin_unlock(&p->lock);
+    waitq_wake_all(&p->read_wait);
+    waitq_wake_all(&p->write_wait);
+    return 0;
+}
+
 /* What speaks of the master itself; the rest of a terminal's ioctls is about the slave. */
 static long master_ioctl(struct file *f, u32 cmd, u64 arg)
 {
     struct pty *p = f->private;
+    if (READ_ONCE(p->hung))
+        return cmd == TIOCSPGRP ? -ENOTTY : -EIO;
     switch (cmd) {
+    case TIOCVHANGUP:
+        return hang_up_master(p);
     case TIOCGPTN:
         return put_user_u32(arg, p->nr);
     case TIOCSPTLCK:

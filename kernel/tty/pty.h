@@ -39,6 +39,7 @@ struct pty {
     u32 head, tail;                     /* (lock) */
     bool locked;                        /* (lock) no opening of the slave yet */
     bool left;                          /* (lock) the slave was open and is no more */
+    bool hung;                          /* (lock) TIOCVHANGUP of the master: the end of its file, the slave's go on */
     bool exclusive;                     /* (lock) the master's TIOCEXCL, which nothing asks */
     bool packet;                        /* (lock) TIOCPKT */
     u8 status;                          /* (lock) TIOCPKT_* that the master has not read */

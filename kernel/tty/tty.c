@@ -14,7 +14,6 @@
 #define TTY_MAJOR_AUX 5 /* /dev/tty, /dev/console */
 
 static const struct termios2 initial_termios = {
-    .c_iflag = ICRNL | IXON | IUTF8,
     .c_oflag = OPOST | ONLCR,
     .c_cflag = B38400 | CS8 | CREAD,
     .c_lflag = ISIG | ICANON | ECHO | ECHOE | ECHOK | ECHOCTL | ECHOKE | IEXTEN,
@@ -35,7 +34,13 @@ static const struct termios2 initial_termios = {
     .c_ospeed = 38400,
 };
 
-struct tty *tty_create(const struct tty_ops *ops, void *driver, u64 dev)
+void tty_use_initial(struct tty *t)
+{
+    t->termios = initial_termios;
+    t->termios.c_iflag = t->initial_iflag;
+}
+
+struct tty *tty_create(const struct tty_ops *ops, void *driver, u64 dev, u32 iflag)
 {
     struct tty *t = kzalloc(sizeof(*t), MEM_WAIT);
     if (!t)
@@ -44,7 +49,8 @@ struct tty *tty_create(const struct tty_ops *ops, void *driver, u64 dev)
     t->ops = ops;
     t->driver = driver;
     t->dev = dev;
-    t->termios = initial_termios;
+    t->initial_iflag = iflag;
+    tty_use_initial(t);
     mutex_init(&t->lock, LOCK_TTY);
     mutex_init(&t->out_lock, LOCK_TTY_OUT);
     waitq_init(&t->read_wait);
@@ -198,7 +204,7 @@ static u32 tty_poll(struct file *f, struct poll_table *pt)
     struct tty *t = tty_of(f);
     poll_wait(pt, &t->read_wait);
     poll_wait(pt, &t->write_wait);
-    u32 events = READ_ONCE(t->tail) != READ_ONCE(t->canon_head) ? EPOLLIN | EPOLLRDNORM : 0;
+    u32 events = ldisc_poll_ready(t) ? EPOLLIN | EPOLLRDNORM : 0;
     if (tty_file_dead(f->private))
         return EPOLLHUP | EPOLLERR | EPOLLIN | EPOLLOUT | EPOLLRDNORM | EPOLLWRNORM;
     u32 out = t->ops->out_ready(t, pt);

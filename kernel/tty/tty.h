@@ -42,10 +42,12 @@ struct tty {
     u64 dev; /* device number */
     struct mutex lock, out_lock;
     struct termios2 termios; /* (lock) */
-    struct winsize winsize;  /* (lock) */
-    u32 hangups;             /* (lock) how often; files opened before the last one are dead */
-    bool gone;               /* (lock) the driver is: none can be opened any more */
-    bool stopped;            /* (lock) output stopped by XOFF or TCXOFF */
+    u32 initial_iflag;
+    struct winsize winsize; /* (lock) */
+    u32 hangups;            /* (lock) how often; files opened before the last one are dead */
+    bool gone;              /* (lock) the driver is: none can be opened any more */
+    bool stopped;           /* (lock) output stopped by XOFF or TCOOFF */
+    bool held;              /* (lock) by TCOOFF: XON does not start it */
     bool exclusive;
     u32 open_count;             /* (lock) */
     struct pid *session, *pgrp; /* (tasklist) counted */
@@ -72,7 +74,7 @@ static inline bool tty_file_dead(const struct tty_file *f)
     return READ_ONCE(f->tty->hangups) != f->hangups;
 }
 
-struct tty *tty_create(const struct tty_ops *ops, void *driver, u64 dev); /* refs 1; NULL: no memory */
+struct tty *tty_create(const struct tty_ops *ops, void *driver, u64 dev, u32 iflag); /* refs 1; NULL: no memory */
 static inline void tty_get(struct tty *t)
 {
     ref_get(&t->refs);
@@ -82,13 +84,14 @@ void tty_put(struct tty *t);
 size_t tty_input(struct tty *t, const u8 *buf, size_t n);
 void tty_hangup(struct tty *t, bool gone); /* process context */
 int tty_set_winsize(struct tty *t, const struct winsize *w);
+void tty_use_initial(struct tty *t); /* (lock) the settings of the beginning */
 
 /* ldisc.c */
 ssize_t ldisc_read(const struct tty_file *f, struct uio *u, bool nonblock);
-u32 ldisc_input_ready(struct tty *t); /* bytes that a read would get now */
-void ldisc_flush_input(struct tty *t);
-void ldisc_flush_output(struct tty *t);                                /* (lock) */
-void ldisc_set_stopped(struct tty *t, bool stop);                      /* (lock) */
+u32 ldisc_input_ready(struct tty *t);       /* (lock) bytes that a read would get now */
+bool ldisc_poll_ready(const struct tty *t); /* whether poll says so: VMIN without VTIME is waited for */
+void ldisc_flush_input(struct tty *t);      /* (lock) */
+void ldisc_flow(struct tty *t, bool stop);  /* (lock) output stops, or goes on unless it is held */
 void ldisc_termios_changed(struct tty *t, const struct termios2 *old); /* (lock) */
 /* output.c */
 ssize_t tty_output(struct tty *t, const u8 *buf, size_t n, bool nonblock); /* OPOST; bytes of buf consumed, or error */
@@ -96,13 +99,14 @@ void tty_echo(struct tty *t, u8 c); /* (lock) as ECHOCTL says; dropped when ther
 void tty_echo_raw(struct tty *t, const char *s, size_t n);
 /* jobctl.c */
 int tty_check_change(struct tty *t, int sig); /* background process: 0, -EIO, -ERESTARTSYS (sig was sent) */
-int tty_set_controlling(struct tty *t, bool may,
-                        bool steal);     /* TIOCSCTTY of the caller; may: it has the right to read. 0, -EPERM */
+/* TIOCSCTTY for the calling process: 0, -EPERM. may_read: whether its file of t could be read. */
+int tty_set_controlling(struct tty *t, bool may_read, bool steal);
 struct tty *tty_controlling(void);       /* of the calling process; reference or NULL */
+void tty_vhangup_self(void);             /* of its controlling terminal */
 s32 tty_file_pgrp(const struct file *f); /* of the terminal that f is open on; 0: none */
 s32 tty_pgrp_nr(struct tty *t);          /* foreground group, 0: none */
-/* By f, which may be the other side of a pair. -ENOIOCTLCMD (-515): not one of them. */
-long tty_job_ioctl(struct tty *t, const struct file *f, u32 cmd, u64 arg);
+/* master: by the other side of a pair. -ENOIOCTLCMD (-515): not one of them. */
+long tty_job_ioctl(struct tty *t, const struct file *f, bool master, u32 cmd, u64 arg);
 /* ioctl.c */
 long tty_ioctl(struct tty *t, struct file *f, u32 cmd, u64 arg);
 /* tty.c */
