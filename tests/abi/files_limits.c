@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * How far names, directories, links and descriptors go: a chain of 10,000 directories, a directory of 20,000 names
- * (100,000 when there is /fixtures/full, 1,000,000 in tests/images), names of 255 bytes, paths of 4095, 40 links in a row, EMFILE; and a small file
+ * (100,000 when there is /fixtures/full), names of 255 bytes, paths of 4095, 40 links in a row, EMFILE; and a small file
  * system filled up, which works again when something is removed.
  */
 #define TAP_KEEP_CAPABILITIES /* it mounts */
