@@ -10,6 +10,7 @@
 #include "lib/string.h"
 #include "mem/slab.h"
 #include "proc/process.h"
+#include "proc/ptrace.h"
 
 static SLAB_CACHE(cred_cache, "cred", struct cred);
 
@@ -257,7 +258,8 @@ int cred_exec(struct cred *c, const struct inode *file, bool nosuid, bool *secur
     permitted_to_root(c, &f);
     bool changed = c->euid != old->euid || !cred_in_group(&old->fs, c->egid);
     bool gained = c->permitted & ~old->permitted;
-    if ((changed || gained) && (me->no_new_privs || shares_view(me))) { /* no more than there was */
+    if ((changed || gained) &&
+        (me->no_new_privs || shares_view(me) || ptrace_exec_unsafe())) { /* no more than there was */
         if (me->no_new_privs || !capable(CAP_SETUID)) {
             c->euid = c->uid;
             c->egid = c->gid;

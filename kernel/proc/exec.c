@@ -405,7 +405,7 @@ static int prepare(struct exec_image *x, const struct fs_view *v, const struct p
     if (err)
         return err;
     x->private = !shows_memory(x);
-    return cred_exec(x->cred, x->file->inode, x->file->path.mnt->flags & MS_NOSUID || ptrace_exec_unsafe(), &x->secure);
+    return cred_exec(x->cred, x->file->inode, x->file->path.mnt->flags & MS_NOSUID, &x->secure);
 }
 
 static void release(struct exec_image *x)

@@ -20,7 +20,8 @@ struct trace {
     u32 options;       /* PTRACE_O_* */
     bool stopped;      /* in a stop, from its announcement until it is resumed */
     bool frozen;       /* the tracer is in its frame: nothing resumes it, not SIGKILL */
-    bool exiting;      /* the stop is PTRACE_EVENT_EXIT's: only a new SIGKILL ends it */
+    bool exiting;      /* the stop is PTRACE_EVENT_EXIT's ... */
+    bool ending;       /* ... of a process that was ending already: nobody but the tracer ends it */
     bool told;         /* wait has reported the stop */
     bool listening;    /* PTRACE_LISTEN: a new event ends the stop by itself */
     bool trap, notify; /* it is to stop for PTRACE_INTERRUPT or attach; for news of a group stop */

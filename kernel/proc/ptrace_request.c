@@ -18,10 +18,16 @@ static struct trapframe *frame_of(struct thread *t)
 
 /* ---- memory ---- */
 
+/* Since the attach it may have run a program that cannot be read, or have hidden itself. */
+static bool hides_memory(const struct thread *t)
+{
+    return READ_ONCE(t->process->dumpable) != 1 && !t->trace->capable;
+}
+
 static int access_word(struct thread *t, uaddr_t addr, u64 *v, bool write)
 {
     struct mm *mm = t->mm;
-    return mm && mm_access(mm, addr, v, sizeof(*v), write, true) == sizeof(*v) ? 0 : -EIO;
+    return mm && !hides_memory(t) && mm_access(mm, addr, v, sizeof(*v), write, true) == sizeof(*v) ? 0 : -EIO;
 }
 
 static int peek(struct thread *t, u64 request, uaddr_t addr, uaddr_t out)

@@ -15,12 +15,11 @@ struct stop {
     struct ksiginfo *info; /* NULL: none to be seen; changed by the tracer */
 };
 
-/* Nothing keeps it in a stop (siglock held). The stop before the end ignores the end itself. */
+/* Nothing keeps it in a stop (siglock held). The stop before the end is ended only by an end that came after it began. */
 static bool must_leave(const struct thread *t, bool exiting)
 {
-    if (!exiting)
-        return signal_pending_fatal(t);
-    return t->sig && ((t->sig->pending.set | t->process->shared_pending.set) & SIGBIT(SIGKILL));
+    const struct process *p = t->process;
+    return exiting ? !t->trace->ending && (p->group_exit || p->exec_waiter) : signal_pending_fatal(t);
 }
 
 void ptrace_tell_tracer(struct trace *tr, int code, int status)
@@ -100,6 +99,8 @@ static int stop_here(const struct stop *s, bool group)
     bool complete = false;
     rwsem_read_lock(&tasklist_lock);
     u64 flags = spin_lock_irqsave(&p->siglock);
+    if (s->exiting)
+        tr->ending = p->group_exit || p->exec_waiter || p->alive == 1;
     bool stops = tr->tracer && !must_leave(t, s->exiting);
     int group_signal = (int)p->stop_signal;
     if (stops) {

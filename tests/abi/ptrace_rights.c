@@ -97,6 +97,83 @@ static void test_traceme_rights(void)
     CHECK(WIFEXITED(st) && WEXITSTATUS(st) == EPERM, "TRACEME under a parent with fewer rights: EPERM");
 }
 
+/* A tracer without privileges sees no memory that its tracee has hidden since. */
+static int memory_shown(int dumpable)
+{
+    static volatile long word = 5;
+    int st = 0;
+    pid_t parent = fork();
+    if (parent == 0) {
+        drop_root();
+        prctl(PR_SET_DUMPABLE, 1);
+        pid_t pid = fork();
+        if (pid == 0) {
+            REQ(pt(PTRACE_TRACEME, 0, 0, 0) == 0);
+            prctl(PR_SET_DUMPABLE, dumpable);
+            raise(SIGSTOP);
+            _exit(0);
+        }
+        REQ(stopped_by(wait_stop(pid), SIGSTOP));
+        unsigned long at = (unsigned long)&word, v = 0;
+        struct user_regs_struct r;
+        int peek = pt(PTRACE_PEEKDATA, pid, at, (unsigned long)&v) ? errno : 0;
+        int poke = pt(PTRACE_POKEDATA, pid, at, 6) ? errno : 0;
+        REQ(pt(PTRACE_GETREGS, pid, 0, (unsigned long)&r) == 0);
+        finish(pid);
+        _exit(peek == poke ? peek : 255);
+    }
+    REQ(waitpid(parent, &st, 0) == parent && WIFEXITED(st));
+    return WEXITSTATUS(st);
+}
+
+static void test_memory_hidden(void)
+{
+    CHECK(memory_shown(1) == 0, "a tracer without privileges reads and writes memory");
+    CHECK(memory_shown(0) == EIO, "but none of a tracee that is not dumpable: EIO");
+}
+
+static void drop_caps(void)
+{
+    struct __user_cap_header_struct head = {_LINUX_CAPABILITY_VERSION_3, 0};
+    struct __user_cap_data_struct none[2] = {{0}};
+    REQ(syscall(SYS_capset, &head, none) == 0);
+}
+
+static int has_caps(void)
+{
+    struct __user_cap_header_struct head = {_LINUX_CAPABILITY_VERSION_3, 0};
+    struct __user_cap_data_struct d[2] = {{0}};
+    REQ(syscall(SYS_capget, &head, d) == 0);
+    return (d[0].permitted | d[1].permitted) != 0;
+}
+
+/* Root without capabilities runs the program that tells whether it has some again. */
+static int caps_after_exec(int traced)
+{
+    int st = 0;
+    pid_t parent = fork();
+    if (parent == 0) {
+        drop_caps();
+        pid_t pid = fork();
+        if (pid == 0) {
+            REQ(!traced || pt(PTRACE_TRACEME, 0, 0, 0) == 0);
+            execl("/proc/self/exe", "ptrace_rights", "caps", NULL);
+            _exit(9);
+        }
+        while (st = wait_stop(pid), WIFSTOPPED(st))
+            pt(PTRACE_CONT, pid, 0, 0);
+        _exit(WEXITSTATUS(st));
+    }
+    REQ(waitpid(parent, &st, 0) == parent && WIFEXITED(st));
+    return WEXITSTATUS(st);
+}
+
+static void test_exec_rights(void)
+{
+    CHECK(caps_after_exec(0) == 1, "execve gives root its capabilities again");
+    CHECK(caps_after_exec(1) == 0, "but not under a tracer that has none");
+}
+
 /* ---- ends ---- */
 
 static void test_ends(void)
@@ -107,6 +184,15 @@ static void test_ends(void)
     REQ(pt(PTRACE_SEIZE, pid, 0, 0) == 0 && kill(pid, SIGKILL) == 0);
     CHECK(waitpid(pid, &st, 0) == pid && WIFSIGNALED(st), "a tracee's end is told even where SIGCHLD is ignored");
     signal(SIGCHLD, SIG_DFL);
+
+    unsigned long msg = 0;
+    pid = sleeper();
+    REQ(pt(PTRACE_SEIZE, pid, 0, PTRACE_O_TRACEEXIT) == 0 && kill(pid, SIGKILL) == 0);
+    st = wait_stop(pid);
+    CHECK(stopped_by(st, EVENT(SIGTRAP, PTRACE_EVENT_EXIT)), "SIGKILL too is told by PTRACE_EVENT_EXIT");
+    REQ(!WIFSTOPPED(st) || kill(pid, SIGKILL) == 0);
+    CHECK(pt(PTRACE_GETEVENTMSG, pid, 0, (unsigned long)&msg) == 0 && msg == SIGKILL, "with the status to be");
+    CHECK(pt(PTRACE_CONT, pid, 0, 0) == 0 && wait_stop(pid) == SIGKILL, "and another ends no such stop");
 
     pid = (pid_t)syscall(SYS_clone, 0, 0, 0, 0, 0); /* no signal at its end: a wait without __WALL passes it by */
     if (pid == 0)
@@ -343,10 +429,14 @@ int main(int argc, char **argv)
 {
     if (argc > 1 && !strcmp(argv[1], "exit"))
         return 9;
+    if (argc > 1 && !strcmp(argv[1], "caps"))
+        return has_caps();
     if (argc > 2 && !strcmp(argv[1], "tracer"))
         return tracer_after_exec((pid_t)strtol(argv[2], NULL, 10));
     test_rights();
     test_traceme_rights();
+    test_memory_hidden();
+    test_exec_rights();
     test_ends();
     test_attach_stopped();
     test_tracer_execs();
