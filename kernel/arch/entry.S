@@ -13,6 +13,7 @@
  * Every way to user mode ends with interrupts off, no work pending and the thread's own vector state loaded.
  */
 #include "arch/asm_offsets.h"
+#include "arch/extable.h"
 
 .macro SAVE_BELOW_RDI
     pushq %rsi
@@ -116,10 +117,15 @@ trap_entry: /* %edi = vector, error code in the frame's orig_rax */
     xorl %ebp, %ebp
     call trap_from_user
     jmp exit_to_user
-1:  /* From the kernel. The one instruction that faults with the user's %gs is the last IRET. */
+1:  /* From the kernel. Two instructions fault with the user's %gs: the last IRET and the load of a %gs selector. */
     movq $iret_to_user, %rax
     cmpq %rax, FRAME_RIP(%rsp)
     je bad_iret
+    movq $gs_load, %rax
+    cmpq %rax, FRAME_RIP(%rsp)
+    jne 3f
+    swapgs /* the fixup has the kernel's */
+3:
     movl %edi, %esi
     movq FRAME_ORIG_RAX(%rsp), %rdx
     movq $-1, FRAME_ORIG_RAX(%rsp)
@@ -309,6 +315,18 @@ syscall_entry: /* flags masked by SFMASK: interrupts off, TF DF NT AC IOPL clear
 syscall_entry_compat: /* SYSCALL in 32-bit mode, where the CPU has it: there is no such call */
     movl $-38, %eax
     sysretl
+
+/* void gs_selector_load(u32 sel): a replaced base is the user's, so between two swapgs; one that is not valid changes
+ * nothing. Interrupts are off. */
+    .global gs_selector_load
+gs_selector_load:
+    swapgs
+gs_load:
+    movw %di, %gs
+    swapgs
+.Lgs_bad:
+    ret
+    EXTABLE gs_load, .Lgs_bad
 
 /* ---- to user mode ------------------------------------------------------------------------------------------- */
 

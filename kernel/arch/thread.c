@@ -182,15 +182,8 @@ static void save_segments(struct arch_thread *t, struct percpu *c)
     t->gs_base = read_user_gs(c);
 }
 
-/* Loading %gs replaces the active base, which is the kernel's: done between two swapgs. A selector that is no longer
- * valid (its TLS descriptor is gone) loads as null. */
-static void load_sel_gs(u16 sel)
-{
-    __asm__ volatile("swapgs\n\t"
-                     "1: movw %w0, %%gs\n\t"
-                     "2: swapgs\n\t" EXTABLE("1b", "2b")::"r"((u32)sel)
-                     : "memory");
-}
+/* A selector that is no longer valid (its TLS descriptor is gone), or never was (a tracer's), is not loaded. */
+void gs_selector_load(u32 sel); /* entry.S */
 
 #define LOAD_SEL(reg, sel) \
     __asm__ volatile("1: movw %w0, %%" reg "\n\t2:\n\t" EXTABLE("1b", "2b")::"r"((u32)(sel)) : "memory")
@@ -202,7 +195,7 @@ static void load_segments(const struct arch_thread *t, struct percpu *c, bool ol
         LOAD_SEL("ds", t->ds_sel);
         LOAD_SEL("es", t->es_sel);
         LOAD_SEL("fs", t->fs_sel);
-        load_sel_gs(t->gs_sel);
+        gs_selector_load(t->gs_sel);
         c->user_gs = ~t->gs_base; /* whatever the load left there */
     }
     write_fs_base(t->fs_base);

@@ -298,11 +298,29 @@ static void test_storm(void)
     CHECK(ends == 60, "SIGKILL against requests: all end, each once");
 }
 
+/* Selectors that no program could load itself: the tracee goes on with null ones. */
+static void test_bad_selectors(void)
+{
+    static const unsigned long bad[] = {0x0b, 0x13, 0x43, 0x4b, 7, 0xffff};
+    int went_on = 0;
+    for (unsigned i = 0; i < sizeof bad / sizeof *bad; i++) {
+        pid_t pid = tracee(nothing);
+        REQ(pt(PTRACE_POKEUSR, pid, offsetof(struct user_regs_struct, gs), bad[i]) == 0);
+        REQ(pt(PTRACE_POKEUSR, pid, offsetof(struct user_regs_struct, ds), bad[i]) == 0);
+        REQ(pt(PTRACE_POKEUSR, pid, offsetof(struct user_regs_struct, es), bad[i]) == 0);
+        pt(PTRACE_CONT, pid, 0, 0);
+        int st = wait_stop(pid);
+        went_on += WIFEXITED(st) && WEXITSTATUS(st) == 7;
+    }
+    CHECK(went_on == sizeof bad / sizeof *bad, "selectors of the kernel and of nobody do no harm");
+}
+
 int main(int argc, char **argv)
 {
     if (argc > 1 && !strcmp(argv[1], "exit"))
         return 9;
     test_basic();
+    test_bad_selectors();
     test_signal();
     test_syscalls();
     test_events();
