@@ -180,6 +180,7 @@ static int make_thread(struct fork *k, const struct trapframe *f)
         t->arch.fs_base = k->req->tls;
     t->arch.sys_flags = me->arch.sys_flags & ~(SYSF_SECCOMP | SYSF_PTRACE); /* seccomp_fork: when nothing can fail */
     t->timer_slack = t->timer_slack_default = me->timer_slack;
+    memcpy(t->login, me->login, sizeof(t->login));
     t->mce_kill = me->mce_kill;
     t->io_flusher = me->io_flusher;
     rseq_fork(t, k->flags & CLONE_VM);

@@ -357,7 +357,6 @@ static int show_children(struct seq_buf *s, void *task, u64 key)
         return 0;                                                  \
     }
 FIXED(cgroup, "0::/\n")
-FIXED(loginuid, "4294967295")
 FIXED(id_map, "         0          0 4294967295\n")
 FIXED(setgroups, "allow\n")
 FIXED(coredump_filter, "00000033\n")
@@ -405,7 +404,8 @@ static const struct proc_entry net_entries[] = {FILE_("unix", 0444, unix_show), 
         {.name = "fd", .mode = S_IFDIR | 0500, .next = next_fd, .each = &fd_each, .permission = may_look},           \
         {.name = "fdinfo", .mode = S_IFDIR | 0555, .next = next_fd, .each = &fdinfo_each, .permission = may_look},   \
         FILE_("gid_map", 0644, show_id_map), FILE_("io", 0400, procfs_show_io),                                      \
-        FILE_("limits", 0444, procfs_show_limits), FILE_("loginuid", 0644, show_loginuid),                           \
+        FILE_("limits", 0444, procfs_show_limits),                                                                   \
+        {.name = "loginuid", .mode = S_IFREG | 0644, .show = procfs_show_loginuid, .write = procfs_write_loginuid},  \
         SECRET_("maps", 0444, procfs_show_maps),                                                                     \
         {.name = "mem", .mode = S_IFREG | 0600, .fops = &procfs_mem_fops, .permission = may_look},                   \
         FILE_("mountinfo", 0444, show_mountinfo), FILE_("mounts", 0444, show_mounts),                                \
@@ -417,7 +417,7 @@ static const struct proc_entry net_entries[] = {FILE_("unix", 0444, unix_show), 
          .show = procfs_show_oom_score_adj,                                                                          \
          .write = procfs_write_oom_score_adj},                                                                       \
         FILE_("personality", 0400, procfs_show_personality), LINK_("root", follow_root),                             \
-        FILE_("schedstat", 0444, show_schedstat), FILE_("sessionid", 0444, show_loginuid),                           \
+        FILE_("schedstat", 0444, show_schedstat), FILE_("sessionid", 0444, procfs_show_sessionid),                   \
         FILE_("setgroups", 0644, show_setgroups), FILE_("stat", 0444, procfs_show_stat),                             \
         FILE_("statm", 0444, procfs_show_statm), FILE_("status", 0444, procfs_show_status),                          \
         FILE_("syscall", 0400, procfs_show_syscall), FILE_("uid_map", 0644, show_id_map),                            \

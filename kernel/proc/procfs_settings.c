@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* /proc/PID: what of a process can be set there, and its limits: comm, limits, oom_*, timerslack_ns. */
+/* /proc/PID: what of a process can be set there, and its limits: comm, limits, loginuid, oom_*, timerslack_ns. */
 #include "abi/errno.h"
 #include "lib/printf.h"
 #include "lib/string.h"
@@ -156,6 +156,52 @@ ssize_t procfs_write_timerslack(void *task, u64 key, const char *text, size_t n)
         return err;
     WRITE_ONCE(t->timer_slack, v ? v : t->timer_slack_default);
     thread_put(t);
+    return (ssize_t)n;
+}
+
+/* ---- who logged in: kept for PAM, which sets it, and for who asks; nothing here is decided by it ---- */
+
+static int show_login(struct seq_buf *s, void *task, u32 which)
+{
+    struct thread *t = task_thread(task);
+    seq_printf(s, "%u", t ? ~READ_ONCE(t->login[which]) : ~0u);
+    if (t)
+        thread_put(t);
+    return 0;
+}
+
+int procfs_show_loginuid(struct seq_buf *s, void *task, u64 key)
+{
+    (void)key;
+    return show_login(s, task, 0);
+}
+
+int procfs_show_sessionid(struct seq_buf *s, void *task, u64 key)
+{
+    (void)key;
+    return show_login(s, task, 1);
+}
+
+/* One's own only: anybody's while it is unset, and then with CAP_AUDIT_CONTROL. A new session has a new number. */
+ssize_t procfs_write_loginuid(void *task, u64 key, const char *text, size_t n)
+{
+    static atomic_t sessions = ATOMIC_INIT(0);
+    struct task *k = task;
+    struct thread *me = current_thread();
+    const char *end;
+    u64 v;
+    (void)key;
+    if (k->process != me->process || (k->thread ? k->thread : k->process->leader) != me)
+        return -EPERM;
+    int err = str_to_u64(text, 10, &v, &end);
+    if (err || (*end && strcmp(end, "\n")))
+        return err == -ERANGE ? err : -EINVAL;
+    if (v > ~0u)
+        return -ERANGE;
+    if (me->login[0] && !capable(CAP_AUDIT_CONTROL))
+        return -EPERM;
+    WRITE_ONCE(me->login[0], ~(u32)v);
+    WRITE_ONCE(me->login[1], (u32)v == ~0u ? 0 : ~(u32)atomic_add(&sessions, 1));
     return (ssize_t)n;
 }
 

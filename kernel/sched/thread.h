@@ -112,6 +112,7 @@ struct thread {
     s32 exit_code;
     u64 timer_slack, timer_slack_default; /* ns; 0: 50 us (PR_SET_TIMERSLACK) */
     u32 mce_kill;                         /* PR_MCE_KILL_*: told back; no machine check is handled */
+    u32 login[2]; /* ~ of who logged in, and of the session's number: 0 while unset; inherited (procfs_settings.c) */
     bool io_flusher;
     bool no_new_privs;              /* execve gives no rights; never cleared (proc/seccomp.c says who writes) */
     u8 seccomp_mode;                /* SECCOMP_MODE_* (likewise, and the next two) */
