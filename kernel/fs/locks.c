@@ -3,7 +3,7 @@
  * Advisory locks. An inode has one list of them, unsorted; an owner's record locks never overlap each other. Record locks
  * (POSIX and OFD) conflict among themselves, flock locks among themselves.
  *
- * locks_lock covers every list and the list of sleepers: file locks are rare, and a deadlock crosses inodes. What a change
+ * locks_lock covers every list, the list of all locks (/proc/locks) and that of sleepers: file locks are rare, and a deadlock crosses inodes. What a change
  * may need (two records at most) is allocated before it is taken. A release wakes all sleepers of the inode, who look
  * again. Deadlock (F_SETLKW only): before a POSIX request sleeps, the chain "I wait for an owner who waits for an owner …"
  * is followed through the list of sleepers; when it leads back, -EDEADLK.
@@ -12,17 +12,20 @@
 
 #include "abi/errno.h"
 #include "abi/fcntl.h"
+#include "fs/mount.h"
 #include "mem/slab.h"
 
 enum lock_kind { KIND_RECORD, KIND_FLOCK };
 
 struct lock {
     struct list link; /* file_locks.held */
+    struct list all;  /* all_locks */
     enum lock_kind kind;
     const void *owner;
     s64 start, end;
     short type;
-    s32 pid;
+    s32 pid; /* of an OFD lock -1 */
+    const struct inode *inode;
 };
 
 struct file_locks {
@@ -33,10 +36,13 @@ struct file_locks {
 struct sleeper {
     struct list link; /* sleepers */
     const void *owner, *waits_for;
+    const struct lock *want, *blocker; /* blocker: may be gone, and is only compared */
 };
 
 static struct spinlock locks_lock = SPINLOCK_INIT(LOCK_FILE_LOCKS);
-static struct list sleepers = LIST_INIT(sleepers); /* (locks_lock) */
+static struct list sleepers = LIST_INIT(sleepers);   /* (locks_lock) */
+static struct list all_locks = LIST_INIT(all_locks); /* in order of their making (locks_lock) */
+static u32 lock_count, sleeper_count;                /* (locks_lock) */
 
 /* The inode's set, made on first use. NULL: no memory. */
 static struct file_locks *locks_of(struct inode *i)
@@ -66,9 +72,18 @@ static struct lock *conflict(struct file_locks *l, const struct lock *want)
     return NULL;
 }
 
+static void add(struct file_locks *l, struct lock *h)
+{
+    list_add_tail(&l->held, &h->link);
+    list_add_tail(&all_locks, &h->all);
+    lock_count++;
+}
+
 static void drop(struct lock *h)
 {
     list_del(&h->link);
+    list_del(&h->all);
+    lock_count--;
     kfree(h);
 }
 
@@ -86,7 +101,7 @@ static void cut(struct file_locks *l, struct lock *h, const struct lock *want, s
         *spare = NULL;
         *right = *h;
         right->start = want->end + 1;
-        list_add_tail(&l->held, &right->link);
+        add(l, right);
         h->end = want->start - 1;
     } else if (h->start < want->start) {
         h->end = want->start - 1;
@@ -115,7 +130,7 @@ static void apply(struct file_locks *l, struct lock want, struct lock **fresh, s
     if (want.type == F_UNLCK)
         return;
     **fresh = want;
-    list_add_tail(&l->held, &(*fresh)->link);
+    add(l, *fresh);
     *fresh = NULL;
 }
 
@@ -138,6 +153,15 @@ static bool deadlock(const void *owner, const void *holder)
     return false;
 }
 
+static void stop_waiting(struct sleeper *s) /* (locks_lock) */
+{
+    if (!s->waits_for)
+        return;
+    list_del(&s->link);
+    sleeper_count--;
+    s->waits_for = NULL;
+}
+
 /* true: done (applied, or *err set); false: in the way is somebody, whom *s now waits for. */
 static bool try_set(struct file_locks *l, const struct lock *want, struct lock **fresh, struct lock **spare,
                     struct sleeper *s, bool wait, int *err)
@@ -145,10 +169,7 @@ static bool try_set(struct file_locks *l, const struct lock *want, struct lock *
     bool done = true;
     *err = 0;
     spin_lock(&locks_lock);
-    if (s->waits_for) {
-        list_del(&s->link);
-        s->waits_for = NULL;
-    }
+    stop_waiting(s);
     struct lock *h = want->type == F_UNLCK ? NULL : conflict(l, want);
     if (!h) {
         apply(l, *want, fresh, spare);
@@ -159,19 +180,14 @@ static bool try_set(struct file_locks *l, const struct lock *want, struct lock *
     } else {
         s->owner = want->owner;
         s->waits_for = h->owner;
+        s->want = want;
+        s->blocker = h;
         list_add_tail(&sleepers, &s->link);
+        sleeper_count++;
         done = false;
     }
     spin_unlock(&locks_lock);
     return done;
-}
-
-static void stop_waiting(struct sleeper *s)
-{
-    spin_lock(&locks_lock);
-    if (s->waits_for)
-        list_del(&s->link);
-    spin_unlock(&locks_lock);
 }
 
 static int set_lock(struct file *f, const struct lock *want, bool wait)
@@ -183,7 +199,9 @@ static int set_lock(struct file *f, const struct lock *want, bool wait)
     if (l && fresh && spare) {
         int r = wait_event_interruptible(&l->wait, try_set(l, want, &fresh, &spare, &s, wait, &err));
         if (r) {
+            spin_lock(&locks_lock);
             stop_waiting(&s);
+            spin_unlock(&locks_lock);
             err = -ERESTARTSYS;
         }
         if (!err)
@@ -196,8 +214,13 @@ static int set_lock(struct file *f, const struct lock *want, bool wait)
 
 int locks_set(struct file *f, const void *owner, const struct lock_request *r, bool wait)
 {
-    struct lock want = {
-        .kind = KIND_RECORD, .owner = owner, .start = r->start, .end = r->end, .type = r->type, .pid = r->pid};
+    struct lock want = {.kind = KIND_RECORD,
+                        .owner = owner,
+                        .start = r->start,
+                        .end = r->end,
+                        .type = r->type,
+                        .pid = r->pid,
+                        .inode = f->inode};
     if (r->type == F_UNLCK && !load_acquire(&f->inode->locks))
         return 0;
     return set_lock(f, &want, wait);
@@ -236,11 +259,12 @@ static void remove_owned(struct inode *i, enum lock_kind kind, const void *owner
         waitq_wake_all(&l->wait);
 }
 
-int locks_flock(struct file *f, int op)
+int locks_flock(struct file *f, int op, s32 pid)
 {
     int what = op & ~LOCK_NB;
     short type = what == LOCK_SH ? F_RDLCK : what == LOCK_EX ? F_WRLCK : F_UNLCK;
-    struct lock want = {.kind = KIND_FLOCK, .owner = f, .start = 0, .end = INT64_MAX, .type = type, .pid = -1};
+    struct lock want = {
+        .kind = KIND_FLOCK, .owner = f, .start = 0, .end = INT64_MAX, .type = type, .pid = pid, .inode = f->inode};
     struct file_locks *l = load_acquire(&f->inode->locks);
     /* flock(2): a conversion gives the old lock up first, and so may lose it. */
     bool same = false;
@@ -280,4 +304,70 @@ void locks_free(struct inode *i)
         drop(h);
     kfree(i->locks);
     i->locks = NULL;
+}
+
+/* ---- /proc/locks ------------------------------------------------------------------------------------------------------ */
+
+/* A lock as it was, or one that is waited for, which is shown behind what it waits for. */
+struct seen {
+    struct lock lock;
+    const struct lock *self, *blocker; /* blocker NULL: it is held */
+    u64 dev, ino;
+};
+
+static struct seen see(const struct lock *h, const struct lock *blocker)
+{
+    return (struct seen){*h, h, blocker, h->inode->sb->dev, h->inode->ino};
+}
+
+/* Those that are held first; *held: how many. (locks_lock) */
+static u32 see_all(struct seen *to, u32 room, u32 *held)
+{
+    const struct lock *h;
+    const struct sleeper *s;
+    u32 n = 0;
+    list_for_each (h, &all_locks, all) {
+        if (n < room)
+            to[n++] = see(h, NULL);
+    }
+    *held = n;
+    list_for_each (s, &sleepers, link) {
+        if (n < room)
+            to[n++] = see(s->want, s->blocker);
+    }
+    return n;
+}
+
+static void show_one(struct seq_buf *s, u32 nr, const struct seen *e)
+{
+    const struct lock *h = &e->lock;
+    const char *kind = h->kind == KIND_FLOCK ? "FLOCK " : h->pid == -1 ? "OFDLCK" : "POSIX ";
+    seq_printf(s, "%u: %s%s ADVISORY  %s %d %02x:%02x:%lu %ld ", nr, e->blocker ? "-> " : "", kind,
+               h->type == F_WRLCK ? "WRITE" : "READ", h->pid, (u32)(e->dev >> 8 & 0xfff), (u32)(e->dev & 0xff), e->ino,
+               h->start);
+    if (h->end == INT64_MAX)
+        seq_puts(s, "EOF\n");
+    else
+        seq_printf(s, "%ld\n", h->end);
+}
+
+int locks_show(struct seq_buf *s, void *arg)
+{
+    u32 room = READ_ONCE(lock_count) + READ_ONCE(sleeper_count) + 8, held; /* a few more may come meanwhile */
+    struct seen *all = kmalloc(room * sizeof(*all), MEM_WAIT);
+    (void)arg;
+    if (!all)
+        return -ENOMEM;
+    spin_lock(&locks_lock);
+    u32 n = see_all(all, room, &held);
+    spin_unlock(&locks_lock);
+    for (u32 i = 0; i < held; i++) {
+        show_one(s, i + 1, &all[i]);
+        for (u32 k = held; k < n; k++) {
+            if (all[k].blocker == all[i].self)
+                show_one(s, i + 1, &all[k]);
+        }
+    }
+    kfree(all);
+    return 0;
 }

@@ -6,6 +6,7 @@
 #ifndef FS_LOCKS_H
 #define FS_LOCKS_H
 
+#include "fs/seq.h"
 #include "fs/vfs.h"
 
 struct lock_request {
@@ -17,9 +18,10 @@ struct lock_request {
 int locks_set(struct file *f, const void *owner, const struct lock_request *r, bool wait);
 /* r becomes the first conflicting lock, or type F_UNLCK. */
 void locks_get(struct file *f, const void *owner, struct lock_request *r);
-int locks_flock(struct file *f, int op);                    /* LOCK_SH, LOCK_EX, LOCK_UN, | LOCK_NB */
+int locks_flock(struct file *f, int op, s32 pid);           /* LOCK_SH, LOCK_EX, LOCK_UN, | LOCK_NB */
 void locks_remove_posix(struct file *f, const void *owner); /* close(2) by a process */
 void locks_remove_file(struct file *f);                     /* the file's last reference */
 void locks_free(struct inode *i);
+int locks_show(struct seq_buf *s, void *arg); /* /proc/locks */
 
 #endif

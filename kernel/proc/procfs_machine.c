@@ -7,6 +7,7 @@
 #include "arch/clock.h"
 #include "abi/time.h"
 #include "fs/file.h"
+#include "fs/locks.h"
 #include "fs/procfs.h"
 #include "fs/seq.h"
 #include "lib/printf.h"
@@ -314,7 +315,6 @@ static const struct {
     {"partitions", "major minor  #blocks  name\n\n"},
     {"diskstats", ""},
     {"modules", ""},
-    {"locks", ""},
     {"crypto", ""},
     {"dma", " 4: cascade\n"},
     {"fb", ""},
@@ -413,6 +413,7 @@ void procfs_machine_init(void)
     } files[] = {
         {"buddyinfo", 0444, show_buddyinfo}, {"pagetypeinfo", 0400, show_pagetypeinfo}, {"vmstat", 0444, show_vmstat},
         {"zoneinfo", 0444, show_zoneinfo},   {"softirqs", 0444, show_softirqs},         {"metrics", 0444, show_metrics},
+        {"locks", 0444, locks_show},
     };
     for (u32 i = 0; i < ARRAY_SIZE(files); i++)
         proc_register(files[i].path, files[i].mode, files[i].show, NULL, NULL);

@@ -289,7 +289,9 @@ long sys_flock(fd_k fd, int operation)
     struct fd_ref r = fd_take(fd);
     if (!r.file)
         return -EBADF;
-    long err = what == LOCK_UN || r.file->fmode & (FMODE_READ | FMODE_WRITE) ? locks_flock(r.file, operation) : -EBADF;
+    long err = what == LOCK_UN || r.file->fmode & (FMODE_READ | FMODE_WRITE)
+                   ? locks_flock(r.file, operation, (s32)current_process()->pid)
+                   : -EBADF;
     fd_return(r);
     return err;
 }
