@@ -194,7 +194,7 @@ ssize_t procfs_write_loginuid(void *task, u64 key, const char *text, size_t n)
     if (k->process != me->process || (k->thread ? k->thread : k->process->leader) != me)
         return -EPERM;
     int err = str_to_u64(text, 10, &v, &end);
-    if (err || (*end && strcmp(end, "\n")))
+    if (err || (*end && strcmp(end, "\n") != 0))
         return err == -ERANGE ? err : -EINVAL;
     if (v > ~0u)
         return -ERANGE;

@@ -20,15 +20,34 @@
 #include "vm/mm.h"
 #include "vm/uio.h"
 
+#include <linux/personality.h>
 #include <linux/random.h>
 #include <linux/reboot.h>
 
 /* ---- identity ---- */
 
+/* UNAME26, for programs that take a greater number for too old: 6.6.0-x is told as 2.6.66-x. */
+static void as_2_6(char *release, size_t size)
+{
+    char rest[__NEW_UTS_LEN + 1];
+    const char *p = release, *minor = strchr(release, '.');
+    u64 n = 0;
+    u32 dots = 0;
+    if (minor)
+        (void)str_to_u64(minor + 1, 10, &n, NULL);
+    for (; *p && (*p == '.' || (*p >= '0' && *p <= '9')); p++)
+        if (*p == '.' && ++dots >= 3)
+            break;
+    str_copy(rest, p, sizeof(rest));
+    snprintf(release, size, "2.6.%lu%s", n + 60, rest);
+}
+
 long sys_uname(out_k name)
 {
     struct new_utsname u;
     uts_get(&u);
+    if (current_process()->personality & UNAME26)
+        as_2_6(u.release, sizeof(u.release));
     return copy_to_user(name, &u, sizeof(u));
 }
 

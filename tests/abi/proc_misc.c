@@ -199,6 +199,15 @@ static void names(void)
     prctl(PR_SET_PDEATHSIG, 0);
     CHECK(prctl(PR_GET_DUMPABLE) == 1, "PR_GET_DUMPABLE");
     CHECK(personality(0xffffffff) == 0, "the personality is Linux's");
+    CHECK_CHILD("UNAME26: the version is told as one of 2.6", {
+        struct utsname now, then;
+        unsigned minor, told;
+        int at = 0, end = 0;
+        REQ(uname(&now) == 0 && personality(UNAME26) == 0 && uname(&then) == 0);
+        REQ(sscanf(now.release, "%*u.%u.%*u%n", &minor, &at) == 1 &&
+            sscanf(then.release, "2.6.%u%n", &told, &end) == 1);
+        REQ(told == minor + 60 && strcmp(now.release + at, then.release + end) == 0);
+    });
 }
 
 /* Calls that are not there, and calls that refuse. */
