@@ -46,8 +46,11 @@ long sys_uname(out_k name)
 {
     struct new_utsname u;
     uts_get(&u);
-    if (current_process()->personality & UNAME26)
+    u32 persona = current_process()->personality;
+    if (persona & UNAME26)
         as_2_6(u.release, sizeof(u.release));
+    if ((persona & PER_MASK) == PER_LINUX32)
+        str_copy(u.machine, "i686", sizeof(u.machine));
     return copy_to_user(name, &u, sizeof(u));
 }
 

@@ -199,6 +199,11 @@ static void names(void)
     prctl(PR_SET_PDEATHSIG, 0);
     CHECK(prctl(PR_GET_DUMPABLE) == 1, "PR_GET_DUMPABLE");
     CHECK(personality(0xffffffff) == 0, "the personality is Linux's");
+    CHECK_CHILD("PER_LINUX32: the machine is told as one of 32 bits", {
+        struct utsname u;
+        REQ(personality(PER_LINUX32) == 0 && uname(&u) == 0 && strcmp(u.machine, "i686") == 0);
+        REQ(personality(PER_LINUX) == PER_LINUX32 && uname(&u) == 0 && strcmp(u.machine, "x86_64") == 0);
+    });
     CHECK_CHILD("UNAME26: the version is told as one of 2.6", {
         struct utsname now, then;
         unsigned minor, told;
